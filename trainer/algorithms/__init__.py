@@ -1,0 +1,1 @@
+"""The algorithms that a job can name: one registry entry each, see `registry`."""

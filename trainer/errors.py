@@ -1,0 +1,67 @@
+"""The errors of kaggle-relay, from the bottom layer up.
+
+    RelayError                  exit code 1
+    ├── InputError              exit code 2: what the user wrote cannot be used
+    ├── IncompatibleError       the parent checkpoint does not fit the job
+    ├── CheckpointError         a checkpoint cannot be read, written or trusted
+    ├── SessionError            a session cannot start or go on
+    ├── BackendError            a backend refused or lost a session
+    │   └── BackendUnreachable  no answer yet: not a failure, ask again later
+    └── JobHeldError            another process works on the same job
+
+Each one is a single sentence: what it is about, what is wrong with it, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class RelayError(Exception):
+    """Anything that ends a command with one sentence instead of a traceback.
+
+    Args:
+        subject: the object that the error is about (a file and line, a job, a checkpoint).
+        problem: what was found, and what was expected instead.
+        remedy: the next command or edit, as an imperative without a full stop.
+    """
+
+    exit_code = 1
+
+    def __init__(self, subject: str, problem: str, remedy: str | None = None) -> None:
+        self.subject = subject
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(subject, problem, remedy)
+
+    def __str__(self) -> str:
+        sentence = f"{self.subject}: {self.problem}"
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+
+class InputError(RelayError):
+    """What the user wrote (a config file, an argument) cannot be used."""
+
+    exit_code = 2
+
+
+class IncompatibleError(RelayError):
+    """The parent checkpoint does not fit the job that would go on from it."""
+
+
+class CheckpointError(RelayError):
+    """A checkpoint cannot be read, written or trusted."""
+
+
+class SessionError(RelayError):
+    """A session cannot start or cannot go on."""
+
+
+class BackendError(RelayError):
+    """A backend refused a session, or lost it."""
+
+
+class BackendUnreachable(BackendError):
+    """The backend gave no answer: the session may well be alive, so ask again later."""
+
+
+class JobHeldError(RelayError):
+    """Another process works on the same job."""

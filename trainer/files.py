@@ -1,0 +1,104 @@
+"""Durable files: what is written is whole or absent, whatever kills the writer."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK_BYTES = 1 << 20
+TEMPORARY_PREFIX = ".relay-tmp-"
+
+
+def fsync_directory(directory: Path) -> None:
+    """Make a rename inside `directory` survive a power cut; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` that takes its place when the block ends well.
+
+    The file is synced before it is renamed, and removed when the block raises, so a reader
+    (or the next process after a kill) sees either the old `target` or the new one.
+
+    Raises:
+        OSError: the disk is full or not writable; `target` is then as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    try:
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    fsync_directory(target.parent)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Replace `target` by `content` (bytes), durably."""
+    with replacing(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Replace `target` by `value` as JSON that a person can read, durably."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    write_bytes(target, f"{text}\n".encode())
+
+
+def read_json(source: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not JSON in UTF-8.
+    """
+    return json.loads(source.read_text(encoding="utf-8"))
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte string for equal values, to take digests of."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """The sha256 of `content` as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_value(value: Any) -> str:
+    """The sha256 of a JSON value, independent of the order of its keys."""
+    return sha256_of_bytes(canonical_json(value))
+
+
+def sha256_of_file(source: Path) -> str:
+    """The sha256 of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with source.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files that a killed writer left in `directory`."""
+    for leftover in directory.rglob(f"{TEMPORARY_PREFIX}*"):
+        if leftover.is_file():
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""Schedules such as `linear_0.0003`, in the notation of rl-baselines3-zoo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+PREFIXES = ("linear", "constant")
+
+
+@dataclass(frozen=True)
+class LinearSchedule:
+    """From `initial` at the start of training down to zero at the goal."""
+
+    initial: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """The value where `progress_remaining` (1 at the start, 0 at the goal) is left."""
+        return progress_remaining * self.initial
+
+
+@dataclass(frozen=True)
+class ConstantSchedule:
+    """`initial` throughout."""
+
+    initial: float
+
+    def __call__(self, progress_remaining: float) -> float:  # noqa: ARG002 - the protocol of a schedule
+        """`initial`, whatever is left."""
+        return self.initial
+
+
+def parse_schedule(text: str) -> Callable[[float], float]:
+    """The schedule that `text` names.
+
+    Raises:
+        ValueError: `text` is not `<linear|constant>_<number>`.
+    """
+    prefix, _, number = text.partition("_")
+    try:
+        initial = float(number)
+    except ValueError:
+        initial = -1.0
+    if prefix not in PREFIXES or not 0 <= initial < float("inf"):
+        raise ValueError(f"{text!r} is not a schedule: write a number, or linear_0.0003")
+    return LinearSchedule(initial) if prefix == "linear" else ConstantSchedule(initial)
