@@ -1,0 +1,87 @@
+"""Names and paths inside a session's input and its artifacts: spelled here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+JOB_FILE = "job.json"
+REQUEST_FILE = "request.json"
+SOURCES_BUNDLE = "sources.bundle"
+"""A zip of Python sources; no archive suffix, since Kaggle unpacks archives in datasets."""
+PARENT_CHECKPOINT = "parent_checkpoint.bundle"
+PARENT_BEST_MODEL = "parent_best_model.bundle"
+PAYLOAD_FILE = "payload.json"
+"""Lists every other file of the input with its sha256 and size."""
+
+METADATA_FILE = "training_metadata.json"
+MANIFEST_FILE = "manifest.json"
+CHECKPOINTS_FOLDER = "checkpoints"
+BEST_MODEL = "best_model/best_model.zip"
+
+RECORD_MEMBER = "relay/checkpoint.json"
+STATE_MEMBER = "relay/state.pkl"
+"""Opened by the trainer alone: everything that validates leaves this pickle shut."""
+POLICY_MEMBER = "policy.pth"
+OPTIMIZER_MEMBER = "policy.optimizer.pth"
+VARIABLES_MEMBER = "pytorch_variables.pth"
+
+_CHECKPOINT_NAME = re.compile(r"(?P<scenario>.+)_checkpoint_(?P<timesteps>\d+)_steps\.zip")
+
+
+def checkpoint_name(scenario: str, timesteps: int) -> str:
+    """The file name of the checkpoint of `scenario` at `timesteps`."""
+    return f"{scenario}_checkpoint_{timesteps}_steps.zip"
+
+
+def timesteps_in_name(name: str, scenario: str) -> int | None:
+    """The timesteps that a checkpoint's file name states, or None for any other file."""
+    match = _CHECKPOINT_NAME.fullmatch(name)
+    return int(match["timesteps"]) if match and match["scenario"] == scenario else None
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Where a session of `scenario` leaves what below `root`."""
+
+    root: Path
+    scenario: str
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of level 1: the latest checkpoints."""
+        return self.root / CHECKPOINTS_FOLDER
+
+    def checkpoint(self, timesteps: int) -> Path:
+        """The checkpoint at `timesteps`."""
+        return self.checkpoints / checkpoint_name(self.scenario, timesteps)
+
+    @property
+    def best_model(self) -> Path:
+        """Level 2: the best model so far."""
+        return self.root / PurePosixPath(BEST_MODEL)
+
+    @property
+    def final_model(self) -> Path:
+        """Level 3: the model at the goal."""
+        return self.root / f"{self.scenario}_final.zip"
+
+    @property
+    def metadata(self) -> Path:
+        """What the session was and how it went."""
+        return self.root / METADATA_FILE
+
+    @property
+    def manifest(self) -> Path:
+        """Size and sha256 of every artifact, written last."""
+        return self.root / MANIFEST_FILE
+
+    def checkpoints_by_timesteps(self) -> dict[int, Path]:
+        """Every checkpoint by the number in its name, lowest first; the number is the truth, never the mtime."""
+        found = {
+            timesteps: path
+            for path in self.checkpoints.glob("*.zip")
+            if (timesteps := timesteps_in_name(path.name, self.scenario)) is not None
+        }
+        return dict(sorted(found.items()))
