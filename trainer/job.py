@@ -208,9 +208,7 @@ def parse_job(values: dict[str, Any]) -> Job:
     return job
 
 
-def _problems(
-    error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...] = ()
-) -> list[Problem]:
+def _problems(error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...] = ()) -> list[Problem]:
     return [_problem(details, model, prefix) for details in error.errors(include_url=False)]
 
 
