@@ -6,7 +6,7 @@
     ├── CheckpointError         a checkpoint cannot be read, written or trusted
     ├── SessionError            a session cannot start or go on
     ├── BackendError            a backend refused or lost a session
-    │   └── BackendUnreachable  no answer yet: not a failure, ask again later
+    │   └── BackendUnreachableError  no answer yet: not a failure, ask again later
     └── JobHeldError            another process works on the same job
 
 Each one is a single sentence: what it is about, what is wrong with it, and what to do next.
@@ -59,7 +59,7 @@ class BackendError(RelayError):
     """A backend refused a session, or lost it."""
 
 
-class BackendUnreachable(BackendError):
+class BackendUnreachableError(BackendError):
     """The backend gave no answer: the session may well be alive, so ask again later."""
 
 

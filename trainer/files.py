@@ -7,11 +7,11 @@ import hashlib
 import json
 import os
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
 TEMPORARY_PREFIX = ".relay-tmp-"

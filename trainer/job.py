@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from trainer.algorithms.hyperparameters import OnPolicyHyperparameters, Positive
 from trainer.algorithms.registry import ALGORITHMS, Algorithm
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from trainer.algorithms.hyperparameters import OnPolicyHyperparameters
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
