@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from trainer.algorithms.hyperparameters import Count, Fraction, whole_number
 from trainer.algorithms.registry import ALGORITHMS, Algorithm
 
 if TYPE_CHECKING:
@@ -17,47 +30,72 @@ if TYPE_CHECKING:
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
+LONGEST_SESSION = 366 * 24 * 3600
 
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
-_DURATION = re.compile(r"(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?")
+_DURATION = re.compile(r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?")
+_ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
+_NUMBER_IN_QUOTES = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_LONGEST_SHOWN = 40
 
 
 def parse_duration(value: object) -> float:
     """Seconds of a duration such as `8h45m`, `90s` or a plain number of seconds.
 
     Raises:
-        ValueError: it is not a duration, or not a positive one.
+        ValueError: it is not a duration, or not a positive one, or more than a year.
     """
     if isinstance(value, str) and value and (match := _DURATION.fullmatch(value.replace(" ", ""))):
         hours, minutes, seconds = (int(part or 0) for part in match.group("h", "m", "s"))
         value = 3600 * hours + 60 * minutes + seconds
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f"{value!r} is not a duration: write 8h45m, 90s or a number of seconds")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_SESSION:
+        raise ValueError("must be a duration such as 8h45m, 90s or a number of seconds above 0")
     return float(value)
 
 
-def _whole_number(value: object) -> object:
-    """Let `1e6` stand for 1,000,000, which YAML reads as a float."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _environment_id(value: str) -> str:
-    if not re.fullmatch(r"(?:[\w.]+:)?(?:[\w-]+/)?[\w.-]+", value):
-        raise ValueError(f"{value!r} is not an environment: write CartPole-v1, or my_package.envs:MyEnv-v0")
+    if not _ENVIRONMENT_ID.fullmatch(value):
+        raise ValueError("must be the id of an environment, such as CartPole-v1 or my_package.envs:MyEnv-v0")
     return value
 
 
-Timesteps = Annotated[int, BeforeValidator(_whole_number), Field(gt=0, strict=True)]
-Count = Annotated[int, BeforeValidator(_whole_number), Field(gt=0, strict=True)]
+def _save_frequency(value: object) -> object:
+    value = whole_number(value)
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value <= 0):
+        raise ValueError("must be auto, or a whole number of timesteps above 0")
+    return value
+
+
+def _folder_in_project(value: str) -> str:
+    """A relative folder with `/` between its parts, so that one job means the same on every system."""
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if not parts or value.startswith(("/", "~")) or ".." in parts or any(each in value for each in "\\:\0"):
+        raise ValueError("must be a folder inside the project, relative to jobs.yaml, with / between its parts")
+    return "/".join(parts)
+
+
+def _no_duplicates(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("must name each folder once")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+Positive = Annotated[float, Field(gt=0)]
+Source = Annotated[str, AfterValidator(_folder_in_project)]
 
 
 class Section(BaseModel):
-    """A block of a job: an unknown key is an error, and nothing changes after it was read."""
+    """A block of a job: an unknown key is an error, null means the default, nothing changes once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, values: Any) -> Any:
+        return {key: each for key, each in values.items() if each is not None} if isinstance(values, dict) else values
 
 
 class Normalization(Section):
@@ -65,10 +103,10 @@ class Normalization(Section):
 
     norm_obs: bool = True
     norm_reward: bool = True
-    clip_obs: Annotated[float, Field(gt=0)] = 10.0
-    clip_reward: Annotated[float, Field(gt=0)] = 10.0
-    gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    clip_obs: Positive = 10.0
+    clip_reward: Positive = 10.0
+    gamma: Fraction = 0.99
+    epsilon: Positive = 1e-8
 
 
 class Environment(Section):
@@ -86,17 +124,18 @@ class Environment(Section):
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
 
-    @model_validator(mode="after")
-    def _arguments_have_a_wrapper(self) -> Self:
-        if self.wrapper is None and self.wrapper_kwargs != Normalization():
-            raise ValueError("wrapper_kwargs without a wrapper: add `wrapper: VecNormalize`")
-        return self
+    @field_validator("wrapper_kwargs")
+    @classmethod
+    def _arguments_have_a_wrapper(cls, value: Normalization, info: ValidationInfo) -> Normalization:
+        if value != Normalization() and info.data.get("wrapper", "invalid") is None:
+            raise PydanticCustomError("conflict", "is set, but there is no wrapper: add `wrapper: VecNormalize`")
+        return value
 
 
 class Evaluation(Section):
     """How often the policy is measured to find the best one; `frequency` in timesteps, 0 for never."""
 
-    frequency: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, strict=True)] = 0
+    frequency: Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=10**15)] = 0
     episodes: Count = 5
 
 
@@ -115,16 +154,16 @@ class Job(Section):
     algorithm: str
     policy: str = "MlpPolicy"
     hyperparameters: dict[str, Any] = {}
-    total_timesteps: Timesteps
-    save_freq: Literal["auto"] | Timesteps = "auto"
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 0
+    total_timesteps: Count
+    save_freq: Annotated[Literal["auto"] | int, BeforeValidator(_save_frequency)] = "auto"
+    seed: Annotated[int, BeforeValidator(whole_number), Field(ge=0, lt=2**32)] = 0
     eval: Evaluation = Evaluation()
     session_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_SESSION_LIMIT))
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Count = 1
-    sources: tuple[str, ...] = ()
+    sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(_no_duplicates)] = ()
     validation: Validation = Validation()
 
     @property
@@ -171,11 +210,13 @@ class Problem(NamedTuple):
         path: the keys that lead to it, outermost first.
         message: what is wrong, as half a sentence.
         known: where a name is unknown, the names that would do.
+        remedy: what to do, where the message and `known` do not say it.
     """
 
     path: tuple[str | int, ...]
     message: str
     known: tuple[str, ...] = ()
+    remedy: str | None = None
 
 
 class InvalidJobError(ValueError):
@@ -183,30 +224,72 @@ class InvalidJobError(ValueError):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(map(str, each.path))}: {each.message}" for each in problems))
+        super().__init__("; ".join(f"{'.'.join(map(str, each.path)) or 'job'}: {each.message}" for each in problems))
 
 
 def parse_job(values: dict[str, Any]) -> Job:
     """The job that `values` (plain JSON or YAML data, with its `name`) describes.
 
+    Its `hyperparameters` hold what was set, in the type that the algorithm wants: `1e3` and 1000 are one job.
+
     Raises:
         InvalidJobError: unknown keys, wrong types, unknown names or impossible values.
     """
+    problems: list[Problem] = []
     try:
         job = Job.model_validate(values)
     except ValidationError as error:
-        raise InvalidJobError(_problems(error, Job)) from None
-    entry = ALGORITHMS.get(job.algorithm)
-    if entry is None:
-        raise InvalidJobError([Problem(("algorithm",), f"unknown algorithm {job.algorithm!r}", tuple(ALGORITHMS))])
-    if job.policy not in entry.policies:
-        message = f"{entry.name} has no policy {job.policy!r}"
-        raise InvalidJobError([Problem(("policy",), message, entry.policies)])
-    try:
-        entry.hyperparameters.model_validate(job.hyperparameters)
-    except ValidationError as error:
-        raise InvalidJobError(_problems(error, entry.hyperparameters, ("hyperparameters",))) from None
-    return job
+        problems = _problems(error, Job)
+    if isinstance(values, dict):
+        problems += _problems_of_algorithm(values)
+    if problems:
+        raise InvalidJobError(problems)
+    typed = job.typed_hyperparameters
+    if conflicts := list(typed.conflicts(job.env.n_envs)):
+        raise InvalidJobError([Problem(("hyperparameters", *path), message) for path, message in conflicts])
+    return job.model_copy(update={"hyperparameters": typed.arguments()})
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: as JSON, cut where it grows long."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+
+
+def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
+    """What the job asks of its algorithm in vain; what has the wrong type is reported elsewhere."""
+    name, policy, hyperparameters = (values.get(key) for key in ("algorithm", "policy", "hyperparameters"))
+    if not isinstance(name, str):
+        return []
+    if name not in ALGORITHMS:
+        return [Problem(("algorithm",), f"unknown algorithm {shown(name)}", tuple(ALGORITHMS))]
+    entry = ALGORITHMS[name]
+    problems = []
+    if isinstance(policy, str) and policy not in entry.policies:
+        problems.append(Problem(("policy",), f"{name} has no policy {shown(policy)}", entry.policies))
+    if isinstance(hyperparameters, dict):
+        try:
+            entry.hyperparameters.model_validate(hyperparameters)
+        except ValidationError as error:
+            problems += _problems(error, entry.hyperparameters, ("hyperparameters",))
+    return problems
+
+
+_WORDING = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping, lines of `key: value`",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_type": "must be a whole number",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "model_type": "must be a mapping, lines of `key: value`",
+    "string_pattern_mismatch": "must begin with a letter and hold a-z, 0-9, _ and - only, 63 characters at most",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+}
 
 
 def _problems(error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...] = ()) -> list[Problem]:
@@ -214,21 +297,29 @@ def _problems(error: ValidationError, model: type[BaseModel], prefix: tuple[str 
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], prefix: tuple[str | int, ...]) -> Problem:
-    location = details["loc"]
-    if details["type"] == "extra_forbidden":
-        known = tuple(_model_at(model, location[:-1]).model_fields)
-        return Problem((*prefix, *location), "unknown key", known)
+    """Pydantic's account of a problem in the words of somebody who edits jobs.yaml."""
+    kind, context, found = details["type"], details.get("ctx", {}), details["input"]
+    path = (*prefix, *details["loc"])
+    if kind == "extra_forbidden":
+        return Problem(path, "unknown key", tuple(_model_at(model, details["loc"][:-1]).model_fields))
+    if kind == "missing":
+        return Problem(path, "is missing")
+    if kind == "conflict":
+        return Problem(path, details["msg"])
+    if kind in ("literal_error", "unknown_name"):
+        known = context.get("known") or re.findall(r"'([^']*)'", context["expected"])
+        return Problem(path, f"unknown name {shown(found)}", tuple(known))
     message = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "missing":
-        message = "is missing"
-    elif details["type"] != "value_error":
-        message = f"{message[0].lower()}{message[1:]}, found {details['input']!r}"
-    return Problem((*prefix, *location), message)
+    if kind in _WORDING:
+        message = _WORDING[kind].format_map(context)
+    quoted = isinstance(found, str) and kind in ("int_type", "float_type") and _NUMBER_IN_QUOTES.fullmatch(found)
+    remedy = "write it without quotes" if quoted else None
+    return Problem(path, f"{message}, found {shown(found)}", remedy=remedy)
 
 
 def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel]:
     for key in path:
-        field = model.model_fields.get(str(key))
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
+        annotation = model.model_fields[str(key)].annotation
+        candidates = (annotation, *get_args(annotation))
+        model = next(each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
     return model

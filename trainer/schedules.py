@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PREFIXES = ("linear", "constant")
+PREFIXES = ("linear", "lin", "constant")
+"""`lin` is how rl-baselines3-zoo abbreviates `linear`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def parse_schedule(text: str) -> Callable[[float], float]:
     """The schedule that `text` names.
 
     Raises:
-        ValueError: `text` is not `<linear|constant>_<number>`.
+        ValueError: `text` is not `<linear|lin|constant>_<number>`, or its number is negative or not finite.
     """
     prefix, _, number = text.partition("_")
     try:
@@ -45,5 +46,5 @@ def parse_schedule(text: str) -> Callable[[float], float]:
     except ValueError:
         initial = -1.0
     if prefix not in PREFIXES or not 0 <= initial < float("inf"):
-        raise ValueError(f"{text!r} is not a schedule: write a number, or linear_0.0003")
-    return LinearSchedule(initial) if prefix == "linear" else ConstantSchedule(initial)
+        raise ValueError("must be a number, or a schedule such as linear_0.0003")
+    return ConstantSchedule(initial) if prefix == "constant" else LinearSchedule(initial)

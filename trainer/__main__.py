@@ -1,0 +1,43 @@
+"""`python -m trainer --input FOLDER --output FOLDER`: what runs inside a session."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+STARTED = time.monotonic()
+"""Before torch is imported, which counts towards the session limit like everything else."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a session, or only describe the model that it would train; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Run one session of a packaged job.")
+    parser.add_argument("--input", type=Path, required=True, help="folder with the packaged job")
+    parser.add_argument("--output", type=Path, help="folder for the artifacts")
+    parser.add_argument("--describe", action="store_true", help="print what the model would be as JSON, and end")
+    options = parser.parse_args(arguments)
+    if not options.describe and options.output is None:
+        parser.error("--output is missing: name the folder for the artifacts")
+
+    from trainer.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
+    from trainer.session_input import read_session_input  # noqa: PLC0415 - likewise
+
+    try:
+        session_input = read_session_input(options.input)
+        if options.describe:
+            from trainer.description import describe  # noqa: PLC0415 - likewise
+
+            sys.stdout.write(f"{describe(session_input.job)}\n")
+            return 0
+        from trainer.session import run_session  # noqa: PLC0415 - likewise
+
+        return run_session(session_input, options.output, STARTED)
+    except RelayError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Everything that the next rollout depends on beyond the tensors, taken and put back.
+
+Taken at a rollout boundary (the start of a rollout, or the end of training, which differ in nothing
+but gSDE's noise) and put back at the first rollout start of the resumed `learn()`, after
+`_setup_learn` and gSDE's `reset_noise` have drawn random numbers of their own.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize
+
+from trainer.snapshot import SnapshotError, follows_state_protocol
+from trainer.spaces import random_states, set_random_states
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+    from trainer.algorithms.registry import Algorithm
+
+Boundary = Literal["rollout_start", "training_end"]
+
+_STATISTICS: dict[type[VecEnvWrapper], tuple[str, ...]] = {VecNormalize: ("obs_rms", "ret_rms")}
+_EPISODE_STATE: dict[type[VecEnvWrapper], tuple[str, ...]] = {
+    VecNormalize: ("returns", "old_obs", "old_reward"),
+    VecMonitor: ("episode_returns", "episode_lengths", "episode_count"),
+}
+_BOUND_TO_EPISODES = ("_last_obs", "_last_original_obs", "_last_episode_starts")
+
+
+@dataclass(frozen=True)
+class ResumeState:
+    """What `capture` takes. `environments` is None where they cannot give their state."""
+
+    boundary: Boundary
+    attributes: dict[str, Any]
+    generators: tuple[Any, ...]
+    action_space: list[Mapping[str, Any] | None]
+    statistics: list[dict[str, Any]]
+    episodes: list[dict[str, Any]]
+    environments: Any
+    exploration: list[torch.Tensor] | None
+    session: dict[str, Any]
+    inexact: tuple[str, ...] = field(default=())
+
+    def to_bytes(self) -> bytes:
+        """The state as the content of a checkpoint's state member."""
+        return pickle.dumps(vars(self), protocol=5)
+
+    @staticmethod
+    def from_bytes(content: bytes) -> ResumeState:
+        """The state that `to_bytes` gave. Only for content whose digest was checked."""
+        return ResumeState(**pickle.loads(content))  # noqa: S301 - the session trusts its validated parent
+
+
+def capture(model: OnPolicyAlgorithm, algorithm: Algorithm, boundary: Boundary, session: dict[str, Any]) -> ResumeState:
+    """Take the state of `model`, its environments and every generator.
+
+    Args:
+        model: the algorithm at a rollout boundary.
+        algorithm: its registry entry.
+        boundary: which boundary.
+        session: what the session itself must remember, as plain data.
+    """
+    venv = _venv(model)
+    inexact: tuple[str, ...] = ()
+    try:
+        environments = _take_snapshots(venv.unwrapped)
+    except SnapshotError as error:
+        environments, inexact = None, (str(error),)
+    return ResumeState(
+        boundary=boundary,
+        attributes={name: getattr(model, name) for name in algorithm.state if hasattr(model, name)},
+        generators=_generators(),
+        action_space=random_states(model.action_space),
+        statistics=[_attributes(wrapper, _STATISTICS) for wrapper in _wrappers(venv)],
+        episodes=[_attributes(wrapper, _EPISODE_STATE) for wrapper in _wrappers(venv)],
+        environments=environments,
+        exploration=_exploration(model),
+        session=session,
+        inexact=inexact,
+    )
+
+
+def restore(model: OnPolicyAlgorithm, state: ResumeState, *, same_environments: bool) -> tuple[str, ...]:
+    """Put `state` back into a model made from the same job, in place.
+
+    Args:
+        model: the algorithm, in the first rollout start of `learn()`.
+        state: what `capture` took.
+        same_environments: whether the job's environments are those of the state; if not, their
+            episodes start anew and only running statistics are kept.
+
+    Returns:
+        Why going on is not exact; empty when it is.
+    """
+    venv = _venv(model)
+    reasons = list(state.inexact)
+    if not same_environments:
+        reasons.append("the environments changed: their episodes start anew")
+    keeps_episodes = same_environments and state.environments is not None
+    if keeps_episodes:
+        _restore_snapshots(venv.unwrapped, state.environments)
+    for wrapper, statistics, episodes in zip(_wrappers(venv), state.statistics, state.episodes, strict=True):
+        vars(wrapper).update(statistics)
+        if keeps_episodes:
+            vars(wrapper).update(episodes)
+    for name, value in state.attributes.items():
+        if keeps_episodes or name not in _BOUND_TO_EPISODES:
+            setattr(model, name, value)
+    set_random_states(model.action_space, state.action_space)
+    _set_generators(state.generators)
+    if model.use_sde:
+        _set_exploration(model, state)
+    return tuple(reasons)
+
+
+def _venv(model: OnPolicyAlgorithm) -> VecEnv:
+    venv = model.get_env()
+    if venv is None:
+        raise TypeError("the model has no environments")
+    return venv
+
+
+def _wrappers(venv: VecEnv) -> list[VecEnvWrapper]:
+    wrappers = []
+    while isinstance(venv, VecEnvWrapper):
+        wrappers.append(venv)
+        venv = venv.venv
+    return wrappers
+
+
+def _attributes(wrapper: VecEnvWrapper, names: dict[type[VecEnvWrapper], tuple[str, ...]]) -> dict[str, Any]:
+    return {name: vars(wrapper)[name] for name in names.get(type(wrapper), ()) if name in vars(wrapper)}
+
+
+def _take_snapshots(venv: VecEnv) -> Any:
+    if follows_state_protocol(venv):
+        return venv.get_state()  # type: ignore[attr-defined] # checked on the line above
+    return venv.env_method("take_snapshot")
+
+
+def _restore_snapshots(venv: VecEnv, snapshots: Any) -> None:
+    if follows_state_protocol(venv):
+        venv.set_state(snapshots)  # type: ignore[attr-defined] # checked on the line above
+        return
+    for index, snapshot in enumerate(snapshots):
+        venv.env_method("restore_snapshot", snapshot, indices=index)
+
+
+def _generators() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002 - SB3 draws from it
+
+
+def _set_generators(generators: tuple[Any, ...]) -> None:
+    python, numpy, cpu, cuda = generators
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002 - likewise
+    torch.set_rng_state(cpu)
+    if cuda and len(cuda) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(cuda)
+
+
+def _exploration(model: OnPolicyAlgorithm) -> list[torch.Tensor] | None:
+    distribution = getattr(model.policy, "action_dist", None)
+    if not model.use_sde or distribution is None:
+        return None
+    return [distribution.exploration_mat, distribution.exploration_matrices]
+
+
+def _set_exploration(model: OnPolicyAlgorithm, state: ResumeState) -> None:
+    if state.boundary == "training_end":
+        # The uninterrupted run draws this rollout's noise after the boundary, so draw it here.
+        model.policy.reset_noise(model.n_envs)
+    elif state.exploration is not None:
+        distribution: Any = model.policy.action_dist
+        distribution.exploration_mat, distribution.exploration_matrices = state.exploration

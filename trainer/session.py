@@ -1,0 +1,73 @@
+"""One session: from an input folder, with or without a parent, to artifacts."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from typing import TYPE_CHECKING
+
+from trainer import progress
+from trainer.artifact_writer import ArtifactWriter
+from trainer.errors import RelayError, SessionError
+from trainer.interruption import Interruption, SessionInterrupted, exit_code
+from trainer.layout import Artifacts
+from trainer.standing import Standing
+from trainer.training import Training
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainer.session_input import SessionInput
+
+
+def run_session(session_input: SessionInput, output: Path, started: float) -> int:
+    """Train until the goal, or until something ends the session; return the process's exit code.
+
+    Whatever happens, the artifacts written before it are whole, and the metadata says why it ended.
+
+    Args:
+        session_input: job, request and perhaps a parent.
+        output: the folder for the artifacts.
+        started: `time.monotonic()` when the session began.
+    """
+    standing = Standing(session_input)
+    writer = ArtifactWriter(Artifacts(output, session_input.job.name), session_input.key)
+    interruption = Interruption(started, session_input.job.session_limit)
+    interruption.listen()
+    reason = error = None
+    code = 0
+    try:
+        training = Training(standing, writer, interruption)
+        try:
+            training.run()
+        finally:
+            training.close()
+    except SessionInterrupted as interrupted:
+        reason = interrupted.reason
+        code = exit_code(reason)
+    except RelayError as failure:
+        reason, error, code = type(failure).__name__, str(failure), failure.exit_code
+    except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so
+        traceback.print_exc()
+        reason, error, code = type(failure).__name__, f"{type(failure).__name__}: {failure}", 1
+    return _end(standing, writer, reason, error) or code
+
+
+def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: str | None) -> int:
+    code = 0
+    try:
+        writer.submit(functools.partial(writer.publish, standing.metadata(reason, error)))
+        writer.drain()
+    except SessionError as failure:
+        reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
+    if error:
+        progress.say(error)
+    progress.emit(
+        "ended",
+        timesteps=standing.timesteps,
+        goal=standing.session_input.job.total_timesteps,
+        goal_met=standing.goal_met,
+        interrupted_by=reason,
+        error=error,
+    )
+    return code

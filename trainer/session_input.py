@@ -1,0 +1,49 @@
+"""What a session is given: a folder with its job, its request and perhaps a parent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainer import files, layout
+from trainer.errors import SessionError
+from trainer.job import Job, parse_job
+from trainer.records import Payload, Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SessionInput:
+    """The input folder, read: `key` identifies the session, `folder` holds the parent's files."""
+
+    folder: Path
+    job: Job
+    request: Request
+    key: str
+
+    @property
+    def parent_checkpoint(self) -> Path:
+        """The checkpoint to go on from, where the request has a parent."""
+        return self.folder / layout.PARENT_CHECKPOINT
+
+    @property
+    def parent_best_model(self) -> Path:
+        """The best model of the sessions before, where there is one."""
+        return self.folder / layout.PARENT_BEST_MODEL
+
+
+def read_session_input(folder: Path) -> SessionInput:
+    """Read the input folder of a session.
+
+    Raises:
+        SessionError: a file is missing, unreadable or not what the payload lists.
+    """
+    try:
+        payload = Payload.model_validate(files.read_json(folder / layout.PAYLOAD_FILE))
+        job = parse_job(files.read_json(folder / layout.JOB_FILE))
+        request = Request.model_validate(files.read_json(folder / layout.REQUEST_FILE))
+    except (OSError, ValueError) as error:
+        raise SessionError(str(folder), f"is no session's input: {error}", "package the job again") from error
+    return SessionInput(folder, job, request, payload.key)
