@@ -10,43 +10,24 @@ torch writes and reads, `torch.serialization` for the persistent ids of storages
 
 from __future__ import annotations
 
+import io
 import pickletools
-import re
 import struct
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from restore.spans import UnsoundError, shown
-from restore.tensor_specs import Dtype, StorageSpec, TensorSpec
+from restore.torch_names import CALLABLES, NAMES, Global, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAX_DIMENSIONS = 64
+    from restore.tensor_specs import StorageSpec
+
+_PROTOCOL = 2
+"""torch.save's default since ever; its `weights_only` unpickler warns at any other."""
 _MAX_STRING_CHARACTERS = 1024
 _MAX_INTEGER = 1 << 62
-
-_STORAGE_KEY = re.compile(r"0|[1-9][0-9]{0,8}")
-_DEVICE = re.compile(r"[a-z]{1,16}(:[0-9]{1,3})?")
-
-
-# What is not here (quantised, 8-bit floats, wide unsigned integers) stands in no checkpoint of ours: it is refused.
-_STORAGES = {
-    "torch DoubleStorage": Dtype("float64", 8, "<f8"),
-    "torch FloatStorage": Dtype("float32", 4, "<f4"),
-    "torch HalfStorage": Dtype("float16", 2, "<f2"),
-    "torch BFloat16Storage": Dtype("bfloat16", 2, "<u2"),
-    "torch ComplexDoubleStorage": Dtype("complex128", 16, "<f8"),
-    "torch ComplexFloatStorage": Dtype("complex64", 8, "<f4"),
-    "torch LongStorage": Dtype("int64", 8),
-    "torch IntStorage": Dtype("int32", 4),
-    "torch ShortStorage": Dtype("int16", 2),
-    "torch CharStorage": Dtype("int8", 1),
-    "torch ByteStorage": Dtype("uint8", 1),
-    "torch BoolStorage": Dtype("bool", 1),
-}
-_DTYPES = frozenset(f"torch {dtype.name}" for dtype in _STORAGES.values())
 
 
 class Structure(NamedTuple):
@@ -66,13 +47,15 @@ def read_structure(pickle: bytes) -> Structure:
         UnsoundError: it is cut off or damaged, or does what no dict of tensors needs.
     """
     machine = _Machine()
+    stream = io.BytesIO(pickle)
     try:
-        for opcode, argument, position in pickletools.genops(pickle):
-            if opcode.name == "STOP":
-                return machine.result(whole=position == len(pickle) - 1)
-            if opcode.name not in _STEPS:
-                _refuse_opcode(opcode.name)
-            _STEPS[opcode.name](machine, argument)
+        while code := stream.read(1):
+            name = _NAMES.get(code, "unknown")
+            if name == "STOP":
+                return machine.result(whole=stream.tell() == len(pickle))
+            if name not in _STEPS:
+                _refuse_opcode(name)
+            _STEPS[name](machine, _ARGUMENTS[name](stream) if name in _ARGUMENTS else None)
     except UnsoundError:
         raise
     except (ValueError, LookupError, TypeError, struct.error) as error:
@@ -80,19 +63,27 @@ def read_structure(pickle: bytes) -> Structure:
     raise UnsoundError("holds a pickle that is cut off")
 
 
+def _number(layout: str) -> Callable[[BinaryIO], Any]:
+    packed = struct.Struct(layout)
+    return lambda stream: packed.unpack(stream.read(packed.size))[0]
+
+
+def _counted(layout: str, stream: BinaryIO) -> bytes:
+    length = _number(layout)(stream)
+    content = stream.read(length)
+    if len(content) != length:
+        raise ValueError("the pickle ends in the middle of a value")
+    return content
+
+
+def _global_name(stream: BinaryIO) -> str:
+    # Two lines, taken as they are: pickletools would resolve escapes that no unpickler does.
+    module, name = (stream.readline().removesuffix(b"\n").decode() for _ in range(2))
+    return f"{module} {name}"
+
+
 def _refuse_opcode(name: str) -> NoReturn:
     raise UnsoundError(f"holds a pickle with the opcode {name}, which no dict of tensors needs")
-
-
-@dataclass(frozen=True)
-class _Global:
-    name: str
-
-
-class _Opaque(NamedTuple):
-    """A value that may stand beside tensors and that nobody looks into."""
-
-    kind: str
 
 
 _MARK = object()
@@ -103,6 +94,10 @@ class _Machine:
         self.storages: dict[str, StorageSpec] = {}
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+
+    def begin(self, version: int) -> None:
+        if version != _PROTOCOL or self.stack:
+            raise UnsoundError(f"holds a pickle of protocol {version} instead of {_PROTOCOL}")
 
     def result(self, *, whole: bool) -> Structure:
         root = self.pop()
@@ -139,9 +134,9 @@ class _Machine:
         self.memo[index] = value
 
     def find_global(self, name: str) -> None:
-        if name not in _CALLABLES and name not in _STORAGES and name not in _DTYPES:
+        if name not in NAMES:
             raise UnsoundError(f"would load {shown(name.replace(' ', '.'))}, which no dict of tensors needs")
-        self.stack.append(_Global(name))
+        self.stack.append(Global(name))
 
     def extend(self, values: list[Any]) -> None:
         target = self.stack[-1]
@@ -161,22 +156,16 @@ class _Machine:
             target[key] = value
 
     def load_storage(self) -> None:
-        match self.pop():
-            case ("storage", _Global(name), str(key), str(device), int(elements)) if (
-                name in _STORAGES and _STORAGE_KEY.fullmatch(key) and _DEVICE.fullmatch(device) and elements >= 0
-            ):
-                spec = StorageSpec(key, _STORAGES[name], elements)
-            case other:
-                raise UnsoundError(f"refers to {_kind(other)} where a storage of numbers must be")
-        if self.storages.setdefault(key, spec) != spec:
-            raise UnsoundError(f"describes storage {key} in two ways")
+        spec = storage_of(self.pop())
+        if self.storages.setdefault(spec.key, spec) != spec:
+            raise UnsoundError(f"describes storage {spec.key} in two ways")
         self.stack.append(spec)
 
     def reduce(self) -> None:
         function, arguments = self.pop_tuple(2)
-        if not isinstance(function, _Global) or function.name not in _CALLABLES or not isinstance(arguments, tuple):
+        if not isinstance(function, Global) or function.name not in CALLABLES or not isinstance(arguments, tuple):
             raise UnsoundError(f"would call {_kind(function)} with {_kind(arguments)}")
-        self.stack.append(_CALLABLES[function.name](*arguments))
+        self.stack.append(CALLABLES[function.name](*arguments))
 
     def build(self) -> None:
         # A state_dict is an OrderedDict with its modules' version numbers as an attribute; any other would shadow
@@ -187,56 +176,12 @@ class _Machine:
         self.stack.append(target)
 
 
-def _rebuild_ordered_dict() -> OrderedDict[Any, Any]:
-    return OrderedDict()
-
-
-def _rebuild_tensor(
-    storage: object, offset: object, shape: object, stride: object, _requires_grad: object, *rest: object
-) -> TensorSpec:
-    if not isinstance(storage, StorageSpec) or type(offset) is not int or offset < 0:
-        raise UnsoundError("holds a tensor without a storage")
-    sizes, steps = _counts(shape), _counts(stride)
-    if len(sizes) != len(steps) or any(rest):
-        raise UnsoundError("holds a tensor with hooks, or with a stride that does not fit its shape")
-    tensor = TensorSpec(storage, offset, sizes, steps)
-    elements = 1
-    for size in sizes:
-        elements *= size
-    # A view may not repeat elements: with a stride of 0 a few bytes would make terabytes.
-    if tensor.end > storage.elements or elements > storage.elements:
-        raise UnsoundError(f"holds a tensor of shape {shown(sizes)} that reaches past its storage {storage.key}")
-    return tensor
-
-
-def _counts(values: object) -> tuple[int, ...]:
-    if not isinstance(values, tuple) or len(values) > _MAX_DIMENSIONS:
-        raise UnsoundError("holds a tensor of too many dimensions or none that can be read")
-    if any(type(value) is not int or value < 0 for value in values):
-        raise UnsoundError("holds a tensor with a shape or stride that is not a whole number")
-    return values
-
-
-def _rebuild_parameter(tensor: object, _requires_grad: object, hooks: object) -> TensorSpec:
-    if not isinstance(tensor, TensorSpec) or hooks:
-        raise UnsoundError("holds a parameter with hooks or without a tensor")
-    return tensor
-
-
 def _kind(value: object) -> str:
-    return shown(value.name.replace(" ", ".")) if isinstance(value, _Global) else f"a {type(value).__name__.strip('_')}"
+    return shown(value.name.replace(" ", ".")) if isinstance(value, Global) else f"a {type(value).__name__.strip('_')}"
 
-
-_CALLABLES: dict[str, Callable[..., object]] = {
-    "collections OrderedDict": _rebuild_ordered_dict,
-    "torch._utils _rebuild_tensor_v2": _rebuild_tensor,
-    "torch._utils _rebuild_parameter": _rebuild_parameter,
-    "torch Size": lambda _: _Opaque("size"),
-    "torch device": lambda *_: _Opaque("device"),
-}
 
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
-    "PROTO": lambda _, __: None,
+    "PROTO": _Machine.begin,
     "GLOBAL": _Machine.find_global,
     "BINPERSID": lambda machine, _: machine.load_storage(),
     "REDUCE": lambda machine, _: machine.reduce(),
@@ -260,3 +205,15 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.memoize),
     **dict.fromkeys(("BINGET", "LONG_BINGET"), lambda machine, index: machine.stack.append(machine.memo[index])),
 }
+
+_ARGUMENTS: dict[str, Callable[[BinaryIO], Any]] = {
+    **dict.fromkeys(("PROTO", "BININT1", "BINPUT", "BINGET"), _number("<B")),
+    "BININT2": _number("<H"),
+    "BININT": _number("<i"),
+    **dict.fromkeys(("LONG_BINPUT", "LONG_BINGET"), _number("<I")),
+    "BINFLOAT": _number(">d"),
+    "LONG1": lambda stream: int.from_bytes(_counted("<B", stream), "little", signed=True),
+    "BINUNICODE": lambda stream: _counted("<I", stream).decode(),
+    "GLOBAL": _global_name,
+}
+_NAMES = {opcode.code.encode("latin-1"): opcode.name for opcode in pickletools.opcodes}

@@ -1,0 +1,1 @@
+"""The user's side: plans, packages, executes and downloads sessions."""

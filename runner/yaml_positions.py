@@ -17,7 +17,7 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from yaml.nodes import Node
 
@@ -120,7 +120,8 @@ def _refuse_depth(text: str, file: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise InputError(f"{file}, line {event.start_mark.line + 1}", f"nested more than {MAX_DEPTH} deep")
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise InputError(f"{file}, line {line}", f"nested more than {MAX_DEPTH} deep")
 
 
 def _syntax_error(error: yaml.YAMLError, text: str, file: str) -> InputError:
@@ -137,6 +138,40 @@ def _syntax_error(error: yaml.YAMLError, text: str, file: str) -> InputError:
         problem += f" that begins in line {error.context_mark.line + 1}"
     remedy = next((remedy for words, remedy in _REMEDIES if words in problem), None)
     return InputError(subject, f"not valid YAML: {problem}", remedy)
+
+
+def _text(text: str) -> str:
+    # Pure-Python PyYAML lets the escape \ud800 pass, which no file can hold.
+    return text.encode().decode()
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in ("true", "yes", "on"):
+        return True
+    if text.lower() in ("false", "no", "off"):
+        return False
+    raise ValueError
+
+
+def _whole_number(text: str) -> int:
+    return int(text, 0 if text[:2] in ("0x", "0o") else 10)
+
+
+def _finite_number(text: str) -> float:
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "str": _text,
+    "merge": _text,
+    "null": lambda _: None,
+    "bool": _boolean,
+    "int": _whole_number,
+    "float": _finite_number,
+}
 
 
 class _Expansion:
@@ -200,31 +235,16 @@ class _Expansion:
         raise InputError(subject, "a list or mapping cannot be a key", "write text before the colon")
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
+        read = _SCALARS.get(node.tag.removeprefix(_TAG))
+        if read is None:
+            raise self._unknown_tag(node, path)
         text = str(node.value)
         try:
-            match node.tag.removeprefix(_TAG):
-                case "str" | "merge":
-                    # Pure-Python PyYAML lets \ud800 pass, which no file can hold.
-                    return text.encode().decode()
-                case "null":
-                    return None
-                case "bool":
-                    return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}[
-                        text.lower()
-                    ]
-                case "int":
-                    return int(text, 0 if text[:2] in ("0x", "0o") else 10)
-                case "float":
-                    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan").replace("_", ""))
-                    if math.isfinite(number):
-                        return number
-        except (ValueError, KeyError):
-            pass
-        else:
-            if node.tag != f"{_TAG}float":
-                raise self._unknown_tag(node, path)
-        problem = f"{_shown_key(text)} is no value that can be stored as JSON"
-        raise InputError(place(self.file, self.lines[path], path), problem, "write another one, or put it in quotes")
+            return read(text)
+        except ValueError:
+            problem = f"{_shown_key(text)} is no value that can be stored as JSON"
+            subject = place(self.file, self.lines[path], path)
+            raise InputError(subject, problem, "write another one, or put it in quotes") from None
 
     def _unknown_tag(self, node: Node, path: KeyPath) -> InputError:
         tag = node.tag.replace(_TAG, "!!", 1)[:_LONGEST_KEY]

@@ -59,10 +59,13 @@ class ArtifactWriter:
         for removed in checkpoint.rotate(self.artifacts):
             self._entries.pop(self._name(removed), None)
 
-    def publish(self, metadata: TrainingMetadata) -> None:
-        """Write metadata and then the manifest at once; call it from within `submit`."""
+    def publish(self, metadata: TrainingMetadata, *, complete: bool = False) -> None:
+        """Write metadata and then the manifest at once; call it from within `submit`.
+
+        `complete` says that nothing will be written after it.
+        """
         self.put(self.artifacts.metadata, metadata.model_dump_json(indent=2).encode())
-        manifest = Manifest(key=self._key, files=dict(sorted(self._entries.items())))
+        manifest = Manifest(key=self._key, complete=complete, files=dict(sorted(self._entries.items())))
         files.write_json(self.artifacts.manifest, manifest.model_dump(mode="json"))
 
     def _name(self, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -13,14 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from trainer.algorithms.hyperparameters import Count, Fraction, whole_number
 from trainer.algorithms.registry import ALGORITHMS, Algorithm
+from trainer.schedules import parse_duration
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,29 +28,13 @@ if TYPE_CHECKING:
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
-LONGEST_SESSION = 366 * 24 * 3600
 
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
-_DURATION = re.compile(r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?")
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
 _NUMBER_IN_QUOTES = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LONGEST_SHOWN = 40
-
-
-def parse_duration(value: object) -> float:
-    """Seconds of a duration such as `8h45m`, `90s` or a plain number of seconds.
-
-    Raises:
-        ValueError: it is not a duration, or not a positive one, or more than a year.
-    """
-    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value.replace(" ", ""))):
-        hours, minutes, seconds = (int(part or 0) for part in match.group("h", "m", "s"))
-        value = 3600 * hours + 60 * minutes + seconds
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_SESSION:
-        raise ValueError("must be a duration such as 8h45m, 90s or a number of seconds above 0")
-    return float(value)
 
 
 def _environment_id(value: str) -> str:
@@ -76,15 +58,13 @@ def _folder_in_project(value: str) -> str:
     return "/".join(parts)
 
 
-def _no_duplicates(value: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(value)) < len(value):
-        raise ValueError("must name each folder once")
-    return value
-
-
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Positive = Annotated[float, Field(gt=0)]
-Source = Annotated[str, AfterValidator(_folder_in_project)]
+Sources = Annotated[
+    tuple[Annotated[str, AfterValidator(_folder_in_project)], ...],
+    Field(strict=False),
+    AfterValidator(lambda folders: tuple(dict.fromkeys(folders))),
+]
 
 
 class Section(BaseModel):
@@ -124,13 +104,6 @@ class Environment(Section):
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
 
-    @field_validator("wrapper_kwargs")
-    @classmethod
-    def _arguments_have_a_wrapper(cls, value: Normalization, info: ValidationInfo) -> Normalization:
-        if value != Normalization() and info.data.get("wrapper", "invalid") is None:
-            raise PydanticCustomError("conflict", "is set, but there is no wrapper: add `wrapper: VecNormalize`")
-        return value
-
 
 class Evaluation(Section):
     """How often the policy is measured to find the best one; `frequency` in timesteps, 0 for never."""
@@ -163,7 +136,7 @@ class Job(Section):
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Count = 1
-    sources: Annotated[tuple[Source, ...], Field(strict=False), AfterValidator(_no_duplicates)] = ()
+    sources: Sources = ()
     validation: Validation = Validation()
 
     @property
@@ -203,18 +176,24 @@ class Job(Section):
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
 
 
+UNKNOWN_KEY = "unknown key"
+MISSING = "is missing"
+
+
 class Problem(NamedTuple):
     """Something wrong in a job.
 
     Args:
         path: the keys that lead to it, outermost first.
         message: what is wrong, as half a sentence.
-        known: where a name is unknown, the names that would do.
-        remedy: what to do, where the message and `known` do not say it.
+        unknown: the name that is not known, where that is the problem.
+        known: the names that would do instead, except for keys: those are the fields of the model at `path`.
+        remedy: what to do, where neither the message nor `known` says it.
     """
 
     path: tuple[str | int, ...]
     message: str
+    unknown: str | None = None
     known: tuple[str, ...] = ()
     remedy: str | None = None
 
@@ -239,14 +218,18 @@ def parse_job(values: dict[str, Any]) -> Job:
     try:
         job = Job.model_validate(values)
     except ValidationError as error:
-        problems = _problems(error, Job)
+        problems = _problems(error)
     if isinstance(values, dict):
         problems += _problems_of_algorithm(values)
     if problems:
         raise InvalidJobError(problems)
     typed = job.typed_hyperparameters
-    if conflicts := list(typed.conflicts(job.env.n_envs)):
-        raise InvalidJobError([Problem(("hyperparameters", *path), message) for path, message in conflicts])
+    problems = [Problem(("hyperparameters", *path), each) for path, each in typed.conflicts(job.env.n_envs)]
+    if job.env.wrapper is None and job.env.wrapper_kwargs != Normalization():
+        message = "is set, but there is no wrapper"
+        problems.append(Problem(("env", "wrapper_kwargs"), message, remedy="add `wrapper: VecNormalize`"))
+    if problems:
+        raise InvalidJobError(problems)
     return job.model_copy(update={"hyperparameters": typed.arguments()})
 
 
@@ -262,16 +245,16 @@ def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
     if not isinstance(name, str):
         return []
     if name not in ALGORITHMS:
-        return [Problem(("algorithm",), f"unknown algorithm {shown(name)}", tuple(ALGORITHMS))]
+        return [Problem(("algorithm",), f"unknown algorithm {shown(name)}", name, tuple(ALGORITHMS))]
     entry = ALGORITHMS[name]
     problems = []
     if isinstance(policy, str) and policy not in entry.policies:
-        problems.append(Problem(("policy",), f"{name} has no policy {shown(policy)}", entry.policies))
+        problems.append(Problem(("policy",), f"{name} has no policy {shown(policy)}", policy, entry.policies))
     if isinstance(hyperparameters, dict):
         try:
             entry.hyperparameters.model_validate(hyperparameters)
         except ValidationError as error:
-            problems += _problems(error, entry.hyperparameters, ("hyperparameters",))
+            problems += _problems(error, "hyperparameters")
     return problems
 
 
@@ -292,34 +275,26 @@ _WORDING = {
 }
 
 
-def _problems(error: ValidationError, model: type[BaseModel], prefix: tuple[str | int, ...] = ()) -> list[Problem]:
-    return [_problem(details, model, prefix) for details in error.errors(include_url=False)]
+def _problems(error: ValidationError, *prefix: str) -> list[Problem]:
+    return [_problem(details, prefix) for details in error.errors(include_url=False)]
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel], prefix: tuple[str | int, ...]) -> Problem:
+def _problem(details: ErrorDetails, prefix: tuple[str, ...]) -> Problem:
     """Pydantic's account of a problem in the words of somebody who edits jobs.yaml."""
     kind, context, found = details["type"], details.get("ctx", {}), details["input"]
     path = (*prefix, *details["loc"])
     if kind == "extra_forbidden":
-        return Problem(path, "unknown key", tuple(_model_at(model, details["loc"][:-1]).model_fields))
+        return Problem(path, UNKNOWN_KEY, str(path[-1]))
     if kind == "missing":
-        return Problem(path, "is missing")
+        return Problem(path, MISSING, remedy="add it")
     if kind == "conflict":
         return Problem(path, details["msg"])
     if kind in ("literal_error", "unknown_name"):
         known = context.get("known") or re.findall(r"'([^']*)'", context["expected"])
-        return Problem(path, f"unknown name {shown(found)}", tuple(known))
+        return Problem(path, f"unknown name {shown(found)}", str(found), tuple(known))
     message = details["msg"].removeprefix("Value error, ")
     if kind in _WORDING:
-        message = _WORDING[kind].format_map(context)
+        message = _WORDING[kind].format(**{bound: whole_number(value) for bound, value in context.items()})
     quoted = isinstance(found, str) and kind in ("int_type", "float_type") and _NUMBER_IN_QUOTES.fullmatch(found)
     remedy = "write it without quotes" if quoted else None
     return Problem(path, f"{message}, found {shown(found)}", remedy=remedy)
-
-
-def _model_at(model: type[BaseModel], path: tuple[str | int, ...]) -> type[BaseModel]:
-    for key in path:
-        annotation = model.model_fields[str(key)].annotation
-        candidates = (annotation, *get_args(annotation))
-        model = next(each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel))
-    return model

@@ -145,9 +145,14 @@ class TrainingMetadata(Record):
 
 
 class Manifest(Record):
-    """Every artifact of a session by its path with forward slashes, and the session's key."""
+    """Every artifact of a session by its path with forward slashes, and the session's key.
+
+    `complete` says that the session ended in good order. Until then an artifact may be newer than
+    its entry, since no two files change at the same instant.
+    """
 
     key: Digest
+    complete: bool
     files: dict[str, FileEntry]
 
 

@@ -56,7 +56,7 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
 def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: str | None) -> int:
     code = 0
     try:
-        writer.submit(functools.partial(writer.publish, standing.metadata(reason, error)))
+        writer.submit(functools.partial(writer.publish, standing.metadata(reason, error), complete=True))
         writer.drain()
     except SessionError as failure:
         reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code

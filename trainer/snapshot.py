@@ -65,8 +65,8 @@ def _layers(env: Any) -> list[Any]:
 
 
 def follows_state_protocol(layer: Any) -> bool:
-    """Whether the layer itself (not one below it) has `get_state` and `set_state`."""
-    return callable(getattr(type(layer), "get_state", None)) and callable(getattr(type(layer), "set_state", None))
+    """Whether the layer itself (gymnasium's wrappers pass nothing on) has `get_state` and `set_state`."""
+    return callable(getattr(layer, "get_state", None)) and callable(getattr(layer, "set_state", None))
 
 
 def _layer_state(layer: Any) -> dict[str, Any]:

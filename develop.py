@@ -1,0 +1,318 @@
+"""Set up .venv, run every check, renew the lock: the standard library only, so that any Python can start it.
+
+    python3 develop.py                set up .venv as requirements.lock says; quick when nothing changed
+    python3 develop.py test           every check, then the tests
+    python3 develop.py lint | types | pytest | format | lock
+    python3 develop.py --torch cuda   set up with the CUDA build of torch
+
+The Makefile calls this file; on Windows, which has no make, call it yourself. Each command sets up first
+what is missing. Arguments after the command go to its last tool: `python3 develop.py pytest -m "not slow"`.
+"""
+
+# Must start on any Python 3.7, to say in one sentence that a newer one is needed.
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+if sys.platform != "win32":
+    import fcntl
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements.lock"
+PROJECT = ROOT / "pyproject.toml"
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+VENV_PYTHON = str(BIN / "python")
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+UV = "0.13.9"
+TORCH = "2.13.0"
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# torch's CPU and CUDA builds share a version and differ in hashes: they and CUDA's own packages stay out of the lock.
+NOT_LOCKED = ("torch==", "triton==", "nvidia-", "cuda-")
+
+# Steps of the set-up, in order. A step that is done leaves a marker in .venv, written last and by rename, that
+# holds the digest of what went into it: an interrupted step has none and is done again.
+STEPS = ("packages", "torch", "project")
+
+LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports", "--no-logo"))
+TYPES = (("mypy", "--strict", "."),)
+TOOLS = {
+    "lint": LINT,
+    "types": TYPES,
+    "pytest": (("pytest",),),
+    "test": (*LINT, *TYPES, ("pytest", "--cov")),
+    "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
+}
+
+
+class SetupError(Exception):
+    """What keeps the set-up from going on, as one sentence that says what to do."""
+
+
+def run(*command: str, silent: bool = False) -> None:
+    """Run a command in the project's folder, and raise CalledProcessError when it fails."""
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=silent)  # noqa: S603 - the commands are spelled here
+
+
+def pip_install(*arguments: str, silent: bool = False) -> None:
+    """Install into .venv, whatever the user's own pip settings say about where to."""
+    pip = (VENV_PYTHON, "-m", "pip", "--disable-pip-version-check")
+    run(*pip, "install", "--no-user", "-qq", *arguments, silent=silent)
+
+
+def say(sentence: str) -> None:
+    """Tell the user what goes on, apart from what a command prints as its result."""
+    sys.stderr.write(f"{sentence}\n")
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Spell a version as people do."""
+    return ".".join(map(str, version))
+
+
+def version_of(python: str) -> tuple[int, ...] | None:
+    """Ask an interpreter for its version; None when there is none that starts."""
+    question = "import sys; print(*sys.version_info[:2])"
+    try:
+        answer = subprocess.run([python, "-c", question], capture_output=True, text=True, check=True)  # noqa: S603 - likewise
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return tuple(int(part) for part in answer.stdout.split())
+
+
+def find_python(named: str | None) -> str:
+    """Choose the interpreter of .venv: the named one, else the one that runs this, else the newest there is.
+
+    Raises:
+        SetupError: none is of a version that the project supports, or the one chosen cannot make environments.
+    """
+    running: str = getattr(sys, "_base_executable", sys.executable)  # never .venv's own, which is about to be remade
+    for python in [named] if named else [running, "python3.13", "python3.12", "python3.11"]:
+        version = version_of(python)
+        if version is None or not OLDEST <= version <= NEWEST:
+            continue
+        try:
+            run(python, "-c", "import venv, ensurepip", silent=True)
+        except subprocess.CalledProcessError:
+            remedy = f"sudo apt-get install python{dotted(version)}-venv, then run this again"
+            raise SetupError(f"{python} has no venv module: {remedy}") from None
+        return python
+    found = version_of(named or running)
+    what = f"{named or running} is {dotted(found) if found else 'none that starts'}"
+    remedy = "install one, then name it (make: PYTHON=..., else --python ...)"
+    raise SetupError(f"Python {dotted(OLDEST)} to {dotted(NEWEST)} is needed, and {what}: {remedy}")
+
+
+def marker(step: str) -> Path:
+    """Name the file that says what a step was done with."""
+    return VENV / f"setup.{step}"
+
+
+def done_with(step: str) -> str:
+    """Read what a step was last done with; empty when it was not, or not to its end."""
+    return marker(step).read_text(encoding="utf-8") if marker(step).is_file() else ""
+
+
+def forget(step: str) -> None:
+    """Remove a step's marker and those after it: from here on the environment is not complete."""
+    for later in STEPS[STEPS.index(step) :]:
+        if marker(later).exists():
+            marker(later).unlink()
+
+
+def mark(step: str, inputs: str) -> None:
+    """Record a step as done, at once and whole."""
+    temporary = VENV / "setup.temporary"
+    temporary.write_text(inputs, encoding="utf-8")
+    temporary.replace(marker(step))
+
+
+def digest(*inputs: object) -> str:
+    """Identify a step's inputs by their content; a file that was merely touched is the same."""
+    return hashlib.sha256("\n".join(map(str, inputs)).encode()).hexdigest()
+
+
+def install_packages(named_python: str | None) -> None:
+    """Make .venv anew with every package of the lock, unless it is what the lock says already.
+
+    An environment keeps its interpreter until another one is named.
+    """
+    lock = LOCK.read_text(encoding="utf-8")
+    existing = version_of(VENV_PYTHON)
+    wanted = version_of(find_python(named_python)) if named_python else existing
+    if existing and existing == wanted and done_with("packages") == digest(lock, VENV, existing):
+        return
+    python = find_python(named_python)
+    say(f"Installing the packages of {LOCK.name} into {VENV.name}; this happens once.")
+    forget("packages")
+    run(python, "-m", "venv", "--clear", str(VENV))
+    pip_install("--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", LOCK.name)
+    mark("packages", digest(lock, VENV, version_of(VENV_PYTHON)))
+
+
+def has_nvidia_driver() -> bool:
+    """Say whether a CUDA build of torch would find a GPU here."""
+    program = shutil.which("nvidia-smi")
+    return bool(program) and subprocess.run([str(program), "-L"], capture_output=True, check=False).returncode == 0  # noqa: S603 - likewise
+
+
+def install_torch(build: str, index: str | None) -> None:
+    """Install torch, in the build that fits the machine unless one is named.
+
+    On Linux the plain release brings gigabytes of CUDA packages, so without a GPU the CPU build is taken: from
+    pip's own sources where they have it, else from PyTorch's index. Elsewhere the plain release is small.
+    """
+    if build == "auto" and not index and done_with("torch").startswith(f"{TORCH} "):
+        return  # whichever build was chosen before stays
+    if build == "auto":
+        build = "cuda" if has_nvidia_driver() else "cpu"
+    inputs = f"{TORCH} {build} {index or ''}"
+    if done_with("torch") == inputs:
+        return
+    say(f"Installing torch {TORCH} ({build}).")
+    forget("torch")
+    # Both builds answer to one version, so pip would leave the other one where it is.
+    run(VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "-qqq", "uninstall", "--yes", "torch")
+    if build == "cuda" or platform.system() != "Linux":
+        pip_install(f"torch=={TORCH}", *(["--index-url", index] if index else []))
+    else:
+        install_torch_cpu(index)
+    mark("torch", inputs)
+
+
+def install_torch_cpu(index: str | None) -> None:
+    """Install torch's CPU build from pip's sources, which is tried first and may well have none, or from an index.
+
+    Raises:
+        SetupError: neither has it, or neither can be reached.
+    """
+    cpu_build = f"torch=={TORCH}+cpu"
+    if not index:
+        try:
+            pip_install("--no-deps", cpu_build, silent=True)
+        except subprocess.CalledProcessError:
+            index = TORCH_CPU_INDEX
+            say(f"pip's own sources have no {cpu_build}; asking {index}")
+        else:
+            return
+    try:
+        pip_install("--no-deps", "--index-url", index, cpu_build)
+    except subprocess.CalledProcessError:
+        remedy = "name another index (make: TORCH_INDEX=..., else --torch-index ...)"
+        last_resort = "take the CUDA build, several GB (make: TORCH=cuda, else --torch cuda)"
+        raise SetupError(f"{cpu_build} is not to be had from {index}: {remedy}, or {last_resort}") from None
+
+
+def install_project() -> None:
+    """Make the project importable from its folder, and check that the lock has all that it asks for.
+
+    Raises:
+        SetupError: the lock is older than the dependencies in pyproject.toml.
+    """
+    inputs = digest(PROJECT.read_text(encoding="utf-8"))
+    if done_with("project") == inputs:
+        return
+    forget("project")
+    pip_install("--no-deps", "--no-build-isolation", "--no-index", "--editable", ".")
+    try:
+        run(VENV_PYTHON, "-m", "pip", "--quiet", "check")
+    except subprocess.CalledProcessError:
+        remedy = "renew it (make lock, or python3 develop.py lock)"
+        raise SetupError(f"{LOCK.name} does not fit {PROJECT.name}: {remedy}") from None
+    mark("project", inputs)
+
+
+def wait_for_turn(stream: IO[bytes]) -> None:
+    """Hold other set-ups of this checkout off until `stream`, on a file that all of them open, is closed."""
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("Waiting for another set-up of this checkout.")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+def set_up(python: str | None, torch: str, torch_index: str | None) -> None:
+    """Bring .venv to what the lock and pyproject.toml say, doing only what is missing."""
+    with LOCK.open("rb") as stream:
+        wait_for_turn(stream)
+        started = time.time()
+        install_packages(python)
+        install_torch(torch, torch_index)
+        install_project()
+        # For make, which compares dates: complete, as of before the inputs were read.
+        os.utime(marker(STEPS[-1]), (started, started))
+
+
+def write_lock(*uv_options: str) -> None:
+    """Resolve pyproject.toml for every supported Python and system, and write the lock, with its hashes.
+
+    Versions that the lock has already are kept where they still fit; `--upgrade` takes the newest of all.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run(find_python(None), "-m", "venv", folder)
+        programs = Path(folder, BIN.name)
+        run(str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", f"uv=={UV}")
+        constraint = Path(folder, "constraint.txt")
+        constraint.write_text(f"torch=={TORCH}\n", encoding="utf-8")
+        resolved = Path(folder, LOCK.name)
+        resolved.write_text(LOCK.read_text(encoding="utf-8") if LOCK.exists() else "", encoding="utf-8")
+        command = [str(programs / "uv"), "pip", "compile", PROJECT.name, "--group", "dev", "--quiet"]
+        # One version of each package for all Pythons and systems, so that all run the same code.
+        command += ["--universal", "--python-version", dotted(OLDEST), "--fork-strategy", "fewest"]
+        command += ["--generate-hashes", "--only-binary", ":all:", "--no-header", "--no-annotate"]
+        command += ["--constraint", str(constraint), "--output-file", str(resolved), *uv_options]
+        run(*command)
+        entries = resolved.read_text(encoding="utf-8").replace("\n    ", "\0").splitlines()
+    header = f"# Written by `make lock` (uv {UV}): all but torch, which develop.py pins; see docs/install.md.\n"
+    kept = [entry.replace("\0", "\n    ") + "\n" for entry in entries if not entry.startswith(NOT_LOCKED)]
+    temporary = LOCK.with_suffix(".temporary")
+    temporary.write_text(header + "".join(kept), encoding="utf-8", newline="\n")
+    temporary.replace(LOCK)
+
+
+def main() -> int:
+    """Do what the command line says.
+
+    Returns:
+        The exit code: that of the first tool that failed, or 2 when the set-up cannot go on.
+    """
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--python", metavar="PROGRAM", help="the interpreter of .venv, Python 3.11 to 3.13")
+    parser.add_argument("--torch", choices=["auto", "cpu", "cuda"], default="auto", help="the build of torch")
+    parser.add_argument("--torch-index", metavar="URL", help="the package index that torch alone is taken from")
+    parser.add_argument("command", nargs="?", choices=["setup", "lock", *TOOLS], default="setup")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="go to the command's last tool")
+    options = parser.parse_args()
+    try:
+        if options.command == "lock":
+            write_lock(*options.arguments)
+            return 0
+        set_up(options.python, options.torch, options.torch_index)
+        tools = [[str(BIN / name), *rest] for name, *rest in TOOLS.get(options.command, ())]
+        for tool in tools:
+            run(*tool, *(options.arguments if tool is tools[-1] else []))
+    except SetupError as error:
+        say(str(error))
+        return 2
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What a backend is: seven calls behind which a session runs somewhere.
+
+A new backend is one file with one class, and one line in `runner.backends.registry`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.layout import SessionFolder
+
+
+class State(enum.StrEnum):
+    """Where a submitted session stands."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it stays so."""
+        return self is not State.RUNNING
+
+
+@dataclass(frozen=True)
+class Status:
+    """A backend's answer.
+
+    Args:
+        state: where the session stands.
+        exit_code: of its process, where the backend knows it.
+        reason: why it failed or was cancelled, in half a sentence.
+    """
+
+    state: State
+    exit_code: int | None = None
+    reason: str | None = None
+
+
+class Backend(Protocol):
+    """Where sessions execute.
+
+    Each call may raise BackendUnreachableError, which is never a failure of the session, or
+    BackendError, which is final.
+    """
+
+    name: str
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Start the packaged session; return a handle that outlives this process."""
+
+    def find(self, key: str) -> str | None:
+        """The handle of the session with `key`, if it was ever submitted here."""
+
+    def status(self, handle: str) -> Status:
+        """Where the session stands."""
+
+    def logs(self, handle: str, offset: int) -> bytes:
+        """What the session has printed from byte `offset` on."""
+
+    def fetch(self, handle: str, folder: Path) -> None:
+        """Copy what the session left into `folder`; what is there already may be kept."""
+
+    def cancel(self, handle: str) -> None:
+        """Ask the session to stop after a last checkpoint."""
+
+    def release(self, handle: str) -> None:
+        """Forget what the backend still holds of a session whose artifacts are safe."""

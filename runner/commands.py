@@ -1,0 +1,157 @@
+"""What users ask beside running: the plan, the standing, a fresh start, a check, a stop."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restore.adoption import problem_with
+from runner.backends.registry import open_backend
+from runner.decide import Nothing, Refuse
+from runner.ledger import read_ledger
+from runner.lineage import Phase, SessionState, read_lineage
+from trainer.errors import IncompatibleError, InputError, RelayError, SessionError
+
+if TYPE_CHECKING:
+    from runner.workspace import Plan, Workspace
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def announce(workspace: Workspace, planned: Plan) -> None:
+    """Say what came of a job's run.
+
+    Raises:
+        IncompatibleError: it was refused.
+        SessionError: its session failed.
+    """
+    decision = planned.decision
+    if isinstance(decision, Refuse):
+        raise IncompatibleError(f"job {planned.job}", str(decision))
+    if isinstance(decision, Nothing):
+        say(f"{planned.job}: {decision}")
+        return
+    number = int(workspace.live_sessions(planned)[-1].folder.number)
+    session = read_lineage(workspace.runs, planned.job).session(number)
+    if session is None or session.phase is not Phase.RESTORED:
+        raise SessionError(f"job {planned.job}", f"session {number:04d} was not restored", "run the same command again")
+    sentence, failed = outcome_sentence(session)
+    if failed:
+        raise SessionError(f"{planned.job}", sentence, f"see {session.folder.log}; `doit resume:{planned.job}` goes on")
+    say(f"{planned.job}: {sentence}")
+
+
+def outcome_sentence(session: SessionState) -> tuple[str, bool]:
+    """How a restored session ended, and whether that is a failure."""
+    execution, restored = session.execution, session.restored
+    goal, checkpoint = int(session.request["goal"]), restored["checkpoint"]
+    timesteps = int(checkpoint["timesteps"]) if checkpoint else 0
+    reached = f"session {session.folder.number} reached {timesteps:,} of {goal:,} timesteps"
+    if timesteps >= goal:
+        return f"{reached}: goal met", False
+    reason = restored["outcome"].get("error") or execution["reason"] or restored["outcome"].get("interrupted_by")
+    sentence = f"{reached} and ended: {reason or 'no reason given'}"
+    return sentence, execution["state"] != "COMPLETE"
+
+
+def show_plan(workspace: Workspace, job: str) -> None:
+    """Say what `run_quick` and `run_full` would do, and why."""
+    for profile in ("quick", "full"):
+        say(f"{job}: run_{profile} {workspace.plan(job, profile).decision}")
+
+
+def show_status(workspace: Workspace, jobs: list[str]) -> None:
+    """Show every session of `jobs` in a table."""
+    from rich.console import Console  # noqa: PLC0415 - only this command needs it
+    from rich.table import Table  # noqa: PLC0415 - likewise
+
+    table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
+    for job in jobs:
+        sessions = read_lineage(workspace.runs, job).sessions
+        for session in sessions:
+            table.add_row(*_status_row(job, session))
+        if not sessions:
+            table.add_row(job, "-", *[""] * 5, "not started", "", "")
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+
+
+def _status_row(job: str, session: SessionState) -> tuple[str, ...]:
+    request = session.request if session.folder.request.exists() else {}
+    parent = request.get("parent")
+    package = session.package if session.phase >= Phase.PACKAGED else {"job": {"backend": ""}}
+    state, reached, resume, best = session.phase.name.lower(), "", "", ""
+    if session.phase >= Phase.EXECUTED:
+        state = session.execution["state"].lower()
+    if session.phase is Phase.RESTORED and (checkpoint := session.restored["checkpoint"]):
+        reached = f"{checkpoint['timesteps']:,}"
+        verdict = checkpoint["resume"]
+        resume = "exact" if verdict["exact"] else f"approximate: {'; '.join(verdict['reasons'])}"
+        best = "" if checkpoint["best_mean_reward"] is None else f"{checkpoint['best_mean_reward']:,.1f}"
+    start = f"{parent['timesteps']:,}" if parent else "0"
+    goal = f"{request['goal']:,}" if request else ""
+    backend = package["job"]["backend"]
+    return job, session.folder.number, request.get("profile", ""), start, reached, goal, backend, state, resume, best
+
+
+def start_afresh(workspace: Workspace, job: str) -> None:
+    """Archive the lineage of `job`; nothing is deleted.
+
+    Raises:
+        InputError: a session of it is still running.
+    """
+    lineage = read_lineage(workspace.runs, job)
+    if lineage.head is None:
+        say(f"{job}: has no sessions yet, so there is nothing to archive")
+        return
+    if lineage.head.phase is Phase.SUBMITTED:
+        problem = f"session {lineage.head.folder.number} may still be running"
+        raise InputError(
+            f"job {job}", problem, f"let it end with `doit resume:{job}`, or stop it with `doit cancel:{job}`"
+        )
+    target = workspace.runs.archive(job, lineage.generation)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    workspace.runs.job(job).rename(target)
+    say(f"{job}: {len(lineage.sessions)} session(s) archived in {target}; the next run starts at 0 timesteps")
+
+
+def verify(workspace: Workspace, job: str) -> None:
+    """Check that every adopted file of `job` still is what was adopted.
+
+    Raises:
+        RelayError: one is not; the sentence names it.
+    """
+    problems, checked = [], 0
+    for session in read_lineage(workspace.runs, job).sessions:
+        if session.phase is not Phase.RESTORED:
+            continue
+        restored = session.restored
+        own = [restored["checkpoint"], *restored["fallbacks"], restored["best_model"]]
+        for reference in own:
+            if reference is None or reference["session"] != session.folder.number:
+                continue
+            checked += 1
+            problem = problem_with(reference, workspace.runs.job(job))
+            if problem:
+                problems.append(f"{reference['file']} {problem}")
+    if problems:
+        remedy = "restore it from a backup; runs go on from the newest intact checkpoint"
+        raise RelayError(f"job {job}", "; ".join(problems), remedy)
+    say(f"{job}: {checked} file(s) are as they were adopted")
+
+
+def cancel(workspace: Workspace, job: str) -> None:
+    """Ask the running session of `job` to stop after a last checkpoint."""
+    head = read_lineage(workspace.runs, job).head
+    ledger = read_ledger(head.folder.ledger_json) if head and head.phase is Phase.SUBMITTED else None
+    if head is None or ledger is None or ledger.handle is None:
+        say(f"{job}: no session is running")
+        return
+    replace(ledger, cancel_requested=True).write(head.folder.ledger_json)
+    open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
+    say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")

@@ -1,0 +1,147 @@
+"""What a user sees of a session: a progress bar on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+from restore.adoption import human_bytes
+from trainer.progress import Event, parse_event
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+PLAIN_PROGRESS_SECONDS = 10.0
+
+
+class Display:
+    """Shows the log of one session as it grows.
+
+    Args:
+        job, session: what is shown.
+        stream: where to; standard output if not given.
+    """
+
+    def __init__(self, job: str, session: str, stream: TextIO | None = None) -> None:
+        self._label = f"{job} {session}"
+        self._stream = stream or sys.__stdout__ or sys.stdout
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._rest = ""
+        self._bar = _Bar(self._label, self._stream) if self._stream.isatty() else None
+        self._shown_at = 0.0
+        self._shown_timesteps = -1
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Show what is left and end the progress bar."""
+        if self._rest:
+            self._show(self._rest)
+        if self._bar:
+            self._bar.stop()
+
+    def feed(self, news: bytes) -> None:
+        """Show what the session has printed since the last call (bytes, perhaps in the middle of a line)."""
+        *lines, self._rest = (self._rest + self._decoder.decode(news)).split("\n")
+        for line in lines:
+            self._show(line.rstrip("\r"))
+
+    def say(self, text: str) -> None:
+        """Show a line of the runner's own."""
+        self._write(f"{self._label}  {text}")
+
+    def checkpoint_line(self, text: str) -> None:
+        """Show a line in the words that users look for."""
+        self._write(f"[CHECKPOINT] {text}")
+
+    def _show(self, line: str) -> None:
+        event = parse_event(line)
+        if event is None:
+            self._write(line)
+        elif event.name == "progress":
+            self._show_progress(event.values)
+        elif sentence := _sentence(event):
+            self._write(sentence if sentence.startswith("[CHECKPOINT]") else f"{self._label}  {sentence}")
+
+    def _show_progress(self, values: dict[str, Any]) -> None:
+        if self._bar:
+            self._bar.update(values)
+            return
+        is_last = values.get("timesteps") == values.get("goal")
+        is_due = time.monotonic() - self._shown_at >= PLAIN_PROGRESS_SECONDS
+        if (is_due or is_last) and values.get("timesteps") != self._shown_timesteps:
+            self._shown_at, self._shown_timesteps = time.monotonic(), values.get("timesteps", -1)
+            self._write(f"{self._label}  {progress_text(values)}")
+
+    def _write(self, line: str) -> None:
+        if self._bar:
+            self._bar.print(line)
+        else:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+
+def progress_text(values: dict[str, Any]) -> str:
+    """A progress event in words: timesteps, steps/s, remaining time, mean episode reward."""
+    parts = [f"{values.get('timesteps', 0):,} of {values.get('goal', 0):,} timesteps"]
+    if speed := values.get("steps_per_second"):
+        remaining = max(0, values["goal"] - values["timesteps"]) / speed
+        parts += [f"{speed:,.0f} steps/s", f"{duration_text(remaining)} left"]
+    if (reward := values.get("mean_reward")) is not None:
+        parts.append(f"mean episode reward {reward:,.1f}")
+    return ", ".join(parts)
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for people, such as `2h05m` or `14s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def _sentence(event: Event) -> str | None:
+    values = event.values
+    match event.name:
+        case "started":
+            return f"training from {values['timesteps']:,} to {values['goal']:,} timesteps"
+        case "checkpoint":
+            return f"[CHECKPOINT] Saved {values['file']} ({human_bytes(values['bytes'])})"
+        case "evaluation":
+            best = ", the best so far" if values["improved"] else ""
+            return f"evaluation at {values['timesteps']:,} timesteps: mean reward {values['mean_reward']:,.1f}{best}"
+    return None
+
+
+class _Bar:
+    """The progress bar of a terminal."""
+
+    def __init__(self, label: str, stream: TextIO) -> None:
+        from rich.console import Console  # noqa: PLC0415 - a pipe must not wait for it
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - likewise
+
+        self._console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[text]}"))
+        self._progress = Progress(*columns, console=self._console, transient=True)
+        self._task = self._progress.add_task(label, total=None, text="starting")
+        self._progress.start()
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Show a progress event."""
+        self._progress.update(
+            self._task, total=values["goal"], completed=values["timesteps"], text=progress_text(values)
+        )
+
+    def print(self, line: str) -> None:
+        """Show a line above the bar."""
+        self._console.print(line)
+
+    def stop(self) -> None:
+        """End the bar."""
+        self._progress.stop()

@@ -1,0 +1,155 @@
+"""Words to write a dodo.py with: live sessions, their stages, and errors as one sentence."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from doit import get_var
+from doit.exceptions import TaskError, TaskFailed
+
+from runner import commands, selection, stages
+from runner.decide import Refuse
+from runner.workspace import LiveSession, Plan, Workspace
+from trainer.errors import InputError, RelayError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from doit.exceptions import BaseFail
+
+_USER_ERROR = 2
+_KNOWN_VARIABLES = ("backend",)
+
+
+class Graph:
+    """Draws the task graph of a project for what the command line asks.
+
+    Args:
+        root: the folder of dodo.py.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._drawn_for: selection.Selection | None = None
+        self._plans: list[Plan] = []
+        self._workspace = Workspace(root)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The project as it is now."""
+        self._draw()
+        return self._workspace
+
+    @property
+    def plans(self) -> list[Plan]:
+        """What is planned for each job under the profile that was asked for."""
+        self._draw()
+        return self._plans
+
+    def redraw(self, chosen: selection.Selection) -> None:
+        """Look at the disk again, for `chosen`."""
+        selection.use(chosen)
+        self._drawn_for = None
+
+    def live_sessions(self) -> Iterator[LiveSession]:
+        """Every session whose stages may have something to do."""
+        for plan in self.plans:
+            yield from self._workspace.live_sessions(plan)
+
+    def stage(
+        self, live: LiveSession, needs: list[Path], makes: list[Path], uptodate: list[Any] | None = None
+    ) -> dict[str, Any]:
+        """A stage of a session as a doit sub-task; it is named after the function that calls this one.
+
+        Args:
+            live: the session.
+            needs: the files that it reads; it runs again when their content changes.
+            makes: the files that it writes, the last one last.
+            uptodate: further conditions of doit's.
+        """
+        name = sys._getframe(1).f_code.co_name.removeprefix("task_")  # noqa: SLF001 - spares dodo.py a repetition
+        action = getattr(stages, name)
+        return {
+            "name": live.name,
+            "doc": f"{action.__doc__.splitlines()[0]} Session {live.name} {live.why}.",
+            "title": lambda _task: f"{name:<8}  {live.name}  {live.why}",
+            "actions": [in_one_sentence(functools.partial(action, self._workspace, live))],
+            "file_dep": [str(path) for path in needs],
+            "targets": [str(path) for path in makes],
+            "uptodate": uptodate or [True],
+            "verbosity": 2,
+        }
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """For each job a sub-task that runs its live sessions and says what came of them."""
+        for plan in self.plans:
+            sessions = [] if isinstance(plan.decision, Refuse) else self._workspace.live_sessions(plan)
+            action = functools.partial(commands.announce, self._workspace, plan)
+            yield self._sub_task(plan.job, action) | {"task_dep": [f"restore:{session.name}" for session in sessions]}
+
+    def for_each_job(self, command: Callable[[Workspace, str], None]) -> Iterator[dict[str, Any]]:
+        """For each job a sub-task that calls `command` with it."""
+        for plan in self.plans:
+            yield self._sub_task(plan.job, functools.partial(command, self._workspace, plan.job))
+
+    def for_all_jobs(self, command: Callable[[Workspace, list[str]], None]) -> dict[str, Any]:
+        """A task that calls `command` with all jobs at once."""
+        action = functools.partial(command, self._workspace, [plan.job for plan in self.plans])
+        return {"actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
+
+    def _sub_task(self, job: str, action: Callable[[], None]) -> dict[str, Any]:
+        return {"name": job, "actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
+
+    def rules(self, live: LiveSession) -> dict[str, Any]:
+        """What decides the verdict on a session's artifacts."""
+        return self._workspace.validation_rules(live.plan)
+
+    def _draw(self) -> None:
+        chosen = selection.current()
+        if self._drawn_for is chosen:
+            return
+        with exiting_on_error():
+            self._workspace = Workspace(self._root, _backend_variable())
+            known = self._workspace.jobs
+            self._plans = [self._workspace.plan(job, chosen.profile) for job in known]
+        self._drawn_for = chosen
+
+
+def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]:
+    """`action` for doit: an error of ours becomes a failed task whose report is its sentence."""
+
+    def guarded() -> BaseFail | None:
+        try:
+            action()
+        except RelayError as error:
+            failure = TaskError if error.exit_code == _USER_ERROR else TaskFailed
+            return failure(str(error))
+        return None
+
+    return guarded
+
+
+class exiting_on_error:  # noqa: N801 - reads as a phrase in a with statement
+    """Ends the process with an error's sentence and exit code; doit would print a traceback."""
+
+    def __enter__(self) -> None:
+        """Nothing to set up."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Turn an error of ours into the end of the process."""
+        if isinstance(error, RelayError):
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(error.exit_code) from None
+
+
+def _backend_variable() -> str | None:
+    from doit import doit_cmd  # noqa: PLC0415 - the variables exist once doit has begun
+
+    unknown = sorted((doit_cmd._CMDLINE_VARS or {}).keys() - set(_KNOWN_VARIABLES))  # noqa: SLF001 - no public listing
+    if unknown:
+        raise InputError(f"variable {unknown[0]}", "is unknown", f"known: {', '.join(_KNOWN_VARIABLES)}")
+    backend = get_var("backend")
+    return str(backend) if backend is not None else None

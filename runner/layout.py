@@ -1,0 +1,155 @@
+"""Names and paths of `runs/`: spelled here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNS = "runs"
+ARCHIVE = ".archive"
+CACHE = ".cache"
+BACKENDS = ".backends"
+LOCKS = ".locks"
+JOBS_FILE = "jobs.yaml"
+
+
+@dataclass(frozen=True)
+class SessionFolder:
+    """The files of one session, `runs/<job>/<NNNN>/`."""
+
+    path: Path
+
+    @property
+    def number(self) -> str:
+        """`0001` and so on."""
+        return self.path.name
+
+    @property
+    def request(self) -> Path:
+        """What the session is asked for."""
+        return self.path / "request.json"
+
+    @property
+    def package(self) -> Path:
+        """The folder that a backend is given."""
+        return self.path / "package"
+
+    @property
+    def payload(self) -> Path:
+        """The part of the package that becomes the session's input."""
+        return self.package / "payload"
+
+    @property
+    def script(self) -> Path:
+        """The part of the package that starts the session."""
+        return self.package / "script.py"
+
+    @property
+    def kernel_metadata(self) -> Path:
+        """What Kaggle wants to know about the package."""
+        return self.package / "kernel-metadata.json"
+
+    @property
+    def sources_table(self) -> Path:
+        """Every packaged source with its digests, to explain a change by name."""
+        return self.package / "sources.json"
+
+    @property
+    def package_json(self) -> Path:
+        """The key and the digests of the inputs; once it is there the package is sealed."""
+        return self.path / "package.json"
+
+    @property
+    def ledger_json(self) -> Path:
+        """How far the submission got, so that nothing is ever submitted twice."""
+        return self.path / "ledger.json"
+
+    @property
+    def execution_json(self) -> Path:
+        """How the session ended; written once it has."""
+        return self.path / "execution.json"
+
+    @property
+    def artifacts(self) -> Path:
+        """What the session left, downloaded whole."""
+        return self.path / "artifacts"
+
+    @property
+    def arriving_artifacts(self) -> Path:
+        """A download that has not ended."""
+        return self.path / "artifacts.arriving"
+
+    @property
+    def manifest_json(self) -> Path:
+        """sha256 and size of every downloaded file."""
+        return self.path / "manifest.json"
+
+    @property
+    def report_json(self) -> Path:
+        """The verdict of validation, reason by reason."""
+        return self.path / "report.json"
+
+    @property
+    def restored_json(self) -> Path:
+        """What was adopted: the next session's parent."""
+        return self.path / "restored.json"
+
+    @property
+    def log(self) -> Path:
+        """Everything that the session printed."""
+        return self.path / "session.log"
+
+
+@dataclass(frozen=True)
+class RunsFolder:
+    """`runs/` below the folder of jobs.yaml."""
+
+    root: Path
+
+    @property
+    def path(self) -> Path:
+        """`runs/` itself."""
+        return self.root / RUNS
+
+    def job(self, name: str) -> Path:
+        """The folder of a job's current lineage."""
+        return self.path / name
+
+    def session(self, job: str, number: int) -> SessionFolder:
+        """The folder of one session, whether it exists or not."""
+        return SessionFolder(self.job(job) / f"{number:04d}")
+
+    def sessions(self, job: str) -> list[SessionFolder]:
+        """The sessions on disk, oldest first."""
+        try:
+            names = [entry.name for entry in self.job(job).iterdir() if entry.name.isdecimal()]
+        except FileNotFoundError:
+            return []
+        return [SessionFolder(self.job(job) / name) for name in sorted(names, key=int)]
+
+    def archived(self, job: str) -> list[Path]:
+        """The folders of a job's earlier lineages."""
+        return sorted((self.path / ARCHIVE).glob(f"{job}-[0-9]*"))
+
+    def archive(self, job: str, lineage: int) -> Path:
+        """Where lineage number `lineage` of a job goes when it is given up."""
+        return self.path / ARCHIVE / f"{job}-{lineage:03d}"
+
+    def lock(self, job: str) -> Path:
+        """The lock that whoever works on a job holds."""
+        return self.path / LOCKS / f"{job}.lock"
+
+    def lock_holder(self, job: str) -> Path:
+        """Who holds the lock."""
+        return self.path / LOCKS / f"{job}.json"
+
+    def cache(self, name: str) -> Path:
+        """A file that can be made again at any time."""
+        return self.path / CACHE / f"{name}.json"
+
+    def backend(self, name: str) -> Path:
+        """A folder of a backend's own."""
+        return self.path / BACKENDS / name

@@ -1,0 +1,55 @@
+"""One worker to a job: a lock that the system gives back when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import platform
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from trainer import files
+from trainer.errors import JobHeldError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.layout import RunsFolder
+
+
+@contextlib.contextmanager
+def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
+    """Hold `job` while the block runs.
+
+    Args:
+        runs: where the lock lies.
+        job: the job's name.
+        command: what holds it, for whoever finds it held.
+
+    Raises:
+        JobHeldError: another process holds it; the sentence says which.
+    """
+    path = runs.lock(job)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise JobHeldError(f"job {job}", f"is held by {_holder(runs, job)}", "wait until it has ended") from None
+    try:
+        since = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}
+        files.write_json(runs.lock_holder(job), holder)
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(runs: RunsFolder, job: str) -> str:
+    try:
+        holder = files.read_json(runs.lock_holder(job))
+        return f"process {holder['pid']} on {holder['host']} (`{holder['command']}`, since {holder['since']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"

@@ -1,0 +1,101 @@
+"""What a doit command line asks for, before the task graph is drawn.
+
+The session to come depends on the profile (`run_quick` plans another one than `run_full`), so the
+graph can only be drawn once it is known which was asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from trainer.errors import InputError
+
+PROFILES = {"run_quick": "quick", "run_full": "full", "resume": "full"}
+DEFAULT_TASK = "run_full"
+STAGES = ("package", "execute", "download", "validate", "restore")
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
+"""Tasks that change a job's sessions, and hold the job meanwhile."""
+
+TASKS_WITH_JOBS = frozenset({*PROFILES, "plan", "status", "fresh", "verify", "cancel"})
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for.
+
+    Args:
+        tasks: as doit is to run them.
+        profile: which of each job's two forms the session to come has.
+        chains: whether to go on session after session.
+        command: as the user would write it again.
+    """
+
+    tasks: tuple[str, ...]
+    profile: str
+    chains: bool
+    command: str
+
+    @property
+    def holds_jobs(self) -> bool:
+        """Whether the jobs must be held while it runs."""
+        return any(task.split(":")[0] in HOLDING_TASKS for task in self.tasks)
+
+    @property
+    def runs_sessions(self) -> bool:
+        """Whether it runs sessions of jobs."""
+        return any(task.split(":")[0] in PROFILES for task in self.tasks)
+
+    def jobs(self, known: list[str]) -> list[str]:
+        """The jobs that it is about, of all that there are.
+
+        Raises:
+            InputError: it names a job that there is not.
+        """
+        named = {task.split(":")[1] for task in self.tasks if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
+        for job in sorted(named - set(known)):
+            nearest = difflib.get_close_matches(job, known, n=1)
+            remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+            raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
+        named |= {task.split(":")[1] for task in self.tasks if ":" in task}
+        about_all = any(":" not in task for task in self.tasks)
+        return [job for job in known if about_all or job in named]
+
+
+def select(arguments: list[str]) -> Selection:
+    """The selection that `arguments` (positional, options removed) state.
+
+    A job may follow its task as a word of its own: `resume my_job` is `resume:my_job`.
+
+    Raises:
+        InputError: two tasks ask for different sessions of the same job.
+    """
+    tasks: list[str] = []
+    for argument in arguments:
+        previous = tasks[-1] if tasks else ""
+        if previous in TASKS_WITH_JOBS and ":" not in argument and argument not in TASKS_WITH_JOBS | set(STAGES):
+            tasks[-1] = f"{previous}:{argument}"
+        else:
+            tasks.append(argument)
+    tasks = tasks or [DEFAULT_TASK]
+    asked = sorted({task.split(":")[0] for task in tasks} & PROFILES.keys())
+    if len(asked) > 1:
+        raise InputError(f"doit {' '.join(arguments)}", f"asks for {' and '.join(asked)} at once", "run one at a time")
+    name = asked[0] if asked else DEFAULT_TASK
+    return Selection(tuple(tasks), PROFILES[name], name == "resume", f"doit {' '.join(tasks)}")
+
+
+class _Current:
+    """The selection of the command that is running; every other command of doit sees the default."""
+
+    selection = select([])
+
+
+def use(selection: Selection) -> None:
+    """Make `selection` the one that the graph is drawn for."""
+    _Current.selection = selection
+
+
+def current() -> Selection:
+    """The selection that the graph is drawn for."""
+    return _Current.selection

@@ -1,0 +1,155 @@
+"""The five stages of a session, from the files before to the files after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from restore import adoption
+from restore.compatibility import compare
+from runner import download as downloading
+from runner import execute as executing
+from runner import package as packaging
+from runner.backends.registry import open_backend
+from runner.display import Display
+from runner.lineage import SessionState, read_document
+from runner.sources import same_meaning
+from trainer import files
+from trainer.errors import CheckpointError, IncompatibleError
+from trainer.identity import training_inputs
+from trainer.layout import Artifacts
+
+if TYPE_CHECKING:
+    from runner.workspace import LiveSession, Workspace
+
+REQUEST_FORMAT = 1
+
+
+def package(workspace: Workspace, live: LiveSession) -> None:
+    """Put everything that the session needs into one sealed folder.
+
+    Raises:
+        CheckpointError: no checkpoint of the parent is intact.
+        IncompatibleError: the parent's checkpoint does not fit the job.
+    """
+    if live.folder.package_json.exists():
+        return
+    wanted = live.plan.wanted
+    parent = _choose_parent(workspace, live)
+    request = {
+        "format": REQUEST_FORMAT,
+        "job": live.plan.job,
+        "lineage": live.plan.lineage.generation,
+        "session": live.folder.number,
+        "profile": wanted.profile,
+        "goal": wanted.goal,
+        "parent": {"session": parent.session, "timesteps": parent.timesteps, "sha256": parent.sha256}
+        if parent
+        else None,
+    }
+    if parent and live.parent:
+        _refuse_what_does_not_fit(workspace, live, request, read_document(live.parent.restored_json)["checkpoint"])
+    packaging.make_package(
+        live.folder,
+        job=wanted.job,
+        request=request,
+        sources=workspace.sources(live.plan),
+        inputs=wanted.inputs(),
+        parent=parent,
+    )
+
+
+def execute(workspace: Workspace, live: LiveSession) -> None:
+    """Run the packaged session on its backend, or attach to it."""
+    package_document = read_document(live.folder.package_json)
+    backend = open_backend(package_document["job"]["backend"], workspace.runs)
+    with _display(live) as display:
+        executing.execute(live.folder, package_document["key"], backend, display)
+
+
+def download(workspace: Workspace, live: LiveSession) -> None:
+    """Bring what the session left to this machine, whole."""
+    backend = open_backend(read_document(live.folder.execution_json)["backend"], workspace.runs)
+    downloading.download(live.folder, backend)
+
+
+def validate(_workspace: Workspace, live: LiveSession) -> None:
+    """Judge the artifacts one by one, without running anything that is in them."""
+    from restore.validation import Expectations  # noqa: PLC0415 - it imports pydantic
+    from restore.validation import validate as judge  # noqa: PLC0415 - likewise
+    from trainer.records import FileEntry  # noqa: PLC0415 - likewise
+
+    manifest = read_document(live.folder.manifest_json)
+    rules = live.plan.wanted.job["validation"]
+    earlier = [each for each in live.plan.lineage.sessions if each.folder.package_json.exists()]
+    expected = Expectations(
+        key=manifest["key"],
+        known_keys=frozenset(each.package["key"] for each in earlier),
+        listed={name: FileEntry(**entry) for name, entry in manifest["files"].items()},
+        max_checkpoint_bytes=rules["max_checkpoint_bytes"],
+        max_artifact_files=rules["max_artifact_files"],
+    )
+    report = judge(Artifacts(live.folder.artifacts, live.plan.job), expected)
+    files.write_json(live.folder.report_json, report.model_dump(mode="json"))
+
+
+def restore(workspace: Workspace, live: LiveSession) -> None:
+    """Adopt what is sound as the parent of the next session."""
+    from restore.validation import Report  # noqa: PLC0415 - it imports pydantic
+
+    report = Report.model_validate(read_document(live.folder.report_json))
+    inherited = read_document(live.parent.restored_json) if live.parent else None
+    folder = live.folder.artifacts.relative_to(workspace.runs.job(live.plan.job)).as_posix()
+    restoration = adoption.adopt(report, session=live.folder.number, artifacts_folder=folder, inherited=inherited)
+    with _display(live) as display:
+        for line in restoration.lines:
+            display.checkpoint_line(line)
+    files.write_json(live.folder.restored_json, restoration.document)
+
+
+def _display(live: LiveSession) -> Display:
+    return Display(live.plan.job, live.folder.number)
+
+
+def _choose_parent(workspace: Workspace, live: LiveSession) -> packaging.ParentFiles | None:
+    if live.parent is None:
+        return None
+    job_folder = workspace.runs.job(live.plan.job)
+    restored = read_document(live.parent.restored_json)
+    chosen, refused = adoption.first_intact(restored, job_folder)
+    with _display(live) as display:
+        for reason in refused:
+            display.checkpoint_line(f"Refused {reason}")
+        if chosen is None:
+            if restored["checkpoint"] is None:
+                return None
+            problem = f"no checkpoint is intact any more ({'; '.join(refused)})"
+            remedy = f"restore the files from a backup, or run `doit fresh:{live.plan.job}` to start anew"
+            raise CheckpointError(f"job {live.plan.job}", problem, remedy)
+        if refused:
+            display.checkpoint_line(f"Going on from {chosen['file']} at {chosen['timesteps']:,} timesteps instead")
+    best = restored["best_model"]
+    return packaging.ParentFiles(
+        session=chosen["session"],
+        timesteps=chosen["timesteps"],
+        checkpoint=job_folder / chosen["file"],
+        sha256=chosen["sha256"],
+        best_model=job_folder / best["file"] if best and adoption.problem_with(best, job_folder) is None else None,
+    )
+
+
+def _refuse_what_does_not_fit(
+    workspace: Workspace, live: LiveSession, request: dict[str, Any], checkpoint: dict[str, Any]
+) -> None:
+    """Compare spaces and tensors where the environment or the sources changed; settings were compared in the plan."""
+    wanted = live.plan.wanted
+    made_by = SessionState(workspace.runs.session(live.plan.job, int(checkpoint["session"]))).package["inputs"]
+    same_env = made_by["training"]["env"] == training_inputs(wanted.job)["env"]
+    if same_env and same_meaning(made_by["sources"], wanted.sources):
+        return
+    from runner.fit_probe import probe_model  # noqa: PLC0415 - rarely needed
+
+    described = probe_model(wanted.job, request, workspace.source_folders(wanted.job))
+    for change in compare(checkpoint, described).incompatible:
+        remedy = f"run `doit fresh:{live.plan.job}` to archive the lineage and start anew, or change it back"
+        problem = f"{change.path} is {change.before} in the checkpoint and {change.after} in the job"
+        raise IncompatibleError(f"job {live.plan.job}", problem, remedy)

@@ -1,0 +1,155 @@
+"""A project's jobs, sessions and sources, and what is planned for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import restore
+import trainer
+from runner.backends.registry import BACKENDS
+from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Start, Wanted, decide
+from runner.jobs import JobsReader
+from runner.layout import RunsFolder
+from runner.lineage import Lineage, SessionState, read_lineage
+from runner.sources import SourceReader, Sources
+from trainer.errors import InputError
+from trainer.libraries import library_versions
+
+if TYPE_CHECKING:
+    from runner.layout import SessionFolder
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is wanted of a job, what is there, and what follows from both."""
+
+    wanted: Wanted
+    lineage: Lineage
+    decision: Decision
+
+    @property
+    def job(self) -> str:
+        """The job's name."""
+        return self.lineage.job
+
+
+@dataclass(frozen=True)
+class LiveSession:
+    """A session whose stages may have something to do.
+
+    Args:
+        plan: the plan that it belongs to.
+        folder: where it is, or will be.
+        parent: the session that it goes on from.
+        goal: the timesteps that it is asked for.
+        why: why it is live, in half a sentence.
+    """
+
+    plan: Plan
+    folder: SessionFolder
+    parent: SessionFolder | None
+    goal: int
+    why: str
+
+    @property
+    def name(self) -> str:
+        """`<job>:<NNNN>`, as sub-tasks are called."""
+        return f"{self.plan.job}:{self.folder.number}"
+
+    @property
+    def parents(self) -> list[Path]:
+        """The file that the session goes on from, if any."""
+        return [self.parent.restored_json] if self.parent else []
+
+
+class Workspace:
+    """The project in a folder: its jobs.yaml and its runs.
+
+    Args:
+        root: the folder.
+        backend: overrides the backend of every job, if given.
+    """
+
+    def __init__(self, root: Path, backend: str | None = None) -> None:
+        if backend is not None and backend not in BACKENDS:
+            problem = f"unknown backend {backend!r}"
+            raise InputError("backend", problem, f"choose one of {', '.join(BACKENDS)}")
+        self.runs = RunsFolder(root)
+        self._backend = backend
+        self._jobs = JobsReader(self.runs)
+        self._sources = SourceReader(self.runs.cache("sources"))
+
+    @property
+    def jobs(self) -> list[str]:
+        """The names of all jobs."""
+        return list(self._jobs.read())
+
+    def plan(self, job: str, profile: str) -> Plan:
+        """What the next session of `job` is; reads, and spends nothing.
+
+        Raises:
+            InputError: jobs.yaml has an error, or its sources are missing.
+        """
+        wanted = self._wanted(job, profile)
+        lineage = read_lineage(self.runs, job)
+        return Plan(wanted, lineage, decide(wanted, lineage))
+
+    def live_sessions(self, plan: Plan) -> list[LiveSession]:
+        """The sessions of a job whose stages may have something to do, oldest first.
+
+        Older ones are settled: whatever changes, they stay as they are.
+        """
+        decision, lineage = plan.decision, plan.lineage
+        match decision:
+            case Attach(session=number) | Finish(session=number):
+                return [self._on_disk(plan, lineage.session(number), str(decision))]
+            case Start():
+                parent = None
+            case Continue(parent=number):
+                parent = self.runs.session(plan.job, number)
+            case Redo(parent=number):
+                parent = self.runs.session(plan.job, number) if number else None
+            case Nothing() | Refuse():
+                return self._tip(plan)
+        folder = self.runs.session(plan.job, lineage.next_number)
+        return [*self._tip(plan), LiveSession(plan, folder, parent, plan.wanted.goal, str(decision))]
+
+    def sources(self, plan: Plan) -> Sources:
+        """The files that a session of `plan` would carry."""
+        return self._sources.read(self.source_folders(plan.wanted.job))
+
+    def validation_rules(self, plan: Plan) -> dict[str, Any]:
+        """What decides the verdict on artifacts: the job's rules, and the code that applies them."""
+        code = self._sources.read((Path(restore.__file__).parent,)).identity()
+        return {"rules": plan.wanted.job["validation"], "code": {"meaning": code["meaning"], "python": code["python"]}}
+
+    def remember(self) -> None:
+        """Keep what was read for the next command."""
+        self._jobs.remember()
+        self._sources.remember()
+
+    def _wanted(self, job: str, profile: str) -> Wanted:
+        values = dict(self._jobs.read()[job][profile])
+        if self._backend is not None:
+            values["backend"] = self._backend
+        sources = self._sources.read(self.source_folders(values)).identity()
+        libraries = library_versions() if values["backend"] == "local" else {}
+        return Wanted(values, profile, sources, libraries)
+
+    def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
+        """The folders whose files a session of `job` (as JSON) carries."""
+        own = Path(trainer.__file__).parent
+        return (own, *(self.runs.root / folder for folder in job["sources"]))
+
+    def _tip(self, plan: Plan) -> list[LiveSession]:
+        tip = plan.lineage.tip
+        return [self._on_disk(plan, tip, "is judged by other rules than before")] if tip else []
+
+    def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
+        if session is None:
+            raise InputError(f"job {plan.job}", "has lost a session's folder", f"run `doit fresh:{plan.job}`")
+        parent = session.request["parent"]
+        folder = self.runs.session(plan.job, int(parent["session"])) if parent else None
+        return LiveSession(plan, session.folder, folder, int(session.request["goal"]), why)

@@ -1,0 +1,59 @@
+"""The shape of the code: who may import whom, and how long a module may grow."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("trainer", "restore", "runner")
+LONGEST_MODULE = 300
+LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
+
+
+def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter with the packages and the contracts of `project`."""
+    command = [sys.executable, "-c", LINT_IMPORTS]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def copy_of_project(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_imports_point_down() -> None:
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("trainer", "restore"),
+        ("trainer", "runner"),
+        ("restore", "runner"),
+        ("trainer", "doit"),
+        ("restore", "kagglesdk"),
+    ],
+)
+def test_an_import_that_points_up_is_found(copy_of_project: Path, importer: str, imported: str) -> None:
+    # An import for type checkers alone is one too.
+    hidden = f"from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import {imported}\n"
+    copy_of_project.joinpath(importer, "wrong.py").write_text(hidden, encoding="utf-8")
+    result = lint_imports(copy_of_project)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert f"{importer}.wrong -> {imported}" in result.stdout
+
+
+def test_modules_stay_short() -> None:
+    modules = [module for package in PACKAGES for module in (ROOT / package).rglob("*.py")]
+    too_long = [str(module) for module in modules if len(module.read_bytes().splitlines()) > LONGEST_MODULE]
+    assert too_long == []

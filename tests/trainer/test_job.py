@@ -1,0 +1,202 @@
+"""A job: what it means, what is wrong with it, and that the reference says the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.algorithms.hyperparameters import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, PolicyKwargs
+from trainer.algorithms.registry import ALGORITHMS
+from trainer.job import (
+    DEFAULT_SESSION_LIMIT,
+    SAVE_FREQUENCIES,
+    SAVE_FREQUENCY_OF_LONG_RUNS,
+    InvalidJobError,
+    Job,
+    Problem,
+    parse_job,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "jobs.md").read_text(encoding="utf-8")
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    return {"name": "cartpole", "env": {"id": "CartPole-v1"}, "algorithm": "PPO", "total_timesteps": 5000, **changes}
+
+
+def problems(found: Any) -> list[Problem]:
+    with pytest.raises(InvalidJobError) as caught:
+        parse_job(found)
+    assert caught.value.problems
+    return caught.value.problems
+
+
+def test_everything_but_environment_algorithm_and_goal_has_a_default() -> None:
+    job = parse_job(values())
+    assert (job.policy, job.seed, job.backend, job.device, job.threads) == ("MlpPolicy", 0, "local", "auto", 1)
+    assert job.session_limit == 8 * 3600 + 45 * 60
+    assert job.rollout_timesteps == 2048
+    assert {problem.path for problem in problems({"name": "cartpole"})} == {
+        ("env",),
+        ("algorithm",),
+        ("total_timesteps",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("goal", "save_freq", "frequency"),
+    [
+        (1, "auto", 100),
+        (4_999, "auto", 100),
+        (5_000, "auto", 500),
+        (19_999, "auto", 500),
+        (20_000, "auto", 1_000),
+        (99_999, "auto", 1_000),
+        (100_000, "auto", 10_000),
+        (10**9, "auto", 10_000),
+        (5_000, 123, 123),
+        (5_000, 1e3, 1_000),
+    ],
+)
+def test_the_save_frequency_follows_the_goal_unless_it_is_set(goal: int, save_freq: Any, frequency: int) -> None:
+    assert parse_job(values(total_timesteps=goal, save_freq=save_freq)).save_frequency == frequency
+
+
+@pytest.mark.parametrize(
+    ("changes", "rollout"),
+    [
+        ({"algorithm": "A2C"}, 5),
+        ({"hyperparameters": {"n_steps": 128}}, 128),
+        ({"hyperparameters": {"n_steps": 128}, "env": {"id": "X", "n_envs": 4}}, 512),
+    ],
+)
+def test_a_rollout_counts_all_environments(changes: dict[str, Any], rollout: int) -> None:
+    assert parse_job(values(**changes)).rollout_timesteps == rollout
+
+
+def test_one_number_written_in_two_ways_is_one_job() -> None:
+    one = parse_job(values(total_timesteps=5e3, hyperparameters={"n_steps": 1e3, "gamma": 1, "target_kl": None}))
+    other = parse_job(values(total_timesteps=5000, hyperparameters={"n_steps": 1000, "gamma": 1.0}))
+    assert json.dumps(one.model_dump(mode="json")) == json.dumps(other.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"total_timesteps": 9}, True),
+        ({"save_freq": 7, "eval": {"frequency": 3}, "backend": "kaggle", "session_limit": "1h"}, True),
+        ({"seed": 1}, False),
+        ({"hyperparameters": {"gamma": 0.5}}, False),
+        ({"env": {"id": "CartPole-v1", "kwargs": {"x": 1}}}, False),
+    ],
+)
+def test_only_what_decides_the_weights_is_a_training_input(change: dict[str, Any], *, same: bool) -> None:
+    assert (parse_job(values(**change)).training_inputs() == parse_job(values()).training_inputs()) is same
+
+
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        (values(sede=1), Problem(("sede",), "unknown key", "sede")),
+        (values(eval={"episode": 1}), Problem(("eval", "episode"), "unknown key", "episode")),
+        (values(algorithm="PP0"), Problem(("algorithm",), 'unknown algorithm "PP0"', "PP0", ("PPO", "A2C"))),
+        (values(device="gpu"), Problem(("device",), 'unknown name "gpu"', "gpu", ("auto", "cpu", "cuda"))),
+        (
+            values(hyperparameters={"policy_kwargs": {"activation_fn": "relu"}}),
+            Problem(("hyperparameters", "policy_kwargs", "activation_fn"), 'unknown name "relu"', "relu", ACTIVATIONS),
+        ),
+        (
+            values(threads="2"),
+            Problem(("threads",), 'must be a whole number, found "2"', remedy="write it without quotes"),
+        ),
+        (values(threads="two"), Problem(("threads",), 'must be a whole number, found "two"')),
+        (values(threads=True), Problem(("threads",), "must be a whole number, found true")),
+        (values(total_timesteps=None), Problem(("total_timesteps",), "is missing", remedy="add it")),
+        (values(total_timesteps=math.nan), Problem(("total_timesteps",), "must be a whole number, found NaN")),
+        (
+            values(hyperparameters={"gamma": math.inf}),
+            Problem(("hyperparameters", "gamma"), "must be a finite number, found Infinity"),
+        ),
+        (values(sources=["/abs"]), None),
+        (3, Problem((), "must be a mapping, lines of `key: value`, found 3")),
+        ([], Problem((), "must be a mapping, lines of `key: value`, found []")),
+    ],
+)
+def test_a_problem_names_the_key_and_what_was_found(found: Any, problem: Problem | None) -> None:
+    reported = problems(found)
+    assert len(reported) == 1
+    assert problem is None or reported == [problem]
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    found = values(sede=1, seed=-1, backend=3, policy="Mlp", hyperparameters={"gama": 1, "n_steps": 0})
+    assert {problem.path[-1] for problem in problems(found)} == {"sede", "seed", "backend", "policy", "gama", "n_steps"}
+
+
+def test_the_error_without_a_file_still_says_what_is_wrong() -> None:
+    assert str(InvalidJobError(problems(values(seed=-1)))) == "seed: must be at least 0, found -1"
+    assert str(InvalidJobError(problems(3))).startswith("job: must be a mapping")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), ("a", '"a"'), (math.nan, "NaN"), ({"a": [1]}, '{"a": [1]}'), ("é\n", '"é\\n"')],
+)
+def test_values_are_shown_as_in_the_file(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
+def test_what_is_shown_is_short_and_one_line(value: object) -> None:
+    assert len(shown(value)) <= 40
+    assert "\n" not in shown(value)
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    """Every key of a job with its default as the reference writes it."""
+    keys: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        inner = [each for each in (field.annotation, *get_args(field.annotation)) if hasattr(each, "model_fields")]
+        if inner:
+            keys |= keys_of(inner[0], f"{prefix}{name}.")
+        elif f"{prefix}{name}" == "session_limit":
+            keys["session_limit"] = f"`{DEFAULT_SESSION_LIMIT}`"
+        else:
+            keys[prefix + name] = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
+    return keys
+
+
+def test_the_reference_lists_every_key_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (\S+) \| ", REFERENCE.partition("## Hyperparameters")[0], re.MULTILINE))
+    expected = keys_of(Job)
+    del expected["name"]
+    assert rows == expected
+
+
+def test_the_reference_lists_every_hyperparameter_and_class() -> None:
+    section = REFERENCE.partition("## Hyperparameters")[2].partition("## How values")[0]
+    words = set(re.findall(r"\w+", section))
+    for entry in ALGORITHMS.values():
+        assert set(entry.hyperparameters.model_fields) <= words
+        assert f"`{entry.name}`" in REFERENCE
+        assert all(f"`{policy}`" in REFERENCE for policy in entry.policies)
+    assert {*PolicyKwargs.model_fields, *ACTIVATIONS, *OPTIMIZERS, *FEATURES_EXTRACTORS} <= words
+
+
+def test_the_reference_states_the_save_frequencies() -> None:
+    first, *others = (f"{frequency:,} under {below:,}" for below, frequency in SAVE_FREQUENCIES)
+    stated = ", ".join(
+        [first.replace("under", "for goals under"), *others, f"{SAVE_FREQUENCY_OF_LONG_RUNS:,} from there"]
+    )
+    assert stated in REFERENCE

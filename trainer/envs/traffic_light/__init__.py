@@ -1,0 +1,1 @@
+"""One signalised intersection on the cell transmission model: see docs/traffic-light.md."""

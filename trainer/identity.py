@@ -1,0 +1,16 @@
+"""Which parts of a job decide its weights; light, since every command asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
+
+
+def training_inputs(job: dict[str, Any]) -> dict[str, Any]:
+    """The part of a job (as JSON) that decides the weights at a given timestep.
+
+    The goal is left out: a longer run goes on from a shorter one. So is what only says how often
+    to save, how long a session may last, where it runs and how it is judged.
+    """
+    return {name: job[name] for name in TRAINING_INPUTS}
