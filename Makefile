@@ -42,7 +42,7 @@ format: $(READY) ## let ruff rewrite what it can
 lock: ## renew requirements.lock; ARGS=--upgrade takes the newest of all
 	@$(SETUP) lock $(ARGS)
 bench: $(READY) ## the benchmarks
-	@.venv/bin/python bench $(ARGS)
+	@set -e; for script in bench/*.py; do .venv/bin/python "$$script" $(ARGS); done
 clean: ## remove .venv and the tools' caches; runs/ stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info
 help: ## this list

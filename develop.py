@@ -9,7 +9,7 @@ The Makefile calls this file; on Windows, which has no make, call it yourself. E
 what is missing. Arguments after the command go to its last tool: `python3 develop.py pytest -m "not slow"`.
 """
 
-# Must start on any Python 3.7, to say in one sentence that a newer one is needed.
+# Must start on Python 3.8, to say in one sentence that a newer one is needed.
 from __future__ import annotations
 
 import argparse
@@ -46,7 +46,7 @@ NOT_LOCKED = ("torch==", "triton==", "nvidia-", "cuda-")
 STEPS = ("packages", "torch", "project")
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports", "--no-logo"))
-TYPES = (("mypy", "--strict", "."),)
+TYPES = (("mypy", "--strict", "--exclude-gitignore", "."),)
 TOOLS = {
     "lint": LINT,
     "types": TYPES,
@@ -127,8 +127,7 @@ def done_with(step: str) -> str:
 def forget(step: str) -> None:
     """Remove a step's marker and those after it: from here on the environment is not complete."""
     for later in STEPS[STEPS.index(step) :]:
-        if marker(later).exists():
-            marker(later).unlink()
+        marker(later).unlink(missing_ok=True)
 
 
 def mark(step: str, inputs: str) -> None:
@@ -235,13 +234,12 @@ def install_project() -> None:
 
 def wait_for_turn(stream: IO[bytes]) -> None:
     """Hold other set-ups of this checkout off until `stream`, on a file that all of them open, is closed."""
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        say("Waiting for another set-up of this checkout.")
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another set-up of this checkout.")
+            fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def set_up(python: str | None, torch: str, torch_index: str | None) -> None:

@@ -71,8 +71,15 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
 
 
 def rule_for(path: str) -> Rule | None:
-    """The rule that makes a change of `path` incompatible, or None."""
-    return next((rule for rule in RULES if path == rule.path or path.startswith(f"{rule.path}.")), None)
+    """The rule that makes a change of `path` incompatible, or None.
+
+    Where a whole block is on one side only (`env`, or all of it, the empty path), what a rule names
+    inside it is not known to fit either.
+    """
+    inside = f"{path}." if path else ""
+    return next(
+        (rule for rule in RULES if f"{path}.".startswith(f"{rule.path}.") or rule.path.startswith(inside)), None
+    )
 
 
 def _majors(libraries: Any) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from restore.integrity import inspect_checkpoint
 from trainer import files
 from trainer.errors import CheckpointError
+from trainer.layout import timesteps_in_name
 from trainer.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from trainer.layout import Artifacts
 
 FORMAT: Literal[1] = 1
+_NEVER_DOWNLOADED = "missing: the session's manifest lists it"
 
 
 class Finding(BaseModel):
@@ -84,14 +86,16 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
         )
     promised = _promised(artifacts, expected.key)
     present = {_name(artifacts, path) for path in artifacts.checkpoints_by_timesteps().values()}
-    folder = f"{artifacts.checkpoints.name}/"
-    missing = sorted(name for name in promised.keys() - expected.listed.keys() if name.startswith(folder))
-    names = [_name(artifacts, path) for path in reversed(artifacts.checkpoints_by_timesteps().values())]
+    by_timesteps = {
+        timesteps: name
+        for name in present | promised.keys() | expected.listed.keys()
+        if (timesteps := _timesteps(artifacts, name)) is not None
+    }
     return Report(
         key=expected.key,
-        checkpoints=[_judge(artifacts, name, expected, promised) for name in names]
-        + [Finding(file=name, verdict="refused", reason="missing: the session's manifest lists it") for name in missing]
-        + [_unlisted(name) for name in sorted(present - expected.listed.keys())],
+        checkpoints=[
+            _judge(artifacts, by_timesteps[each], expected, promised) for each in sorted(by_timesteps, reverse=True)
+        ],
         best_model=_judge_if_there(artifacts, artifacts.best_model, expected, promised),
         final_model=_judge_if_there(artifacts, artifacts.final_model, expected, promised),
         metadata=metadata,
@@ -99,22 +103,26 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
     )
 
 
-def _unlisted(name: str) -> Finding:
-    return Finding(file=name, verdict="refused", reason="not in the download's manifest: it was added afterwards")
+def _timesteps(artifacts: Artifacts, name: str) -> int | None:
+    folder, _, file = name.rpartition("/")
+    return timesteps_in_name(file, artifacts.scenario) if folder == artifacts.checkpoints.name else None
 
 
 def _judge_if_there(
     artifacts: Artifacts, path: Path, expected: Expectations, promised: dict[str, FileEntry]
 ) -> Finding | None:
     name = _name(artifacts, path)
-    return _judge(artifacts, name, expected, promised) if path.exists() or name in promised else None
+    there = path.exists() or name in promised or name in expected.listed
+    return _judge(artifacts, name, expected, promised) if there else None
 
 
 def _judge(artifacts: Artifacts, name: str, expected: Expectations, promised: dict[str, FileEntry]) -> Finding:
     path = artifacts.root / name
     entry = expected.listed.get(name)
     if entry is None:
-        return _unlisted(name)
+        added = path.exists()
+        reason = "not in the download's manifest: it was added afterwards" if added else _NEVER_DOWNLOADED
+        return Finding(file=name, verdict="refused", reason=reason)
     if not path.is_file():
         return Finding(file=name, verdict="refused", reason="missing: it was downloaded, and is gone", entry=entry)
     try:
@@ -142,7 +150,7 @@ def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:
     """What the session itself says of its artifacts, if it ended in good order and is ours."""
     try:
         manifest = Manifest.model_validate(files.read_json(artifacts.manifest))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return manifest.files if manifest.complete and manifest.key == key else {}
 
@@ -157,7 +165,7 @@ def _judge_metadata(artifacts: Artifacts, expected: Expectations) -> tuple[Findi
         first = error.errors(include_url=False)[0]
         reason = f"unreadable: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         return Finding(file=name, verdict="refused", reason=reason), {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return Finding(file=name, verdict="refused", reason=f"unreadable: {error}"), {}
     if metadata.key != expected.key:
         return Finding(file=name, verdict="refused", reason="belongs to another session"), {}

@@ -34,7 +34,8 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     if isinstance(decision, Refuse):
         raise IncompatibleError(f"job {planned.job}", str(decision))
     if isinstance(decision, Nothing):
-        say(f"{planned.job}: {decision}")
+        # Its checkpoints may just have been judged anew, by other rules.
+        say(f"{planned.job}: {workspace.plan(planned.job, planned.wanted.profile).decision}")
         return
     number = int(workspace.live_sessions(planned)[-1].folder.number)
     session = read_lineage(workspace.runs, planned.job).session(number)
@@ -55,8 +56,9 @@ def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     if timesteps >= goal:
         return f"{reached}: goal met", False
     reason = restored["outcome"].get("error") or execution["reason"] or restored["outcome"].get("interrupted_by")
-    sentence = f"{reached} and ended: {reason or 'no reason given'}"
-    return sentence, execution["state"] != "COMPLETE"
+    if reason is None:
+        return f"{reached}: what it left beyond that was refused", True
+    return f"{reached} and ended: {reason}", execution["state"] != "COMPLETE"
 
 
 def show_plan(workspace: Workspace, job: str) -> None:

@@ -121,8 +121,10 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
         idle: passes in a row in which the job gained no timestep.
         chains: whether sessions are to follow each other until the goal is met.
     """
-    if isinstance(done.after.decision, Nothing | Refuse) or isinstance(done.before.decision, Nothing | Refuse):
+    if isinstance(done.after.decision, Nothing | Refuse) or isinstance(done.before.decision, Refuse):
         return False
+    if isinstance(done.before.decision, Nothing):
+        return idle < PASSES_WITHOUT_PROGRESS
     if idle >= PASSES_WITHOUT_PROGRESS or done.was_stopped:
         return False
     if len(done.after.lineage.sessions) >= int(done.after.wanted.job["max_sessions"]):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def download(folder: SessionFolder, backend: Backend) -> None:
-    """Fetch the artifacts into `artifacts/` and write `manifest.json`.
+    """Fetch the artifacts into `artifacts/` and write `manifest.json`, unless that is done.
 
     They arrive under another name, which is changed once they are there: a folder of artifacts is
     whole, and never written twice. Then the backend may forget the session.
@@ -26,6 +26,8 @@ def download(folder: SessionFolder, backend: Backend) -> None:
     Raises:
         BackendError: the backend has lost the session.
     """
+    if folder.manifest_json.exists():
+        return
     execution = read_document(folder.execution_json)
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ _FASTER_POLLS = 100
 
 
 def execute(folder: SessionFolder, key: str, backend: Backend, display: Display) -> None:
-    """Bring a session to its end and write `execution.json`.
+    """Bring a session to its end and write `execution.json`; one that has ended is left as it is.
 
     Args:
         folder: the session, packaged.
@@ -35,6 +35,8 @@ def execute(folder: SessionFolder, key: str, backend: Backend, display: Display)
     Raises:
         BackendError: the backend refused or lost the session.
     """
+    if folder.execution_json.exists():
+        return
     ledger = submit_or_attach(folder, key, backend, display)
     status = Follower(folder, ledger, backend, display).follow()
     ledger = read_ledger(folder.ledger_json) or ledger

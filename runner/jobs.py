@@ -15,7 +15,16 @@ from trainer import files
 if TYPE_CHECKING:
     from runner.layout import RunsFolder
 
-_READERS = ("runner/jobs_file.py", "runner/jobs.py", "runner/yaml_positions.py", "trainer/job.py")
+_READERS = (
+    "runner/jobs.py",
+    "runner/jobs_file.py",
+    "runner/yaml_positions.py",
+    "trainer/algorithms/hyperparameters.py",
+    "trainer/algorithms/registry.py",
+    "trainer/job.py",
+    "trainer/job_problems.py",
+    "trainer/schedules.py",
+)
 
 
 class JobsReader:

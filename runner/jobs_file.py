@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from runner.yaml_positions import KeyPath, dotted, place, read_yaml
 from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import InputError
-from trainer.job import JOB_NAME, MISSING, UNKNOWN_KEY, InvalidJobError, Job, Problem, parse_job, shown
+from trainer.job import JOB_NAME, Job, parse_job
+from trainer.job_problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -145,7 +145,7 @@ class Workspace:
 
     def _tip(self, plan: Plan) -> list[LiveSession]:
         tip = plan.lineage.tip
-        return [self._on_disk(plan, tip, "is judged by other rules than before")] if tip else []
+        return [self._on_disk(plan, tip, "is done already, and judged anew")] if tip else []
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
         if session is None:

@@ -72,11 +72,14 @@ class ArtifactWriter:
         return path.relative_to(self.artifacts.root).as_posix()
 
     def _collect(self, *, wait: bool) -> None:
+        failed: OSError | None = None
         while self._pending and (wait or self._pending[0].done()):
             try:
                 self._pending.pop(0).result()
             except OSError as error:
-                raise _failed_write(error) from error
+                failed = failed or error
+        if failed:
+            raise _failed_write(failed) from failed
 
 
 def _failed_write(error: OSError) -> SessionError:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import random
+import signal
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
+import numpy as np
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecMonitor, VecNormalize
 
 from trainer.envs.vector_adapter import SB3VectorAdapter
@@ -27,13 +30,13 @@ def make_training_envs(job: Job) -> VecEnv:
     Raises:
         InputError: the environment cannot be made: the sentence names its id and why.
     """
-    return _normalized(VecMonitor(_vectorized(job.env, job.env.n_envs)), job.env, training=True)
+    return _normalized(VecMonitor(_vectorized(job.env, job.env.n_envs, worker_seed=job.seed)), job.env, training=True)
 
 
 def make_evaluation_envs(job: Job) -> VecEnv:
     """Environments of their own for measuring the policy, one for each evaluation episode."""
     count = job.eval.episodes if _is_native(job.env) else 1
-    return _normalized(VecMonitor(_vectorized(job.env, count, in_process=True)), job.env, training=False)
+    return _normalized(VecMonitor(_vectorized(job.env, count)), job.env, training=False)
 
 
 def _normalized(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
@@ -45,23 +48,31 @@ def _normalized(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
     return VecNormalize(venv, training=training, **arguments)
 
 
-def _vectorized(env: Environment, count: int, *, in_process: bool = False) -> VecEnv:
+def _vectorized(env: Environment, count: int, *, worker_seed: int | None = None) -> VecEnv:
+    """`count` environments, in worker processes only where these are given a seed."""
     try:
         if _is_native(env):
             return SB3VectorAdapter(
                 gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
             )
         make: Callable[[], gym.Env[Any, Any]] = functools.partial(_make_one, env.id, env.kwargs)
-        factories = [make] * count
-        if env.vectorization == "subproc" and not in_process:
-            return SubprocVecEnv(factories)
-        return DummyVecEnv(factories)
+        if env.vectorization == "subproc" and worker_seed is not None:
+            return SubprocVecEnv([functools.partial(_make_in_worker, make, worker_seed + i) for i in range(count)])
+        return DummyVecEnv([make] * count)
     except (gym.error.Error, TypeError, ValueError, ImportError, EOFError) as error:
         raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error
 
 
 def _make_one(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
     return SnapshotWrapper(gym.make(env_id, **kwargs))
+
+
+def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env[Any, Any]:
+    """What `make` gives, in a process whose generators nobody has seeded yet."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the session ends its workers
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - environments may use it
+    return make()
 
 
 def _is_native(env: Environment) -> bool:

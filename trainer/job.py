@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,11 +17,11 @@ from pydantic import (
 
 from trainer.algorithms.hyperparameters import Count, Fraction, whole_number
 from trainer.algorithms.registry import ALGORITHMS, Algorithm
+from trainer.identity import training_inputs
+from trainer.job_problems import InvalidJobError, Problem, problems_of, shown
 from trainer.schedules import parse_duration
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
     from trainer.algorithms.hyperparameters import OnPolicyHyperparameters
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -33,8 +32,6 @@ SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
-_NUMBER_IN_QUOTES = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-_LONGEST_SHOWN = 40
 
 
 def _environment_id(value: str) -> str:
@@ -165,45 +162,8 @@ class Job(Section):
         return SAVE_FREQUENCY_OF_LONG_RUNS
 
     def training_inputs(self) -> dict[str, Any]:
-        """What decides the weights at a given timestep, as JSON.
-
-        The goal is left out: a longer run goes on from a shorter one. So is what only says how
-        often to save, how long a session may last, where it runs and how it is judged.
-        """
-        return self.model_dump(mode="json", include=set(TRAINING_INPUTS))
-
-
-TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
-
-
-UNKNOWN_KEY = "unknown key"
-MISSING = "is missing"
-
-
-class Problem(NamedTuple):
-    """Something wrong in a job.
-
-    Args:
-        path: the keys that lead to it, outermost first.
-        message: what is wrong, as half a sentence.
-        unknown: the name that is not known, where that is the problem.
-        known: the names that would do instead, except for keys: those are the fields of the model at `path`.
-        remedy: what to do, where neither the message nor `known` says it.
-    """
-
-    path: tuple[str | int, ...]
-    message: str
-    unknown: str | None = None
-    known: tuple[str, ...] = ()
-    remedy: str | None = None
-
-
-class InvalidJobError(ValueError):
-    """A job that cannot be: `problems` holds everything found, at least one."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(f"{'.'.join(map(str, each.path)) or 'job'}: {each.message}" for each in problems))
+        """What decides the weights at a given timestep, as JSON (see `trainer.identity`)."""
+        return training_inputs(self.model_dump(mode="json"))
 
 
 def parse_job(values: dict[str, Any]) -> Job:
@@ -218,7 +178,7 @@ def parse_job(values: dict[str, Any]) -> Job:
     try:
         job = Job.model_validate(values)
     except ValidationError as error:
-        problems = _problems(error)
+        problems = problems_of(error)
     if isinstance(values, dict):
         problems += _problems_of_algorithm(values)
     if problems:
@@ -231,12 +191,6 @@ def parse_job(values: dict[str, Any]) -> Job:
     if problems:
         raise InvalidJobError(problems)
     return job.model_copy(update={"hyperparameters": typed.arguments()})
-
-
-def shown(value: object) -> str:
-    """`value` as a message shows it: as JSON, cut where it grows long."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
@@ -254,47 +208,5 @@ def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
         try:
             entry.hyperparameters.model_validate(hyperparameters)
         except ValidationError as error:
-            problems += _problems(error, "hyperparameters")
+            problems += problems_of(error, "hyperparameters")
     return problems
-
-
-_WORDING = {
-    "bool_type": "must be true or false",
-    "dict_type": "must be a mapping, lines of `key: value`",
-    "finite_number": "must be a finite number",
-    "float_type": "must be a number",
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "int_type": "must be a whole number",
-    "less_than": "must be below {lt}",
-    "less_than_equal": "must be at most {le}",
-    "model_type": "must be a mapping, lines of `key: value`",
-    "string_pattern_mismatch": "must begin with a letter and hold a-z, 0-9, _ and - only, 63 characters at most",
-    "string_type": "must be text",
-    "tuple_type": "must be a list",
-}
-
-
-def _problems(error: ValidationError, *prefix: str) -> list[Problem]:
-    return [_problem(details, prefix) for details in error.errors(include_url=False)]
-
-
-def _problem(details: ErrorDetails, prefix: tuple[str, ...]) -> Problem:
-    """Pydantic's account of a problem in the words of somebody who edits jobs.yaml."""
-    kind, context, found = details["type"], details.get("ctx", {}), details["input"]
-    path = (*prefix, *details["loc"])
-    if kind == "extra_forbidden":
-        return Problem(path, UNKNOWN_KEY, str(path[-1]))
-    if kind == "missing":
-        return Problem(path, MISSING, remedy="add it")
-    if kind == "conflict":
-        return Problem(path, details["msg"])
-    if kind in ("literal_error", "unknown_name"):
-        known = context.get("known") or re.findall(r"'([^']*)'", context["expected"])
-        return Problem(path, f"unknown name {shown(found)}", str(found), tuple(known))
-    message = details["msg"].removeprefix("Value error, ")
-    if kind in _WORDING:
-        message = _WORDING[kind].format(**{bound: whole_number(value) for bound, value in context.items()})
-    quoted = isinstance(found, str) and kind in ("int_type", "float_type") and _NUMBER_IN_QUOTES.fullmatch(found)
-    remedy = "write it without quotes" if quoted else None
-    return Problem(path, f"{message}, found {shown(found)}", remedy=remedy)

@@ -145,7 +145,11 @@ def _attributes(wrapper: VecEnvWrapper, names: dict[type[VecEnvWrapper], tuple[s
 def _take_snapshots(venv: VecEnv) -> Any:
     if follows_state_protocol(venv):
         return venv.get_state()  # type: ignore[attr-defined] # checked on the line above
-    return venv.env_method("take_snapshot")
+    snapshots = venv.env_method("try_snapshot")
+    for each in snapshots:
+        if isinstance(each, SnapshotError):
+            raise each
+    return snapshots
 
 
 def _restore_snapshots(venv: VecEnv, snapshots: Any) -> None:

@@ -49,17 +49,26 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
         reason, error, code = type(failure).__name__, str(failure), failure.exit_code
     except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so
         traceback.print_exc()
-        reason, error, code = type(failure).__name__, f"{type(failure).__name__}: {failure}", 1
+        reason, error, code = type(failure).__name__, _sentence(failure, session_input), 1
     return _end(standing, writer, reason, error) or code
+
+
+def _sentence(failure: Exception, session_input: SessionInput) -> str:
+    lost_pipe = isinstance(failure, EOFError | BrokenPipeError | ConnectionResetError)
+    if lost_pipe and session_input.job.env.vectorization == "subproc":
+        return f"environment {session_input.job.env.id}: a worker process has died; its last words stand in the log"
+    return f"{type(failure).__name__}: {failure}"
 
 
 def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: str | None) -> int:
     code = 0
-    try:
-        writer.submit(functools.partial(writer.publish, standing.metadata(reason, error), complete=True))
-        writer.drain()
-    except SessionError as failure:
-        reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
+    for last_words in (False, True):
+        try:
+            if last_words:
+                writer.submit(functools.partial(writer.publish, standing.metadata(reason, error), complete=True))
+            writer.drain()
+        except SessionError as failure:
+            reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
     if error:
         progress.say(error)
     progress.emit(

@@ -14,6 +14,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import EzPickle
 
 from trainer.spaces import random_states, set_random_states
 
@@ -26,6 +27,13 @@ class SnapshotError(Exception):
 
 class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
     """The outermost wrapper of each environment, so that worker processes answer for themselves."""
+
+    def try_snapshot(self) -> bytes | SnapshotError:
+        """A snapshot, or why there is none: an error that is raised would end a worker process."""
+        try:
+            return self.take_snapshot()
+        except SnapshotError as error:
+            return SnapshotError(*error.args)
 
     def take_snapshot(self) -> bytes:
         """Everything that the environment's future depends on, this process's generators included.
@@ -93,6 +101,11 @@ class _LayerPickler(pickle.Pickler):
 
     def persistent_id(self, obj: Any) -> int | None:
         return self._positions.get(id(obj))
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, EzPickle):
+            raise pickle.PicklingError(f"{type(obj).__name__} is rebuilt from its arguments, its state forgotten")
+        return NotImplemented
 
 
 class _LayerUnpickler(pickle.Unpickler):

@@ -61,6 +61,9 @@ class Training:
             SessionError: an artifact cannot be written.
         """
         start, goal = self._standing.timesteps, self._job.total_timesteps
+        if start >= goal:
+            problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
+            raise SessionError(f"job {self._job.name}", problem, "raise total_timesteps to go on")
         progress.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
         begins_anew = self._input.request.parent is None
         self._model.learn(goal - start, callback=self._callback, reset_num_timesteps=begins_anew)
@@ -118,9 +121,10 @@ class Training:
         timesteps, artifacts = self._standing.timesteps, self._writer.artifacts
         contents = self._collect(boundary)
         record = functools.partial(self._standing.record, self._model, contents)
-        packed = {artifacts.checkpoint(timesteps): checkpoint.pack(contents, record("checkpoint"))}
-        if boundary == "training_end":
+        packed = {}
+        if boundary == "training_end":  # before its checkpoint, which lets the job count as done
             packed[artifacts.final_model] = checkpoint.pack(contents, record("final"))
+        packed[artifacts.checkpoint(timesteps)] = checkpoint.pack(contents, record("checkpoint"))
         metadata = self._standing.metadata()
 
         def write() -> None:
@@ -135,5 +139,7 @@ class Training:
 
     def _collect(self, boundary: Boundary) -> checkpoint.Contents:
         state = capture(self._model, self._job.entry, boundary, self._standing.milestones.to_plain())
+        if set(state.inexact) - set(self._standing.inexact):
+            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
         self._standing.add_inexact(state.inexact)
         return checkpoint.collect(self._model, state)

@@ -18,12 +18,10 @@ from trainer.job import (
     DEFAULT_SESSION_LIMIT,
     SAVE_FREQUENCIES,
     SAVE_FREQUENCY_OF_LONG_RUNS,
-    InvalidJobError,
     Job,
-    Problem,
     parse_job,
-    shown,
 )
+from trainer.job_problems import InvalidJobError, Problem, shown
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

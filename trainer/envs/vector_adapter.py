@@ -123,7 +123,7 @@ class SB3VectorAdapter(VecEnv):
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
     ) -> list[bool]:
-        """Whether each environment wears the wrapper: never, since they are not objects of their own."""
+        """False for each: wrappers inside a vectorised environment are not looked for."""
         del wrapper_class
         return [False for _ in self._get_indices(indices)]
 

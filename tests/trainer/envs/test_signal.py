@@ -9,7 +9,7 @@ SECONDS = 5
 
 
 def seconds_of_green(green: np.ndarray) -> list[int]:
-    return green.any(axis=2).sum(axis=0).tolist()
+    return [int(seconds) for seconds in green.any(axis=2).sum(axis=0)]
 
 
 def test_the_phases_serve_every_lane_group_exactly_once() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
@@ -13,6 +14,9 @@ from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DECISIONS = 6
 
@@ -24,6 +28,11 @@ def cart_poles(num_envs: int) -> SyncVectorEnv:
 
 def traffic_lights(num_envs: int) -> TrafficLightVectorEnv:
     return TrafficLightVectorEnv(num_envs, decisions=DECISIONS)
+
+
+def array(values: Any) -> np.ndarray:
+    assert isinstance(values, np.ndarray)
+    return values
 
 
 def same_info(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
@@ -42,15 +51,15 @@ def same_info(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
 def test_it_equals_a_dummy_vec_env_of_single_environments(vectorised: Any, single: Any) -> None:
     ours, theirs = SB3VectorAdapter(vectorised(3)), DummyVecEnv([single] * 3)
     assert ours.seed(11) == theirs.seed(11) == [11, 12, 13]
-    assert np.array_equal(ours.reset(), theirs.reset())
+    assert np.array_equal(array(ours.reset()), array(theirs.reset()))
     rng = np.random.default_rng(0)
     ended = 0
     for _ in range(40):
         actions = rng.integers(0, ours.action_space.n, size=3)  # type: ignore[attr-defined]
         mine, reference = ours.step(actions), theirs.step(actions)
         for left, right in zip(mine[:3], reference[:3], strict=True):
-            assert np.array_equal(left, right)
-            assert left.dtype == right.dtype
+            assert np.array_equal(array(left), array(right))
+            assert array(left).dtype == array(right).dtype
         assert all(same_info(left, right) for left, right in zip(mine[3], reference[3], strict=True))
         ended += int(mine[2].sum())
     assert ended > 3
@@ -93,7 +102,7 @@ def test_the_state_protocol_is_there_exactly_where_the_environment_has_it() -> N
     resumed.set_state(adapter.get_state())
     for _ in range(2 * DECISIONS):
         actions = np.array([0, 3])
-        assert np.array_equal(adapter.step(actions)[0], resumed.step(actions)[0])
+        assert np.array_equal(array(adapter.step(actions)[0]), array(resumed.step(actions)[0]))
 
 
 def test_attributes_are_given_for_each_environment() -> None:
@@ -148,6 +157,15 @@ def test_closing_it_closes_the_environment() -> None:
     assert env.closed
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_ppo_learns_through_it_in_rollouts_of_exactly_100_timesteps() -> None:
     env: VectorEnv[Any, Any, Any] = TrafficLightVectorEnv(10, decisions=DECISIONS)
     venv = VecNormalize(VecMonitor(SB3VectorAdapter(env)), norm_obs=False)

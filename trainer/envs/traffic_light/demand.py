@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.envs.traffic_light.network import APPROACHES, LANE_GROUPS
+from trainer.envs.traffic_light.network import APPROACHES, LANE_GROUPS, MOVEMENTS
 from trainer.envs.traffic_light.scenario import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def mean_rates(scenario: Scenario) -> NDArray[np.float64]:
     """Mean arrivals in vehicles per second, shape (8,): by lane group."""
-    return _by_lane_group(scenario, np.array([scenario.demand[approach] for approach in APPROACHES]))
+    shares = np.array([1 - scenario.left_share, scenario.left_share])
+    rates: NDArray[np.float64] = np.outer(_approach_rates(scenario), shares)
+    return rates.ravel()
 
 
 def draw_arrivals(scenario: Scenario, generator: np.random.Generator) -> NDArray[np.uint16]:
@@ -25,17 +27,26 @@ def draw_arrivals(scenario: Scenario, generator: np.random.Generator) -> NDArray
 
     `generator` alone decides, and an episode takes all that it needs here: so an environment's
     traffic does not depend on what it is stepped together with, or on what the signal does.
+
+    How many arrive is a Poisson number; given how many, the arrivals of a Poisson process are
+    independent of each other and spread as its rate is. That takes a draw for each vehicle, where
+    counting second by second would take one for each second and lane group.
     """
     low, high = 1 - scenario.demand_spread, 1 + scenario.demand_spread
     factor = generator.uniform(low, high, size=len(APPROACHES))
-    start = generator.uniform(size=len(APPROACHES))
-    progress = np.arange(scenario.episode_seconds)[:, np.newaxis] / scenario.episode_seconds
-    swing = 1 + scenario.demand_swing * np.sin(2 * np.pi * (progress + start))
-    mean = np.array([scenario.demand[approach] for approach in APPROACHES])
-    return generator.poisson(_by_lane_group(scenario, mean * factor * swing)).astype(np.uint16)
+    start = generator.uniform(size=(len(APPROACHES), 1))
+    seconds = scenario.episode_seconds
+    swing = 1 + scenario.demand_swing * np.sin(2 * np.pi * (np.arange(seconds) / seconds + start))
+    expected = np.cumsum((_approach_rates(scenario) * factor)[:, np.newaxis] * swing)
+    vehicles = generator.poisson(expected[-1])
+    place = np.searchsorted(expected, generator.uniform(high=expected[-1], size=vehicles), side="right")
+    # Rounding lets a draw reach the upper end itself, which lies behind the last second.
+    approach, second = np.divmod(np.minimum(place, expected.size - 1), seconds)
+    movement = generator.uniform(size=vehicles) < scenario.left_share
+    group = len(MOVEMENTS) * approach + movement
+    counts = np.bincount(len(LANE_GROUPS) * second + group, minlength=seconds * len(LANE_GROUPS))
+    return counts.astype(np.uint16).reshape(seconds, len(LANE_GROUPS))
 
 
-def _by_lane_group(scenario: Scenario, vehicles_per_hour: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = np.array([1 - scenario.left_share, scenario.left_share])
-    rates: NDArray[np.float64] = vehicles_per_hour[..., np.newaxis] * shares / SECONDS_PER_HOUR
-    return rates.reshape(*vehicles_per_hour.shape[:-1], len(LANE_GROUPS))
+def _approach_rates(scenario: Scenario) -> NDArray[np.float64]:
+    return np.array([scenario.demand[approach] for approach in APPROACHES], dtype=np.float64) / SECONDS_PER_HOUR

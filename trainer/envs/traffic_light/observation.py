@@ -30,14 +30,12 @@ class ObservationLayout:
     whether the minimum green is over.
 
     Args:
-        segments: equal parts of an approach, 1 to 12.
+        segments: equal parts of an approach, a divisor of its 12 cells.
     """
 
     def __init__(self, segments: int) -> None:
         self._segments = segments
-        bounds = np.linspace(0, CELLS, segments + 1).round().astype(np.int64)
-        self._starts = bounds[:-1]
-        self._full = np.diff(bounds)[:, np.newaxis, np.newaxis] * JAM_VEHICLES
+        self._full = CELLS // segments * JAM_VEHICLES
         self._traffic = len(LANE_GROUPS) * (segments + 1)
 
     @property
@@ -50,8 +48,8 @@ class ObservationLayout:
         num_envs = vehicles.shape[1]
         observations = np.zeros((num_envs, self._traffic + _SIGNAL_FEATURES), dtype=np.float32)
         traffic = observations[:, : self._traffic].reshape(num_envs, len(LANE_GROUPS), -1)
-        occupancy = np.add.reduceat(vehicles[1:], self._starts, axis=0) / self._full
-        traffic[..., :-1] = occupancy.transpose(1, 2, 0)
+        in_segments = vehicles[1:].reshape(self._segments, -1, *vehicles.shape[1:]).sum(axis=1)
+        traffic[..., :-1] = in_segments.transpose(1, 2, 0) / self._full
         traffic[..., -1] = vehicles[0] / (vehicles[0] + QUEUE_SCALE)
         observations[:, : self._traffic] = traffic.reshape(num_envs, -1)
         observations[np.arange(num_envs), self._traffic + signal.phase] = 1
@@ -62,7 +60,7 @@ class ObservationLayout:
     def vehicles(self, observations: NDArray[np.float32]) -> NDArray[np.float64]:
         """Vehicles on each lane group and in its vertical queue, shape (num_envs, 8)."""
         traffic = observations[:, : self._traffic].astype(np.float64).reshape(len(observations), len(LANE_GROUPS), -1)
-        on_road = traffic[..., :-1] @ self._full.ravel()
+        on_road = self._full * traffic[..., :-1].sum(axis=-1)
         queued = QUEUE_SCALE * traffic[..., -1] / (1 - traffic[..., -1])
         per_group: NDArray[np.float64] = (on_road + queued) * LANES
         return per_group

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from trainer.envs.traffic_light.network import APPROACH_LANES, APPROACHES, CAPACITY, CELLS
 from trainer.errors import InputError
@@ -16,6 +15,8 @@ DEFAULT_DEMAND: Final = MappingProxyType({"north": 500.0, "east": 1100.0, "south
 """Vehicles per hour and approach."""
 MAX_DEMAND: Final = APPROACH_LANES * CAPACITY * SECONDS_PER_HOUR
 """Vehicles per hour that an approach's lanes can carry with no signal in the way."""
+SEGMENTATIONS: Final = tuple(segments for segments in range(1, CELLS + 1) if CELLS % segments == 0)
+"""Into how many equal parts an approach can be cut."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ class Scenario:
         yellow: seconds lost at each change of phase (yellow and all-red), in which nobody crosses.
         decision_interval: seconds between two actions, at least 1.
         decisions: actions in an episode, after which it is truncated.
-        observed_segments: equal parts of an approach in which vehicles are counted, 1 to 12. The
-            only argument that changes the observation space.
+        observed_segments: equal parts of an approach in which vehicles are counted: 1, 2, 3, 4, 6 or
+            12. The only argument that changes the observation space.
 
     Raises:
         InputError: a value is out of range.
@@ -51,44 +52,32 @@ class Scenario:
     observed_segments: int = 3
 
     def __post_init__(self) -> None:
-        self._check_demand()
+        if not isinstance(self.demand, Mapping) or set(self.demand) != set(APPROACHES):
+            _refuse("demand", self.demand, f"vehicles per hour for each of {', '.join(APPROACHES)}")
+        for approach in APPROACHES:
+            _check_number(f"demand of {approach}", self.demand[approach], MAX_DEMAND)
         for name in ("left_share", "demand_spread", "demand_swing"):
             _check_number(name, getattr(self, name), 1.0)
-        for name, lowest, highest in (
-            ("min_green", 1, None),
-            ("yellow", 0, None),
-            ("decision_interval", 1, None),
-            ("decisions", 1, None),
-            ("observed_segments", 1, CELLS),
-        ):
-            _check_whole_number(name, getattr(self, name), lowest, highest)
+        for name, lowest in (("min_green", 1), ("yellow", 0), ("decision_interval", 1), ("decisions", 1)):
+            _check_whole_number(name, getattr(self, name), lowest)
+        if self.observed_segments not in SEGMENTATIONS or isinstance(self.observed_segments, bool):
+            _refuse("observed_segments", self.observed_segments, f"one of {', '.join(map(str, SEGMENTATIONS))}")
 
     @property
     def episode_seconds(self) -> int:
         """Simulated seconds in an episode."""
         return self.decisions * self.decision_interval
 
-    def _check_demand(self) -> None:
-        if not isinstance(self.demand, Mapping) or set(self.demand) != set(APPROACHES):
-            raise InputError(
-                "TrafficLight-v0 demand",
-                f"found {self.demand!r}, expected vehicles per hour for each of {', '.join(APPROACHES)}",
-            )
-        for approach in APPROACHES:
-            _check_number(f"demand of {approach}", self.demand[approach], MAX_DEMAND)
-
 
 def _check_number(name: str, value: object, highest: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _within(value, highest):
-        raise InputError(f"TrafficLight-v0 {name}", f"found {value!r}, expected a number from 0 to {highest:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= highest:
+        _refuse(name, value, f"a number from 0 to {highest:g}")
 
 
-def _within(value: float, highest: float) -> bool:
-    return math.isfinite(value) and 0 <= value <= highest
+def _check_whole_number(name: str, value: object, lowest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+        _refuse(name, value, f"a whole number of at least {lowest}")
 
 
-def _check_whole_number(name: str, value: object, lowest: int, highest: int | None) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not (whole and isinstance(value, int) and lowest <= value and (highest is None or value <= highest)):
-        bounds = f"from {lowest} to {highest}" if highest is not None else f"of at least {lowest}"
-        raise InputError(f"TrafficLight-v0 {name}", f"found {value!r}, expected a whole number {bounds}")
+def _refuse(name: str, found: object, expected: str) -> NoReturn:
+    raise InputError(f"TrafficLight-v0 {name}", f"found {found!r}, expected {expected}")

@@ -1,0 +1,106 @@
+"""A backend whose sessions do not train: each leaves the artifacts of a session that did, under its own name.
+
+So a project with a hundred finished jobs takes a minute to make, not hours. Everything but the
+training happens: the stages package, submit, download, validate and restore, and doit keeps its
+records of them. Started as a program, this is doit with that backend in place of the local one.
+"""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from doit.doit_cmd import DoitMain
+
+from runner.backends.base import State, Status
+from runner.backends.local import LocalBackend
+from runner.backends.registry import BACKENDS
+from trainer import checkpoint, files
+from trainer.artifact_writer import ArtifactWriter
+from trainer.layout import RECORD_MEMBER, Artifacts
+from trainer.records import CheckpointRecord, TrainingMetadata
+from trainer.session_input import SessionInput, read_session_input
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.layout import SessionFolder
+
+TEMPLATE = "template"
+"""The folder, below the backend's own, that holds a trained session's artifacts."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """The artifacts of a session that trained."""
+
+    artifacts: Artifacts
+    metadata: TrainingMetadata
+
+    @staticmethod
+    def at(root: Path) -> Template:
+        """The template in the folder `root`."""
+        metadata = TrainingMetadata.model_validate(files.read_json(Artifacts(root, "").metadata))
+        return Template(Artifacts(root, metadata.request.job), metadata)
+
+    def write_as(self, session: SessionInput, target: Path) -> None:
+        """Write the artifacts to `target` as if `session` had made them."""
+        writer = ArtifactWriter(Artifacts(target, session.job.name), session.key)
+        renamed = {path: writer.artifacts.checkpoint(number) for number, path in self._checkpoints().items()}
+        renamed[self.artifacts.final_model] = writer.artifacts.final_model
+        for source, path in renamed.items():
+            writer.put(path, _repacked(source, session))
+        update = {"job": session.job.model_dump(mode="json"), "request": session.request, "key": session.key}
+        writer.publish(self.metadata.model_copy(update=update), complete=True)
+
+    def _checkpoints(self) -> dict[int, Path]:
+        return self.artifacts.checkpoints_by_timesteps()
+
+
+class ReplayBackend(LocalBackend):
+    """Sessions that are over as soon as they are submitted.
+
+    Args:
+        root: the folder of all sandboxes and of the template.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._template = Template.at(root / TEMPLATE)
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Write the artifacts of the packaged session."""
+        self._template.write_as(read_session_input(folder.payload), self._working(key))
+        return key
+
+    def find(self, key: str) -> str | None:
+        """The session with `key`, if it was submitted."""
+        return key if self._working(key).exists() else None
+
+    def status(self, handle: str) -> Status:
+        """Complete, always."""
+        del handle
+        return Status(State.COMPLETE, 0)
+
+    def logs(self, handle: str, offset: int) -> bytes:
+        """Nothing was printed."""
+        del handle, offset
+        return b""
+
+    def _working(self, key: str) -> Path:
+        return self._sandbox(key) / "kaggle" / "working"
+
+
+def _repacked(source: Path, session: SessionInput) -> bytes:
+    with zipfile.ZipFile(source) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    record = CheckpointRecord.model_validate_json(members.pop(RECORD_MEMBER))
+    update = {"job": session.job.name, "session": session.request.session, "key": session.key}
+    return checkpoint.pack(checkpoint.Contents(members, record.members), record.model_copy(update=update))
+
+
+if __name__ == "__main__":
+    BACKENDS[LocalBackend.name] = "measuring.replay:ReplayBackend"
+    sys.exit(DoitMain().run(sys.argv[1:]))

@@ -1,0 +1,156 @@
+"""A project of its own for a test: a copy of the sources, as in a fresh clone, with jobs that train in seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from runner.layout import RunsFolder, SessionFolder
+from runner.lineage import read_document
+from trainer import layout
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("dodo.py", "pyproject.toml", "trainer", "restore", "runner")
+PATIENCE_SECONDS = 240
+
+
+def cart_pole(**changes: Any) -> dict[str, Any]:
+    """A job that needs a fraction of a second beyond the start of its process."""
+    job: dict[str, Any] = {
+        "env": {"id": "CartPole-v1", "n_envs": 2},
+        "algorithm": "PPO",
+        "hyperparameters": {"n_steps": 32, "batch_size": 32, "n_epochs": 2, "policy_kwargs": {"net_arch": [8]}},
+        "total_timesteps": 256,
+        "save_freq": 64,
+        "seed": 5,
+        "quick": {"total_timesteps": 64},
+    }
+    return job | changes
+
+
+def tensors_digest(checkpoint: Path) -> str:
+    """One digest of every policy and optimizer tensor of a checkpoint, bit for bit."""
+    import torch  # noqa: PLC0415 - most tests need not wait for it
+
+    digest = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, dict):
+            for key in sorted(value, key=str):
+                digest.update(str(key).encode())
+                add(value[key])
+        elif isinstance(value, list | tuple):
+            for each in value:
+                add(each)
+        elif isinstance(value, torch.Tensor):
+            digest.update(value.numpy().tobytes())
+
+    with zipfile.ZipFile(checkpoint) as packed:
+        for member in (layout.POLICY_MEMBER, layout.OPTIMIZER_MEMBER):
+            add(torch.load(io.BytesIO(packed.read(member)), weights_only=True))
+    return digest.hexdigest()
+
+
+class Project:
+    """A project folder whose path has a space, and doit in it.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = RunsFolder(root)
+        self._started: list[subprocess.Popen[str]] = []
+        root.mkdir(parents=True)
+        for name in COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(source, root / name)
+
+    def write_jobs(self, **jobs: dict[str, Any]) -> None:
+        """Write jobs.yaml."""
+        (self.root / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}), encoding="utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start doit, its output in one pipe."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "doit", *arguments],
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": ""},
+        )
+        self._started.append(process)
+        return process
+
+    def stop_everything(self) -> None:
+        """End what a test has left running, sessions included."""
+        for process in self._started:
+            process.kill()
+            if process.stdout is not None:
+                process.stdout.close()
+            process.wait()
+        for other in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if any(str(self.root) in argument for argument in other.cmdline()):
+                    other.kill()
+
+    def doit(self, *arguments: str, expect: int = 0) -> str:
+        """Run doit to its end; return what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == expect, output
+        return output
+
+    def kill_at(self, line_start: str, *arguments: str) -> str:
+        """Start doit, and SIGKILL it as soon as it prints a line that begins with `line_start`."""
+        process = self.start(*arguments)
+        assert process.stdout is not None
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if line.startswith(line_start):
+                process.send_signal(signal.SIGKILL)
+                break
+        else:
+            pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")
+        process.wait(timeout=PATIENCE_SECONDS)
+        return "".join(seen)
+
+    def sessions(self, job: str) -> list[SessionFolder]:
+        """The job's sessions on disk."""
+        return self.runs.sessions(job)
+
+    def restored(self, job: str, number: int) -> dict[str, Any]:
+        """What was adopted from a session."""
+        return read_document(self.runs.session(job, number).restored_json)
+
+    def checkpoint(self, job: str, number: int) -> Path:
+        """The newest checkpoint that was adopted from a session."""
+        return self.runs.job(job) / self.restored(job, number)["checkpoint"]["file"]
+
+    def digest(self, job: str, number: int) -> str:
+        """The tensors of that checkpoint."""
+        return tensors_digest(self.checkpoint(job, number))
+
+    def starts(self, job: str) -> int:
+        """How many times a session process of `job` began to train, over all its sessions."""
+        logs = [session.log.read_text(encoding="utf-8") for session in self.sessions(job) if session.log.exists()]
+        return sum(log.count("@relay started") for log in logs)

@@ -1,0 +1,100 @@
+"""What is broken is refused by name; what is sound is gone on from."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.project import Project, cart_pole
+
+FAILING_ENVIRONMENT = """
+import gymnasium as gym
+
+
+class FailsLater(gym.Wrapper):
+    steps = 0
+
+    def step(self, action):
+        type(self).steps += 1
+        if type(self).steps > 120:
+            raise RuntimeError("the simulator crashed")
+        return super().step(action)
+
+
+gym.register("FailsLater-v0", lambda: FailsLater(gym.make("CartPole-v1")))
+"""
+
+
+def write_failing_package(project: Project) -> dict[str, object]:
+    """An environment package of the user's own that crashes after 120 steps; the job that uses it."""
+    package = project.root / "crashing"
+    package.mkdir()
+    (package / "__init__.py").write_text(FAILING_ENVIRONMENT, encoding="utf-8")
+    return cart_pole(env={"id": "crashing:FailsLater-v0", "n_envs": 1}, sources=["crashing"], save_freq=32)
+
+
+def test_a_failed_session_with_one_good_checkpoint_is_restored_and_gone_on_from(project: Project) -> None:
+    project.write_jobs(cart=write_failing_package(project))
+    output = project.doit("run_full", expect=1)
+    assert "RuntimeError: the simulator crashed" in output
+    assert "session 0001 reached 96 of 256 timesteps and ended: RuntimeError: the simulator crashed" in output
+    assert "`doit resume:cart` goes on" in output
+    assert project.restored("cart", 1)["outcome"]["interrupted_by"] == "RuntimeError"
+    assert "goes on from session 0001 at 96 of 256 timesteps" in project.doit("plan")
+    # Each further session lives for 120 steps of its own process, so the goal is met in the end.
+    assert "reached 256 of 256 timesteps: goal met" in project.doit("resume")
+
+
+def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
+    job = write_failing_package(project)
+    source = project.root / "crashing" / "__init__.py"
+    source.write_text(source.read_text(encoding="utf-8").replace("120", "10"), encoding="utf-8")
+    project.write_jobs(cart=job)
+    output = project.doit("resume", expect=1)
+    assert "session 0002 reached 0 of 256 timesteps and ended: RuntimeError" in output
+    assert len(project.sessions("cart")) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
+def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on_from(
+    project: Project, damage: str
+) -> None:
+    project.write_jobs(cart=cart_pole(total_timesteps=192))
+    project.doit("run_full")
+    newest = project.checkpoint("cart", 1)
+    content = newest.read_bytes()
+    match damage:
+        case "truncated":
+            newest.write_bytes(content[:-100])
+        case "corrupted":
+            newest.write_bytes(content[:5_000] + bytes([content[5_000] ^ 1]) + content[5_001:])
+        case "missing":
+            newest.unlink()
+    assert "cart_checkpoint_192_steps.zip" in project.doit("verify", expect=1)
+    project.write_jobs(cart=cart_pole())
+    output = project.doit("run_full")
+    assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_192_steps.zip: " in output
+    assert "cart_checkpoint_128_steps.zip at 128 timesteps instead" in output
+    assert "session 0002 reached 256 of 256 timesteps: goal met" in output
+
+
+def test_a_download_that_is_damaged_before_validation_is_refused_there(project: Project) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.kill_at("validate", "run_full")
+    newest = max(project.sessions("cart")[0].artifacts.glob("checkpoints/*256*"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    output = project.doit("run_full", expect=1)
+    assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_256_steps.zip: " in output
+    assert "[CHECKPOINT] Found 1 checkpoint(s) to restore:" in output
+    assert project.restored("cart", 1)["checkpoint"]["timesteps"] == 192
+    assert "session 0002 reached 256 of 256 timesteps: goal met" in project.doit("run_full")
+
+
+def test_a_run_whose_every_checkpoint_is_damaged_does_not_start_at_zero(project: Project) -> None:
+    project.write_jobs(cart=cart_pole(total_timesteps=64))
+    project.doit("run_full")
+    project.checkpoint("cart", 1).write_bytes(b"")
+    project.write_jobs(cart=cart_pole())
+    output = project.doit("run_full", expect=1)
+    assert "no checkpoint is intact any more" in output
+    assert "run `doit fresh:cart` to start anew" in output
+    assert project.starts("cart") == 1

@@ -1,0 +1,70 @@
+"""doit is SIGKILLed in each stage; the same command then ends in the same state, with one submission."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.project import Project, cart_pole
+
+STAGES = ("package", "execute", "download", "validate", "restore")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(shared_project: Project) -> str:
+    """The tensors at the goal of a run that nobody killed."""
+    shared_project.write_jobs(cart=cart_pole())
+    shared_project.doit("run_full")
+    return shared_project.digest("cart", 1)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_doit_killed_in_a_stage_goes_on_with_the_same_command(project: Project, stage: str, uninterrupted: str) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.kill_at(stage, "run_full")
+    project.doit("run_full")
+    assert project.digest("cart", 1) == uninterrupted
+    assert project.starts("cart") == 1
+    assert len(project.sessions("cart")) == 1
+    assert project.doit("run_full") == "cart: nothing to do: 256 of 256 timesteps reached in session 0001\n"
+
+
+def test_the_session_outlives_doit_and_is_attached_to(project: Project, uninterrupted: str) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.kill_at("cart 0001  training", "run_full")
+    assert "cart: run_full attaches to session 0001, which was submitted to the local backend" in project.doit("plan")
+    output = project.doit("run_full")
+    assert "attaching to session 0001 on the local backend" in output
+    assert "cart: session 0001 reached 256 of 256 timesteps: goal met" in output
+    assert project.digest("cart", 1) == uninterrupted
+    assert project.starts("cart") == 1
+
+
+def test_a_submission_that_the_ledger_does_not_know_of_is_adopted(project: Project, uninterrupted: str) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.kill_at("cart 0001  training", "run_full")
+    # As if the kill had come between the start of the process and the note that it had started.
+    ledger = project.sessions("cart")[0].ledger_json
+    text = ledger.read_text(encoding="utf-8").replace('"SUBMITTED"', '"SUBMITTING"')
+    ledger.write_text(text, encoding="utf-8")
+    assert "adopting session 0001" in project.doit("run_full")
+    assert project.digest("cart", 1) == uninterrupted
+    assert project.starts("cart") == 1
+
+
+def test_a_quick_session_in_flight_is_finished_before_the_full_one_begins(project: Project) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.kill_at("cart 0001  training", "run_quick")
+    output = project.doit("run_full")
+    assert "session 0001 reached 64 of 64 timesteps" in output
+    assert "session 0002 reached 256 of 256 timesteps" in output
+
+
+def test_doit_without_its_memory_repeats_nothing_that_costs(project: Project, uninterrupted: str) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.doit("run_full")
+    for state in project.root.glob(".doit.*"):
+        state.unlink()
+    project.doit("run_full")
+    assert project.starts("cart") == 1
+    assert len(project.sessions("cart")) == 1
+    assert project.digest("cart", 1) == uninterrupted

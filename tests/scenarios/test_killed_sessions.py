@@ -1,0 +1,88 @@
+"""Sessions that are SIGKILLed at random moments add up to exactly the uninterrupted run."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner.backends import local_launcher
+from tests.project import Project, cart_pole
+from trainer.layout import CHECKPOINTS_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILLS_PER_JOB = 2
+
+
+def every_configuration() -> dict[str, dict[str, Any]]:
+    """PPO and A2C, one and four environments, VecNormalize on and off."""
+    hyperparameters = {"PPO": {"n_steps": 32, "batch_size": 32, "n_epochs": 2}, "A2C": {"n_steps": 16}}
+    jobs = {}
+    for algorithm, n_envs, wrapper in itertools.product(("PPO", "A2C"), (1, 4), (None, "VecNormalize")):
+        name = f"{algorithm}-{n_envs}-{'normalized' if wrapper else 'plain'}".lower()
+        jobs[name] = cart_pole(
+            env={"id": "CartPole-v1", "n_envs": n_envs, "wrapper": wrapper},
+            algorithm=algorithm,
+            hyperparameters={**hyperparameters[algorithm], "policy_kwargs": {"net_arch": [8]}},
+            total_timesteps=4_096,
+            save_freq=128,
+        )
+    return jobs
+
+
+class Killer(threading.Thread):
+    """SIGKILLs each job's sessions at a random moment after their first checkpoint."""
+
+    def __init__(self, sandboxes: Path, seed: int) -> None:
+        super().__init__(daemon=True)
+        self.kills: Counter[str] = Counter()
+        self.done = threading.Event()
+        self._sandboxes = sandboxes
+        self._random = random.Random(seed)
+        self._killed: set[Path] = set()
+
+    def run(self) -> None:
+        while not self.done.wait(0.01):
+            for sandbox in self._sandboxes.glob("*"):
+                if sandbox not in self._killed and any(sandbox.glob(f"kaggle/working/{CHECKPOINTS_FOLDER}/*.zip")):
+                    time.sleep(self._random.uniform(0, 0.2))
+                    self._kill(sandbox)
+
+    def _kill(self, sandbox: Path) -> None:
+        self._killed.add(sandbox)
+        job = next((sandbox / local_launcher.INPUT).iterdir()).name
+        if self.kills[job] == KILLS_PER_JOB or (sandbox / local_launcher.ENDED_FILE).exists():
+            return
+        started = json.loads((sandbox / local_launcher.STARTED_FILE).read_text(encoding="utf-8"))
+        os.kill(started["pid"], signal.SIGKILL)
+        self.kills[job] += 1
+
+
+@pytest.mark.slow
+def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(project: Project) -> None:
+    jobs = every_configuration()
+    project.write_jobs(**{f"whole-{name}": job for name, job in jobs.items()})
+    project.doit("-n", "2", "-P", "thread", "run_full")
+
+    project.write_jobs(**{f"cut-{name}": job for name, job in jobs.items()})
+    killer = Killer(project.runs.backend("local"), seed=len(jobs))
+    killer.start()
+    project.doit("-n", "2", "-P", "thread", "resume")
+    killer.done.set()
+
+    assert killer.kills == {f"cut-{name}": KILLS_PER_JOB for name in jobs}
+    for name in jobs:
+        last = len(project.sessions(f"cut-{name}"))
+        assert last == KILLS_PER_JOB + 1
+        assert project.digest(f"cut-{name}", last) == project.digest(f"whole-{name}", 1), name
+        assert project.restored(f"cut-{name}", last)["checkpoint"]["resume"] == {"exact": True, "reasons": []}

@@ -1,0 +1,126 @@
+"""Only what changed is done again, and nothing is ever written over."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.project import Project, cart_pole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTHING_TO_DO = "cart: nothing to do: 64 of 64 timesteps reached in session 0001\n"
+
+
+def content_of(folder: Path) -> dict[str, str]:
+    """The digest of every file below `folder`."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that doit said it runs, as `stage number`."""
+    return [" ".join(found) for found in re.findall(r"^(\w+) +cart:(\d{4})  ", output, flags=re.MULTILINE)]
+
+
+@pytest.fixture
+def trained(project: Project) -> Project:
+    """A project whose quick run is done."""
+    project.write_jobs(cart=cart_pole())
+    project.doit("run_quick")
+    return project
+
+
+def test_a_comment_a_docstring_or_a_touch_reruns_nothing(trained: Project) -> None:
+    source = trained.root / "trainer" / "evaluation.py"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace('"""Measuring', '# A comment.\n"""Still measuring', 1), encoding="utf-8")
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+    source.touch()
+    (trained.root / "jobs.yaml").touch()
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+
+
+def test_an_edited_source_does_the_session_again_in_a_folder_of_its_own(trained: Project) -> None:
+    before = content_of(trained.sessions("cart")[0].path)
+    source = trained.root / "trainer" / "evaluation.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
+    plan = trained.doit("plan")
+    assert "run_quick does session 0001 again, since its inputs changed: its sources" in plan
+    stages = stages_run(trained.doit("run_quick"))
+    assert stages == [f"{stage} 0002" for stage in ("package", "execute", "download", "validate", "restore")]
+    assert content_of(trained.sessions("cart")[0].path) == before
+    assert trained.restored("cart", 2)["checkpoint"]["timesteps"] == 64
+    assert trained.digest("cart", 1) == trained.digest("cart", 2)
+
+
+def test_a_changed_hyperparameter_does_a_finished_session_again(trained: Project) -> None:
+    changed = cart_pole()
+    changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
+    trained.write_jobs(cart=changed)
+    assert "since its inputs changed: hyperparameters.gamma changed from (unset) to 0.9" in trained.doit("plan")
+    trained.doit("run_quick")
+    assert trained.digest("cart", 1) != trained.digest("cart", 2)
+
+
+def test_a_changed_hyperparameter_with_a_goal_ahead_goes_on_and_is_recorded(trained: Project) -> None:
+    changed = cart_pole()
+    changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
+    trained.write_jobs(cart=changed)
+    trained.doit("run_full")
+    verdict = trained.restored("cart", 2)["checkpoint"]["resume"]
+    assert verdict == {
+        "exact": False,
+        "reasons": ["hyperparameters.gamma changed from (unset) to 0.9 at 64 timesteps"],
+    }
+    assert "approximate: hyperparameters.gamma changed" in trained.doit("status").replace("\n", " ")
+
+
+@pytest.mark.parametrize("change", [{"save_freq": 32}, {"session_limit": "1h"}, {"eval": {"frequency": 64}}])
+def test_what_does_not_touch_the_weights_reruns_nothing(trained: Project, change: dict[str, object]) -> None:
+    trained.write_jobs(cart=cart_pole(**change))
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+
+
+def test_a_changed_validation_rule_reruns_validate_and_restore_only(trained: Project) -> None:
+    sessions = trained.sessions("cart")
+    before = content_of(sessions[0].artifacts)
+    trained.write_jobs(cart=cart_pole(validation={"max_artifact_files": 500}))
+    assert stages_run(trained.doit("run_quick")) == ["validate 0001", "restore 0001"]
+    assert content_of(sessions[0].artifacts) == before
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+
+
+def test_a_rule_that_refuses_what_was_adopted_does_the_session_again(trained: Project) -> None:
+    trained.write_jobs(cart=cart_pole(validation={"max_checkpoint_bytes": 1_000}))
+    output = trained.doit("run_quick", expect=1)
+    assert stages_run(output)[:3] == ["validate 0001", "restore 0001", "package 0002"]
+    assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_64_steps.zip: has " in output
+    trained.write_jobs(cart=cart_pole())
+    assert "nothing to do: 64 of 64 timesteps reached in session 0002" in trained.doit("run_quick")
+
+
+def test_two_packages_of_the_same_inputs_have_the_same_bytes(trained: Project) -> None:
+    first = content_of(trained.sessions("cart")[0].package)
+    key = trained.sessions("cart")[0].package_json.read_bytes()
+    trained.doit("fresh:cart")
+    for leftover in (trained.root / "runs" / ".archive").iterdir():
+        leftover.rename(trained.root / leftover.name)
+    trained.doit("package:cart:0001", "run_quick")
+    assert content_of(trained.sessions("cart")[0].package) == first
+    assert trained.sessions("cart")[0].package_json.read_bytes() == key
+
+
+def test_loading_the_graph_writes_nothing(project: Project) -> None:
+    project.write_jobs(cart=cart_pole())
+    project.doit("list", "--all")
+    project.doit("plan")
+    project.doit("status")
+    assert not project.runs.path.exists()

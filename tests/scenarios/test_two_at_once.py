@@ -1,0 +1,36 @@
+"""Two commands on one job: the second says who holds it, and ends."""
+
+from __future__ import annotations
+
+from tests.project import Project, cart_pole
+
+
+def test_the_second_command_names_the_first_and_ends(project: Project) -> None:
+    project.write_jobs(cart=cart_pole(total_timesteps=1_000_000, save_freq=100_000), other=cart_pole())
+    first = project.start("run_full:cart")
+    assert first.stdout is not None
+    while not first.stdout.readline().startswith("execute"):
+        pass
+    refused = project.doit("run_full:cart", expect=1)
+    assert f"job cart: is held by process {first.pid} on " in refused
+    assert "`doit run_full:cart`" in refused
+    assert "session 0001 reached 64 of 64 timesteps" in project.doit("run_quick:other")
+    assert "cart: run_full attaches to session 0001" in project.doit("plan:cart")
+    project.doit("cancel:cart")
+    output, _ = first.communicate(timeout=120)
+    assert "cart: session 0001 reached " in output
+
+
+def test_a_cancelled_session_keeps_what_it_learned_and_resume_stops_there(project: Project) -> None:
+    project.write_jobs(cart=cart_pole(total_timesteps=1_000_000, save_freq=100_000))
+    resume = project.start("resume")
+    assert resume.stdout is not None
+    while "training from" not in resume.stdout.readline():
+        pass
+    assert "session 0001 was asked to stop" in project.doit("cancel")
+    output, _ = resume.communicate(timeout=120)
+    assert resume.returncode == 1, output
+    assert "and ended: SIGTERM" in output or "and ended: asked to stop" in output
+    assert len(project.sessions("cart")) == 1
+    assert project.restored("cart", 1)["checkpoint"]["timesteps"] > 0
+    assert project.restored("cart", 1)["checkpoint"]["resume"]["exact"]
