@@ -14,6 +14,7 @@ DOIT_CONFIG = {
     "dep_file": ".doit.sqlite3",
     "reporter": RelayReporter,
     "continue": True,
+    "par_type": "thread",
 }
 GRAPH = Graph(Path(__file__).parent)
 

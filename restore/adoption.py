@@ -64,6 +64,7 @@ def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Map
         "format": FORMAT,
         "session": session,
         "key": report.key,
+        "rules": report.rules,
         "checkpoint": checkpoints[0] if checkpoints else None,
         "fallbacks": checkpoints[1 : 1 + KEPT_FALLBACKS],
         "best_model": _reference(best, session, artifacts_folder)

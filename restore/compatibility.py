@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainer.differences import Difference, differences
+from trainer.differences import ABSENT, Difference, differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,9 +65,14 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
             changes += differences(_as_lists(before), _as_lists(now), name)
         elif before != now:
             changes.append(Difference(name, _text(before), _text(now)))
-    incompatible = tuple(change for change in changes if rule_for(change.path))
-    recorded = tuple(change for change in changes if not rule_for(change.path))
+    incompatible = tuple(change for change in changes if rule_for(change.path) or _is_unknown(change))
+    recorded = tuple(change for change in changes if change not in incompatible)
     return Verdict(incompatible, recorded)
+
+
+def _is_unknown(change: Difference) -> bool:
+    """Whether a whole training input is on one side only, since another version of kaggle-relay wrote the other."""
+    return "." not in change.path and ABSENT in (change.before, change.after)
 
 
 def rule_for(path: str) -> Rule | None:

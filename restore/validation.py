@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -41,10 +41,11 @@ class Finding(BaseModel):
 
 
 class Report(BaseModel):
-    """The verdicts on a session's artifacts (`report.json`); checkpoints newest first."""
+    """The verdicts on a session's artifacts (`report.json`), and the rules they follow; checkpoints newest first."""
 
     format: Literal[1] = FORMAT
     key: str
+    rules: dict[str, Any]
     checkpoints: list[Finding]
     best_model: Finding | None
     final_model: Finding | None
@@ -61,6 +62,7 @@ class Expectations:
         known_keys: keys of the lineage's earlier sessions: a best model may stem from one of them.
         listed: size and sha256 of every downloaded file.
         max_checkpoint_bytes, max_artifact_files: the job's validation rules.
+        rules: these and the code that applies them, to be kept with the verdicts.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Expectations:
     listed: dict[str, FileEntry]
     max_checkpoint_bytes: int
     max_artifact_files: int
+    rules: dict[str, Any] = field(default_factory=dict)
 
 
 def validate(artifacts: Artifacts, expected: Expectations) -> Report:
@@ -78,6 +81,7 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
         refused = Finding(file=".", verdict="refused", reason=problem)
         return Report(
             key=expected.key,
+            rules=expected.rules,
             checkpoints=[refused],
             best_model=None,
             final_model=None,
@@ -93,6 +97,7 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
     }
     return Report(
         key=expected.key,
+        rules=expected.rules,
         checkpoints=[
             _judge(artifacts, by_timesteps[each], expected, promised) for each in sorted(by_timesteps, reverse=True)
         ],

@@ -44,7 +44,7 @@ def find_input(mounted: Path) -> Path:
             payload = json.loads(candidate.read_text(encoding="utf-8"))
         except ValueError:
             continue
-        if payload.get("key") == KEY:
+        if isinstance(payload, dict) and payload.get("key") == KEY:
             return candidate.parent
     seen = ", ".join(str(each.parent) for each in found) or "nothing"
     sys.exit(f"{mounted}: the input planned for this session (key {KEY[:12]}) is not mounted; found {seen}")
@@ -58,7 +58,10 @@ def check_input(folder: Path) -> bytes:
         sys.exit(f"{folder / PAYLOAD_FILE}: does not add up to the key {KEY[:12]}: package the job again")
     bundle = b""
     for name, entry in listed.items():
-        content = (folder / name).read_bytes()
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            sys.exit(f"{folder / name}: cannot be read ({error.strerror}): package the job again")
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             sys.exit(f"{folder / name}: is not the file that was packaged: package the job again")
         if name == SOURCES_BUNDLE:

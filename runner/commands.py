@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from restore.adoption import problem_with
 from runner.backends.registry import open_backend
-from runner.decide import Nothing, Refuse
+from runner.decide import Nothing, Refuse, Rejudge
 from runner.ledger import read_ledger
 from runner.lineage import Phase, SessionState, read_lineage
 from trainer.errors import IncompatibleError, InputError, RelayError, SessionError
@@ -34,8 +34,8 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     if isinstance(decision, Refuse):
         raise IncompatibleError(f"job {planned.job}", str(decision))
     if isinstance(decision, Nothing):
-        # Its checkpoints may just have been judged anew, by other rules.
-        say(f"{planned.job}: {workspace.plan(planned.job, planned.wanted.profile).decision}")
+        say(f"{planned.job}: {decision}")
+    if isinstance(decision, Nothing | Rejudge):
         return
     number = int(workspace.live_sessions(planned)[-1].folder.number)
     session = read_lineage(workspace.runs, planned.job).session(number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from restore.compatibility import compare
@@ -23,13 +23,15 @@ class Wanted:
         job: the job with its profile applied, as JSON.
         profile: `quick` or `full`.
         sources: the identity of the sources that a session would carry.
-        libraries: versions that a session would compute with, where they are known.
+        libraries: versions that a session would compute with; empty where they are not known.
+        rules: what decides the verdict on artifacts.
     """
 
     job: dict[str, Any]
     profile: str
     sources: dict[str, str]
     libraries: dict[str, str]
+    rules: dict[str, Any] = field(default_factory=dict)
 
     @property
     def goal(self) -> int:
@@ -103,6 +105,16 @@ class Redo:
 
 
 @dataclass(frozen=True)
+class Rejudge:
+    """What session `session` left was judged by other rules than now: judge it again before anything else."""
+
+    session: int
+
+    def __str__(self) -> str:
+        return f"judges what session {self.session:04d} left again, since the validation rules changed"
+
+
+@dataclass(frozen=True)
 class Nothing:
     """The goal is met."""
 
@@ -130,7 +142,7 @@ class Refuse:
         return f"refused: {there} and {self.ours} in the job; {remedy}"
 
 
-Decision = Start | Continue | Attach | Finish | Redo | Nothing | Refuse
+Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:
@@ -138,6 +150,8 @@ def decide(wanted: Wanted, lineage: Lineage) -> Decision:
     head, tip = lineage.head, lineage.tip
     if head is not None and (unfinished := _unfinished(head, wanted, tip)):
         return unfinished
+    if tip is not None and tip.restored.get("rules", {}) != wanted.rules:
+        return Rejudge(tip.number)
     if tip is None or tip.restored["checkpoint"] is None:
         return Start(wanted.goal)
     return _decide_from(tip, wanted)
@@ -162,7 +176,9 @@ def _is_as_wanted(head: SessionState, wanted: Wanted, tip: SessionState | None) 
 
 def _decide_from(tip: SessionState, wanted: Wanted) -> Decision:
     checkpoint = tip.restored["checkpoint"]
-    now = {"training": training_inputs(wanted.job), "libraries": wanted.libraries}
+    now: dict[str, Any] = {"training": training_inputs(wanted.job)}
+    if wanted.libraries:
+        now["libraries"] = wanted.libraries
     verdict = compare(checkpoint, now)
     job, timesteps = wanted.job["name"], int(checkpoint["timesteps"])
     if verdict.incompatible:

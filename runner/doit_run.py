@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doit.cmd_run import Run
 
 from runner import selection
-from runner.decide import Attach, Finish, Nothing, Refuse
+from runner.decide import Attach, Finish, Nothing, Refuse, Rejudge
 from runner.graph import Graph, exiting_on_error
 from runner.lock import held
 from runner.reporter import RelayReporter
@@ -59,6 +59,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     def _run(self, params: Any, graph: Graph, chosen: Selection, jobs: list[str]) -> int:
         idle = dict.fromkeys(jobs, 0)
         tasks = list(chosen.tasks)
+        settled = 0  # the worst exit code of the jobs that have ended
         while True:
             graph.redraw(replace(chosen))
             before = {plan.job: plan for plan in graph.plans if plan.job in jobs}
@@ -70,19 +71,21 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             going_on = []
             for job in jobs:
                 done = Pass(before[job], after[job])
-                idle[job] = 0 if done.has_advanced else idle[job] + 1
+                if not isinstance(done.before.decision, Rejudge):
+                    idle[job] = 0 if done.has_advanced else idle[job] + 1
                 if goes_on(done, idle[job], chains=chosen.chains):
                     going_on.append(job)
             if not going_on:
                 graph.workspace.remember()
-                return code
-            tasks = [f"{task.split(':')[0]}:{job}" for task in chosen.tasks[:1] for job in going_on]
+                return max(settled, code)
+            settled = max(settled, *(RelayReporter.exit_codes.get(job, 0) for job in {"", *jobs} - {*going_on}))
+            tasks = [f"{chosen.run_task}:{job}" for job in going_on]
 
     def _pass(self, params: Any, tasks: list[str]) -> int:
         RelayReporter.begin()
         self.dep_manager = None
         code: int = super().execute(params, tasks)
-        return RelayReporter.exit_code or (code if code > _ORDINARY_CODES else 0)
+        return max(RelayReporter.exit_codes.values(), default=0) or (code if code > _ORDINARY_CODES else 0)
 
 
 _ORDINARY_CODES = 2
@@ -121,10 +124,12 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
         idle: passes in a row in which the job gained no timestep.
         chains: whether sessions are to follow each other until the goal is met.
     """
-    if isinstance(done.after.decision, Nothing | Refuse) or isinstance(done.before.decision, Refuse):
+    if isinstance(done.after.decision, Refuse) or isinstance(done.before.decision, Nothing | Refuse):
         return False
-    if isinstance(done.before.decision, Nothing):
-        return idle < PASSES_WITHOUT_PROGRESS
+    if isinstance(done.before.decision, Rejudge):
+        return not isinstance(done.after.decision, Rejudge)
+    if isinstance(done.after.decision, Nothing):
+        return False
     if idle >= PASSES_WITHOUT_PROGRESS or done.was_stopped:
         return False
     if len(done.after.lineage.sessions) >= int(done.after.wanted.job["max_sessions"]):

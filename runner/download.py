@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from runner.lineage import read_document
 from runner.package import entries_below
 from trainer import files
+from trainer.errors import SessionLostError
 
 if TYPE_CHECKING:
     from runner.backends.base import Backend
@@ -24,14 +26,15 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         backend: where it ran.
 
     Raises:
-        BackendError: the backend has lost the session.
+        BackendError: the backend gives no answer, or refuses.
     """
     if folder.manifest_json.exists():
         return
     execution = read_document(folder.execution_json)
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)
-        backend.fetch(execution["handle"], folder.arriving_artifacts)
+        with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be
+            backend.fetch(execution["handle"], folder.arriving_artifacts)
         files.remove_leftovers(folder.arriving_artifacts)
         folder.arriving_artifacts.rename(folder.artifacts)
         files.fsync_directory(folder.path)

@@ -6,14 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.backends.base import State, Status
 from runner.ledger import Entry, Ledger, read_ledger
 from trainer import files
-from trainer.errors import BackendUnreachableError
+from trainer.errors import BackendUnreachableError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.backends.base import Backend, Status
+    from runner.backends.base import Backend
     from runner.display import Display
     from runner.layout import SessionFolder
 
@@ -95,6 +96,12 @@ class Follower:
                 self.sleep(pause)
 
     def _look(self) -> Status:
+        try:
+            return self._ask()
+        except SessionLostError as error:
+            return Status(State.FAILED, reason=error.problem)
+
+    def _ask(self) -> Status:
         # The status is asked for first: a log read after the end is whole.
         handle = str(self.ledger.handle)
         status = self.backend.status(handle)

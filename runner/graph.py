@@ -105,7 +105,7 @@ class Graph:
 
     def rules(self, live: LiveSession) -> dict[str, Any]:
         """What decides the verdict on a session's artifacts."""
-        return self._workspace.validation_rules(live.plan)
+        return live.plan.wanted.rules
 
     def _draw(self) -> None:
         chosen = selection.current()

@@ -131,8 +131,10 @@ class RunsFolder:
         return [SessionFolder(self.job(job) / name) for name in sorted(names, key=int)]
 
     def archived(self, job: str) -> list[Path]:
-        """The folders of a job's earlier lineages."""
-        return sorted((self.path / ARCHIVE).glob(f"{job}-[0-9]*"))
+        """The folders of a job's earlier lineages; another job's name may begin with this one's."""
+        prefix = f"{job}-"
+        found = (self.path / ARCHIVE).glob(f"{prefix}*")
+        return sorted(each for each in found if each.name.removeprefix(prefix).isdecimal())
 
     def archive(self, job: str, lineage: int) -> Path:
         """Where lineage number `lineage` of a job goes when it is given up."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from runner.sources import Sources
 
 FORMAT = 1
-_KERNEL_SLUG_LENGTH = 50
+_SLUG_LENGTH = 50
+"""What Kaggle allows, for kernels as for datasets."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def kernel_metadata(request: Mapping[str, Any], key: str) -> dict[str, Any]:
     P100, which current torch builds cannot use
     (https://github.com/Kaggle/kaggle-api/blob/main/docs/kernels_metadata.md).
     """
-    slug = f"relay-{request['job']}".replace("_", "-")[:_KERNEL_SLUG_LENGTH].rstrip("-")
+    slug = f"relay-{request['job']}".replace("_", "-")[:_SLUG_LENGTH].rstrip("-")
+    ending = f"-{key[:8]}"
     return {
         "id": slug,
         "title": slug,
@@ -121,7 +123,7 @@ def kernel_metadata(request: Mapping[str, Any], key: str) -> dict[str, Any]:
         "enable_gpu": True,
         "enable_internet": False,
         "machine_shape": "NvidiaTeslaT4",
-        "dataset_sources": [f"{slug}-{key[:8]}"],
+        "dataset_sources": [slug[: _SLUG_LENGTH - len(ending)].rstrip("-") + ending],
         "competition_sources": [],
         "kernel_sources": [],
         "model_sources": [],

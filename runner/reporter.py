@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.exceptions import TaskFailed, UnmetDependency
 from doit.reporter import ExecutedOnlyReporter
@@ -19,13 +19,13 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
     """Stages by name with the reason why they run; the rest speaks for itself."""
 
     desc = "stages that run, with reasons"
-    exit_code = 0
-    """The worst of the run so far, tasks that were skipped for another's failure left out."""
+    exit_codes: ClassVar[dict[str, int]] = {}
+    """The worst of each job in the run so far, tasks that were skipped for another's failure left out."""
 
     @classmethod
     def begin(cls) -> None:
         """Forget the run before."""
-        cls.exit_code = 0
+        cls.exit_codes.clear()
 
     def execute_task(self, task: Task) -> None:
         """A stage begins."""
@@ -36,7 +36,8 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         """A task failed: our own failures carry their sentence, anything else doit's full report."""
         if isinstance(fail, UnmetDependency):
             return
-        type(self).exit_code = max(self.exit_code, _FAILED if isinstance(fail, TaskFailed) else _ERROR)
+        job = task.name.split(":")[1] if ":" in task.name else ""
+        self.exit_codes[job] = max(self.exit_codes.get(job, 0), _FAILED if isinstance(fail, TaskFailed) else _ERROR)
         if fail.traceback:
             super().add_failure(task, fail)
         else:

@@ -44,7 +44,12 @@ class Selection:
     @property
     def runs_sessions(self) -> bool:
         """Whether it runs sessions of jobs."""
-        return any(task.split(":")[0] in PROFILES for task in self.tasks)
+        return self.run_task is not None
+
+    @property
+    def run_task(self) -> str | None:
+        """The task that runs sessions of jobs, if it is among those asked for; there is one at most."""
+        return next((name for task in self.tasks if (name := task.split(":")[0]) in PROFILES), None)
 
     def jobs(self, known: list[str]) -> list[str]:
         """The jobs that it is about, of all that there are.

@@ -12,6 +12,7 @@ import ast
 import io
 import os
 import sys
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def meaning_of(name: str, content: bytes) -> str:
     if not name.endswith(".py"):
         return files.sha256_of_bytes(content)
     try:
-        tree = ast.parse(content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python thinks of the user's sources is not ours to say
+            tree = ast.parse(content)
     except (SyntaxError, ValueError):
         return files.sha256_of_bytes(content)
     for node in ast.walk(tree):

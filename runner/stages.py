@@ -87,6 +87,7 @@ def validate(_workspace: Workspace, live: LiveSession) -> None:
         listed={name: FileEntry(**entry) for name, entry in manifest["files"].items()},
         max_checkpoint_bytes=rules["max_checkpoint_bytes"],
         max_artifact_files=rules["max_artifact_files"],
+        rules=live.plan.wanted.rules,
     )
     report = judge(Artifacts(live.folder.artifacts, live.plan.job), expected)
     files.write_json(live.folder.report_json, report.model_dump(mode="json"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import restore
 import trainer
 from runner.backends.registry import BACKENDS
-from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Start, Wanted, decide
+from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, Wanted, decide
 from runner.jobs import JobsReader
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
@@ -97,9 +97,9 @@ class Workspace:
         return Plan(wanted, lineage, decide(wanted, lineage))
 
     def live_sessions(self, plan: Plan) -> list[LiveSession]:
-        """The sessions of a job whose stages may have something to do, oldest first.
+        """The session of a job whose stages may have something to do, if there is one.
 
-        Older ones are settled: whatever changes, they stay as they are.
+        All others are settled: whatever changes, they stay as they are.
         """
         decision, lineage = plan.decision, plan.lineage
         match decision:
@@ -111,19 +111,15 @@ class Workspace:
                 parent = self.runs.session(plan.job, number)
             case Redo(parent=number):
                 parent = self.runs.session(plan.job, number) if number else None
-            case Nothing() | Refuse():
-                return self._tip(plan)
+            case Nothing() | Refuse() | Rejudge():
+                tip = lineage.tip
+                return [self._on_disk(plan, tip, str(decision))] if tip else []
         folder = self.runs.session(plan.job, lineage.next_number)
-        return [*self._tip(plan), LiveSession(plan, folder, parent, plan.wanted.goal, str(decision))]
+        return [LiveSession(plan, folder, parent, plan.wanted.goal, str(decision))]
 
     def sources(self, plan: Plan) -> Sources:
         """The files that a session of `plan` would carry."""
         return self._sources.read(self.source_folders(plan.wanted.job))
-
-    def validation_rules(self, plan: Plan) -> dict[str, Any]:
-        """What decides the verdict on artifacts: the job's rules, and the code that applies them."""
-        code = self._sources.read((Path(restore.__file__).parent,)).identity()
-        return {"rules": plan.wanted.job["validation"], "code": {"meaning": code["meaning"], "python": code["python"]}}
 
     def remember(self) -> None:
         """Keep what was read for the next command."""
@@ -136,16 +132,14 @@ class Workspace:
             values["backend"] = self._backend
         sources = self._sources.read(self.source_folders(values)).identity()
         libraries = library_versions() if values["backend"] == "local" else {}
-        return Wanted(values, profile, sources, libraries)
+        code = self._sources.read((Path(restore.__file__).parent,)).identity()
+        rules = {"job": values["validation"], "code": {"meaning": code["meaning"], "python": code["python"]}}
+        return Wanted(values, profile, sources, libraries, rules)
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
         own = Path(trainer.__file__).parent
         return (own, *(self.runs.root / folder for folder in job["sources"]))
-
-    def _tip(self, plan: Plan) -> list[LiveSession]:
-        tip = plan.lineage.tip
-        return [self._on_disk(plan, tip, "is done already, and judged anew")] if tip else []
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
         if session is None:

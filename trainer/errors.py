@@ -6,7 +6,8 @@
     ├── CheckpointError         a checkpoint cannot be read, written or trusted
     ├── SessionError            a session cannot start or go on
     ├── BackendError            a backend refused or lost a session
-    │   └── BackendUnreachableError  no answer yet: not a failure, ask again later
+    │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
+    │   └── SessionLostError         the backend knows nothing of a session that it was given
     └── JobHeldError            another process works on the same job
 
 Each one is a single sentence: what it is about, what is wrong with it, and what to do next.
@@ -56,11 +57,15 @@ class SessionError(RelayError):
 
 
 class BackendError(RelayError):
-    """A backend refused a session, or lost it."""
+    """A backend refused a session, or lost one."""
 
 
 class BackendUnreachableError(BackendError):
     """The backend gave no answer: the session may well be alive, so ask again later."""
+
+
+class SessionLostError(BackendError):
+    """The backend knows nothing of a session that it was given: what it left is gone."""
 
 
 class JobHeldError(RelayError):

@@ -78,11 +78,16 @@ class Training:
     def _load(self, parent: Parent) -> functools.partial[None]:
         path = self._input.parent_checkpoint
         record, state, content = checkpoint.open_parent(path, parent)
+        anew = f"run `doit fresh:{self._job.name}` to start anew"
+        for name, ours in (("algorithm", self._job.algorithm), ("policy", self._job.policy)):
+            if record.training.get(name) != ours:
+                problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
+                raise SessionError(path.name, problem, anew)
         try:
             self._model.set_parameters(io.BytesIO(content), device=self._model.device)  # type: ignore[arg-type] # any file
         except (ValueError, RuntimeError, KeyError) as error:
             problem = f"does not fit the job's policy: {error}"
-            raise SessionError(path.name, problem, f"run `doit fresh:{self._job.name}` to start anew") from error
+            raise SessionError(path.name, problem, anew) from error
         self._model.num_timesteps = parent.timesteps
         vars(self._standing.milestones).update(state.session)
         self._standing.add_inexact(record.resume.reasons)

@@ -47,8 +47,8 @@ class Status:
 class Backend(Protocol):
     """Where sessions execute.
 
-    Each call may raise BackendUnreachableError, which is never a failure of the session, or
-    BackendError, which is final.
+    Each call may raise BackendUnreachableError, which is never a failure of the session, and each
+    that takes a handle SessionLostError, after which the run goes on from what it has.
     """
 
     name: str

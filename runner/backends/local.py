@@ -17,7 +17,7 @@ import psutil
 from runner.backends import local_launcher as launcher
 from runner.backends.base import State, Status
 from trainer import files
-from trainer.errors import BackendError
+from trainer.errors import SessionLostError
 
 if TYPE_CHECKING:
     from runner.layout import SessionFolder
@@ -125,7 +125,7 @@ class LocalBackend:
     def _existing_sandbox(self, handle: str) -> Path:
         sandbox = self._sandbox(handle)
         if not sandbox.exists():
-            raise BackendError(f"session {handle[:12]}", f"has no sandbox at {sandbox} any more", "run the job again")
+            raise SessionLostError(f"session {handle[:12]}", f"its sandbox {sandbox} is gone")
         return sandbox
 
     def _lay_out(self, folder: SessionFolder, sandbox: Path) -> None:

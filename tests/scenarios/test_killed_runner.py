@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.project import Project, cart_pole
@@ -57,6 +59,16 @@ def test_a_quick_session_in_flight_is_finished_before_the_full_one_begins(projec
     output = project.doit("run_full")
     assert "session 0001 reached 64 of 64 timesteps" in output
     assert "session 0002 reached 256 of 256 timesteps" in output
+
+
+def test_a_session_that_its_backend_lost_does_not_block_the_job(project: Project) -> None:
+    project.write_jobs(cart=cart_pole(total_timesteps=1_000_000))
+    project.kill_at("cart 0001  training", "run_full")
+    project.stop_everything()
+    shutil.rmtree(project.runs.backend("local"))
+    output = project.doit("run_full", expect=1)
+    assert "session 0001 reached 0 of 1,000,000 timesteps and ended: its sandbox " in output
+    assert "session 0002 reached 64 of 64 timesteps: goal met" in project.doit("run_quick")
 
 
 def test_doit_without_its_memory_repeats_nothing_that_costs(project: Project, uninterrupted: str) -> None:

@@ -72,12 +72,12 @@ class Killer(threading.Thread):
 def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(project: Project) -> None:
     jobs = every_configuration()
     project.write_jobs(**{f"whole-{name}": job for name, job in jobs.items()})
-    project.doit("-n", "2", "-P", "thread", "run_full")
+    project.doit("-n", "2", "run_full")
 
     project.write_jobs(**{f"cut-{name}": job for name, job in jobs.items()})
     killer = Killer(project.runs.backend("local"), seed=len(jobs))
     killer.start()
-    project.doit("-n", "2", "-P", "thread", "resume")
+    project.doit("-n", "2", "resume")
     killer.done.set()
 
     assert killer.kills == {f"cut-{name}": KILLS_PER_JOB for name in jobs}

@@ -74,16 +74,16 @@ class Troubled(gym.Env[dict[str, Any], int]):
     Args:
         part: something in it that pickle cannot give back: `lock`, `rebuilt` or none.
         fails_at: raises at this step of its life.
-        bonus: added to each reward.
+        hangs_at: says so and hangs at this step of its life.
     """
 
-    def __init__(self, part: str | None = None, fails_at: int | None = None, bonus: float = 0.0) -> None:
+    def __init__(self, part: str | None = None, fails_at: int | None = None, hangs_at: int | None = None) -> None:
         place = gym.spaces.Box(-1e3, 1e3, (2,), np.float32)
         self.observation_space = gym.spaces.Dict({"place": place, "mood": gym.spaces.Discrete(3, seed=1)})
         self.action_space = gym.spaces.Discrete(2)
         self.part = {"lock": threading.Lock, "rebuilt": Rebuilt}[part]() if part else None
         self._fails_at = fails_at
-        self._bonus = bonus
+        self._hangs_at = hangs_at
         self._steps = 0
         self._place = np.zeros(2, np.float32)
 
@@ -101,10 +101,13 @@ class Troubled(gym.Env[dict[str, Any], int]):
         self._steps += 1
         if self._steps == self._fails_at:
             raise RuntimeError("the road is closed")
+        if self._steps == self._hangs_at:
+            progress.say("the road is blocked")
+            time.sleep(PATIENCE_SECONDS)
         drawn = np.random.random(), random.random()  # noqa: NPY002, S311 - what careless environments draw from
         self._place += np.float32(action - 0.5) + np.array(drawn, np.float32) / 10
         ended = bool(self.np_random.random() < 0.1)
-        return self._observation(), float(drawn[0]) + self._bonus, ended, False, {}
+        return self._observation(), float(drawn[0]), ended, False, {}
 
 
 if "Troubled-v0" not in gym.registry:
@@ -212,7 +215,7 @@ class Relay:
         self._capsys = capsys
         self._sessions = 0
 
-    def input(self, job: dict[str, Any], parent: Path | None = None, best: Path | None = None, **request: Any) -> Path:
+    def input(self, job: dict[str, Any], parent: Path | None = None, best: Path | None = None) -> Path:
         """The input folder of the next session, as the package stage lays it out."""
         self._sessions += 1
         folder = self.folder / f"input-{self._sessions}"
@@ -235,24 +238,22 @@ class Relay:
             }
         if best is not None:
             shutil.copyfile(best, folder / layout.PARENT_BEST_MODEL)
-        values |= request
         files.write_json(folder / layout.JOB_FILE, job)
         files.write_json(folder / layout.REQUEST_FILE, values)
         files.write_json(folder / layout.PAYLOAD_FILE, {"format": 1, "key": files.sha256_of_value(values), "files": {}})
         return folder
 
-    def input_after(self, job: dict[str, Any], parent: Ended | None, **request: Any) -> Path:
+    def input_after(self, job: dict[str, Any], parent: Ended | None) -> Path:
         if parent is None:
-            return self.input(job, **request)
+            return self.input(job)
         best = parent.artifacts.best_model
-        return self.input(job, parent.latest, best if best.exists() else None, **request)
+        return self.input(job, parent.latest, best if best.exists() else None)
 
     def run(self, folder: Path, output: Path | None = None, stop_after: int | None = None) -> Ended:
         """A session in this process; `stop_after` asks it to stop at the end of that rollout."""
         session_input = read_session_input(folder)
-        artifacts = Artifacts(
-            output or folder.with_name(folder.name.replace("input", "output")), session_input.job.name
-        )
+        output = output or folder.with_name(folder.name.replace("input", "output"))
+        artifacts = Artifacts(output, session_input.job.name)
         self._capsys.readouterr()
         with stopping(stop_after):
             code = run_session(session_input, artifacts.root, time.monotonic())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_util import make_vec_env
 
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.network import CELLS, JAM_VEHICLES, LANES
@@ -130,6 +131,13 @@ def test_a_bad_argument_is_one_clear_sentence(kwargs: dict[str, Any], sentence: 
 def test_an_unknown_argument_is_a_type_error_as_gymnasium_expects() -> None:
     with pytest.raises(TypeError, match="'min_gren'"):
         make(min_gren=5)
+
+
+@pytest.mark.filterwarnings("ignore:.*render_mode='rgb_array' that is not in the possible render_modes")
+def test_stable_baselines_makes_it_without_pictures() -> None:
+    venv = make_vec_env(ENVIRONMENT, n_envs=2, seed=0)
+    assert venv.render_mode is None
+    assert len(venv.reset()) == 2
 
 
 def test_no_demand_means_no_delay() -> None:

@@ -50,12 +50,15 @@ class TrafficLightEnv(gym.Env["NDArray[Any]", "int | np.int64"]):
 
     Raises:
         InputError: an argument is out of range.
+        TypeError: there is no such argument, or a render mode was asked for.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
 
     def __init__(self, render_mode: None = None, **scenario: Any) -> None:
-        self.render_mode = render_mode
+        if render_mode is not None:
+            # Stable-Baselines3's make_vec_env asks for pictures first, and does without after a TypeError.
+            raise TypeError(f"TrafficLight-v0 has no render mode, found {render_mode!r}")
         self._batch = EpisodeBatch(1, Scenario(**scenario))
         self.observation_space = self._batch.layout.space
         self.action_space = spaces.Discrete(len(PHASES))

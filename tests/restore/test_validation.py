@@ -1,0 +1,333 @@
+"""Each downloaded artifact is judged by itself: what is sound may be restored, whatever became of the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from restore.validation import Expectations, Finding, Report, validate
+from trainer import files, layout
+from trainer.layout import Artifacts
+from trainer.records import FileEntry, ResumeVerdict, TrainingMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SCENARIO = "cartpole"
+KEY, PARENT_KEY, FOREIGN_KEY = "a" * 64, "b" * 64, "c" * 64
+NESTED = b"[" * 200_000
+
+
+class Download:
+    """Artifacts as the download stage leaves them, in a folder of their own."""
+
+    def __init__(self, folder: Path, members: dict[str, bytes], pack: Callable[..., bytes]) -> None:
+        self.artifacts = Artifacts(folder, SCENARIO)
+        self.listed: dict[str, FileEntry] = {}
+        self._members = members
+        self._pack = pack
+
+    def put(self, path: Path, content: bytes) -> str:
+        files.write_bytes(path, content)
+        name = path.relative_to(self.artifacts.root).as_posix()
+        self.listed[name] = FileEntry(bytes=len(content), sha256=files.sha256_of_bytes(content))
+        return name
+
+    def content(self, timesteps: int, **changes: Any) -> bytes:
+        data = json.loads(self._members["data"]) | {"num_timesteps": timesteps}
+        members = {**self._members, "data": json.dumps(data).encode()}
+        return self._pack(members, timesteps=timesteps, **{"key": KEY, **changes})
+
+    def checkpoint(self, timesteps: int, **changes: Any) -> str:
+        return self.put(self.artifacts.checkpoint(timesteps), self.content(timesteps, **changes))
+
+    def best(self, timesteps: int, **changes: Any) -> str:
+        return self.put(self.artifacts.best_model, self.content(timesteps, kind="best", **changes))
+
+    def final(self, timesteps: int, **changes: Any) -> str:
+        return self.put(self.artifacts.final_model, self.content(timesteps, kind="final", **changes))
+
+    def metadata(self, **changes: Any) -> None:
+        values: dict[str, Any] = {
+            "job": {"name": SCENARIO},
+            "request": {"job": SCENARIO, "lineage": 1, "session": "0002", "profile": "full", "goal": 9, "parent": None},
+            "key": KEY,
+            "started_at": "2026-01-01T00:00:00+00:00",
+            "updated_at": "2026-01-01T00:00:01+00:00",
+            "timesteps_at_start": 0,
+            "timesteps": 32,
+            "goal_met": False,
+            "interrupted_by": "RuntimeError",
+            "error": "RuntimeError: the road is closed",
+            "resume": ResumeVerdict(exact=True),
+            "mean_reward": 1.5,
+            "best_mean_reward": None,
+            "episodes": 7,
+            "steps_per_second": 99.5,
+            "libraries": {},
+        }
+        document = TrainingMetadata(**values).model_dump(mode="json") | changes
+        self.put(self.artifacts.metadata, json.dumps(document).encode())
+
+    def manifest(self, *, complete: bool = True, key: str = KEY, **more: FileEntry) -> None:
+        """What the session itself said it left, as things stand."""
+        entries = {name: entry.model_dump() for name, entry in {**self.listed, **more}.items()}
+        document = {"format": 1, "key": key, "complete": complete, "files": entries}
+        self.put(self.artifacts.manifest, json.dumps(document).encode())
+
+    def report(self, **changes: Any) -> Report:
+        values = {
+            "key": KEY,
+            "known_keys": frozenset({PARENT_KEY}),
+            "listed": self.listed,
+            "max_checkpoint_bytes": 1 << 20,
+            "max_artifact_files": 100,
+            **changes,
+        }
+        report = validate(self.artifacts, Expectations(**values))
+        assert Report.model_validate_json(report.model_dump_json()) == report
+        return report
+
+
+@pytest.fixture
+def download(tmp_path: Path, members: dict[str, bytes], pack: Callable[..., bytes]) -> Download:
+    return Download(tmp_path / "artifacts", members, pack)
+
+
+def told(findings: list[Finding]) -> dict[str, str]:
+    """Verdict, or reason of refusal, by the number in the name."""
+    return {finding.file.rsplit("_", 2)[-2]: finding.reason or finding.verdict for finding in findings}
+
+
+def reason(report: Report) -> str:
+    assert [finding.verdict for finding in report.checkpoints] == ["refused"]
+    return report.checkpoints[0].reason or ""
+
+
+def test_a_complete_session_is_sound_throughout_newest_first(download: Download) -> None:
+    for timesteps in (99, 1000):
+        download.checkpoint(timesteps)
+    download.best(99)
+    download.final(1000)
+    download.metadata()
+    download.manifest()
+    report = download.report()
+    assert list(told(report.checkpoints).items()) == [("1000", "sound"), ("99", "sound")]
+    newest = report.checkpoints[0]
+    assert newest.record is not None
+    assert newest.record.timesteps == 1000
+    assert newest.entry == download.listed[newest.file]
+    assert report.best_model is not None
+    assert report.final_model is not None
+    assert {report.best_model.verdict, report.final_model.verdict, report.metadata.verdict} == {"sound"}
+    assert report.outcome == {
+        "timesteps": 32,
+        "goal_met": False,
+        "interrupted_by": "RuntimeError",
+        "error": "RuntimeError: the road is closed",
+        "episodes": 7,
+        "steps_per_second": 99.5,
+    }
+
+
+def test_a_session_that_failed_is_worth_its_one_good_checkpoint(download: Download) -> None:
+    download.checkpoint(32)
+    report = download.report()
+    assert told(report.checkpoints) == {"32": "sound"}
+    assert report.metadata.verdict == "refused"
+    assert report.metadata.reason == "missing: the session ended before it wrote any"
+    assert (report.best_model, report.final_model, report.outcome) == (None, None, {})
+
+
+def test_no_artifacts_are_no_error(download: Download) -> None:
+    assert download.report().checkpoints == []
+
+
+def test_damage_is_refused_and_the_rest_stays_sound(download: Download) -> None:
+    good, content = download.checkpoint(32), download.content(64)
+    download.put(download.artifacts.checkpoint(64), content[: len(content) // 2])
+    download.put(download.artifacts.checkpoint(96), content[:200] + bytes([content[200] ^ 1]) + content[201:])
+    download.put(download.artifacts.checkpoint(128), b"")
+    download.put(download.artifacts.checkpoint(160), content)
+    report = download.report()
+    assert [finding.file for finding in report.checkpoints if finding.verdict == "sound"] == [good]
+    refused = told(report.checkpoints)
+    assert refused["128"] == "is empty (0 bytes)"
+    assert "holds the checkpoint at 64 timesteps" in refused["160"]
+    assert set(refused) == {"160", "128", "96", "64", "32"}
+
+
+def test_what_changed_since_the_download_is_refused(download: Download) -> None:
+    download.checkpoint(32)
+    path = download.artifacts.checkpoint(32)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "it is cut off" in reason(download.report())
+    path.unlink()
+    assert reason(download.report()) == "missing: it was downloaded, and is gone"
+
+
+def test_what_was_added_since_the_download_is_refused(download: Download) -> None:
+    name = download.checkpoint(32)
+    del download.listed[name]
+    assert reason(download.report()) == "not in the download's manifest: it was added afterwards"
+
+
+@pytest.mark.parametrize("model", ["best", "final"])
+def test_models_that_are_gone_or_were_added_are_refused(download: Download, model: str) -> None:
+    name = getattr(download, model)(32)
+    path = download.artifacts.root / name
+    path.rename(path.with_suffix(".bak"))
+    finding = getattr(download.report(), f"{model}_model")
+    assert finding.reason == "missing: it was downloaded, and is gone"
+    path.with_suffix(".bak").rename(path)
+    del download.listed[name]
+    finding = getattr(download.report(), f"{model}_model")
+    assert finding.reason == "not in the download's manifest: it was added afterwards"
+
+
+# What the session itself says of its artifacts.
+
+
+def test_what_a_complete_manifest_lists_must_be_there(download: Download) -> None:
+    for timesteps in (32, 64):
+        download.checkpoint(timesteps)
+    download.best(32)
+    download.manifest()
+    for name in (f"checkpoints/{layout.checkpoint_name(SCENARIO, 64)}", layout.BEST_MODEL):
+        del download.listed[name]
+        (download.artifacts.root / name).unlink()
+    report = download.report()
+    assert list(told(report.checkpoints).items()) == [
+        ("64", "missing: the session's manifest lists it"),
+        ("32", "sound"),
+    ]
+    assert report.best_model is not None
+    assert report.best_model.reason == "missing: the session's manifest lists it"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "believed"),
+    [({"complete": True}, True), ({"complete": False}, False), ({"key": FOREIGN_KEY}, False)],
+)
+def test_only_a_complete_manifest_of_this_session_is_held_against_it(
+    download: Download, manifest: dict[str, Any], *, believed: bool
+) -> None:
+    # Until a session ends, an artifact may be newer than its entry in the manifest.
+    name = download.checkpoint(32)
+    entry = download.listed[name]
+    other = FileEntry(bytes=entry.bytes, sha256="0" * 64)
+    download.listed[name] = other
+    download.manifest(**manifest)
+    download.listed[name] = entry
+    report = download.report()
+    assert [finding.verdict for finding in report.checkpoints] == ["refused" if believed else "sound"]
+    if believed:
+        assert "instead of 000000000000" in reason(report)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b"\xff", NESTED])
+def test_an_unreadable_manifest_promises_nothing(download: Download, content: bytes) -> None:
+    download.checkpoint(32)
+    download.put(download.artifacts.manifest, content)
+    assert told(download.report().checkpoints) == {"32": "sound"}
+
+
+# Where an artifact comes from.
+
+
+@pytest.mark.parametrize("key", [PARENT_KEY, FOREIGN_KEY])
+def test_a_checkpoint_of_another_session_is_refused(download: Download, key: str) -> None:
+    download.checkpoint(32, key=key)
+    assert reason(download.report()) == f"was made by another session (key {key[:12]})"
+
+
+def test_a_checkpoint_of_another_job_is_refused(download: Download) -> None:
+    download.checkpoint(32, job="walker")
+    assert reason(download.report()) == "belongs to job walker, expected cartpole"
+
+
+def test_a_best_model_may_stem_from_an_earlier_session_of_the_lineage(download: Download) -> None:
+    download.best(32, key=PARENT_KEY)
+    best = download.report().best_model
+    assert best is not None
+    assert best.verdict == "sound"
+    download.best(32, key=FOREIGN_KEY)
+    best = download.report().best_model
+    assert best is not None
+    assert best.reason == f"was made by another session (key {FOREIGN_KEY[:12]})"
+
+
+def test_a_final_model_may_not(download: Download) -> None:
+    download.final(32, key=PARENT_KEY)
+    final = download.report().final_model
+    assert final is not None
+    assert final.verdict == "refused"
+
+
+# The job's own rules.
+
+
+def test_a_checkpoint_beyond_the_limit_is_refused(download: Download) -> None:
+    download.checkpoint(32)
+    assert "more than the 1,000 allowed" in reason(download.report(max_checkpoint_bytes=1000))
+
+
+def test_too_many_files_are_not_even_looked_at(download: Download) -> None:
+    for timesteps in (32, 64):
+        download.checkpoint(timesteps)
+    download.best(32)
+    report = download.report(max_artifact_files=2)
+    assert report.checkpoints[0].file == "."
+    assert reason(report) == "3 files, more than validation.max_artifact_files allows"
+    assert (report.best_model, report.final_model) == (None, None)
+    assert len(download.report(max_artifact_files=3).checkpoints) == 2
+
+
+# Metadata.
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "unreadable: "),
+        (b"{", "unreadable: "),
+        (b"\xff", "unreadable: "),
+        (b"{}", "unreadable: job: Field required"),
+        (NESTED, "unreadable: "),
+    ],
+)
+def test_unreadable_metadata_costs_no_checkpoint(download: Download, content: bytes, why: str) -> None:
+    download.checkpoint(32)
+    download.put(download.artifacts.metadata, content)
+    report = download.report()
+    assert (report.metadata.reason or "").startswith(why)
+    assert report.metadata.verdict == "refused"
+    assert report.outcome == {}
+    assert told(report.checkpoints) == {"32": "sound"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"key": FOREIGN_KEY}, "belongs to another session"),
+        ({"format": 2}, "unreadable: format: Input should be 1"),
+        ({"mood": "good"}, "unreadable: mood: Extra inputs are not permitted"),
+        ({"timesteps": "32"}, "unreadable: timesteps: Input should be a valid integer"),
+    ],
+)
+def test_metadata_that_is_not_ours_says_nothing(download: Download, changes: dict[str, Any], why: str) -> None:
+    download.metadata(**changes)
+    report = download.report()
+    assert (report.metadata.verdict, report.metadata.reason, report.outcome) == ("refused", why, {})
+
+
+def test_two_spellings_of_one_number_do_not_hide_a_checkpoint(download: Download) -> None:
+    name = download.checkpoint(32)
+    for spelling in ("032", "٣٢", "0032"):
+        path = download.artifacts.checkpoints / f"{SCENARIO}_checkpoint_{spelling}_steps.zip"
+        download.put(path, b"not a checkpoint")
+    assert [finding.file for finding in download.report().checkpoints] == [name]
+    assert told(download.report().checkpoints) == {"32": "sound"}

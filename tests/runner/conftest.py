@@ -1,0 +1,169 @@
+"""Sessions as the stages leave them on disk, without training anything."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner.decide import Wanted
+from runner.layout import RunsFolder, SessionFolder
+from runner.lineage import Lineage, Phase, read_lineage
+from tests.project import cart_pole
+from trainer import files
+from trainer.identity import training_inputs
+from trainer.job import parse_job
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOB = "cart"
+LIBRARIES = {"gymnasium": "1.2.0", "numpy": "2.0.2", "python": "3.12.1", "stable-baselines3": "2.8.0", "torch": "2.10.0"}
+SOURCES = {"content": "c" * 64, "meaning": "e" * 64, "python": "3.12"}
+
+
+def job_json(name: str = JOB, **changes: Any) -> dict[str, Any]:
+    """A job as jobs.yaml's reader hands it over; its quick block is dropped."""
+    values = {key: value for key, value in cart_pole(**changes).items() if key != "quick"}
+    return parse_job(values | {"name": name}).model_dump(mode="json")
+
+
+def wanted(job: dict[str, Any] | None = None, profile: str = "full", **changes: Any) -> Wanted:
+    """What a command asks for; 256 timesteps unless the job says otherwise."""
+    fields: dict[str, Any] = {"sources": SOURCES, "libraries": LIBRARIES}
+    return Wanted(job=job or job_json(), profile=profile, **{**fields, **changes})
+
+
+def write(path: Path, value: Any) -> None:
+    """Write JSON without waiting for the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+class JobOnDisk:
+    """The sessions of one job, written as the stages would.
+
+    Args:
+        root: the project's folder.
+        name: the job's name.
+    """
+
+    def __init__(self, root: Path, name: str = JOB) -> None:
+        self.runs = RunsFolder(root)
+        self.name = name
+
+    @property
+    def lineage(self) -> Lineage:
+        """What stands on disk."""
+        return read_lineage(self.runs, self.name)
+
+    def checkpoint(self, session: int, timesteps: int, job: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A checkpoint of a session: its file, and the reference by which it is adopted."""
+        folder = self.runs.session(self.name, session)
+        path = folder.artifacts / "checkpoints" / f"{self.name}_checkpoint_{timesteps}_steps.zip"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"checkpoint at {timesteps}".encode())
+        return {
+            "session": folder.number,
+            "file": path.relative_to(self.runs.job(self.name)).as_posix(),
+            "timesteps": timesteps,
+            "bytes": path.stat().st_size,
+            "sha256": files.sha256_of_file(path),
+            "training": training_inputs(job or job_json(self.name)),
+            "libraries": LIBRARIES,
+            "resume": {"exact": True, "reasons": []},
+            "mean_reward": 20.0,
+            "best_mean_reward": 21.5,
+        }
+
+    def add(
+        self,
+        phase: Phase,
+        *,
+        timesteps: int | None = None,
+        parent: dict[str, Any] | None = None,
+        job: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> SessionFolder:
+        """One more session that has come as far as `phase`.
+
+        Args:
+            phase: its newest document.
+            timesteps: of the checkpoint of its own, if it left one.
+            parent: the reference of the checkpoint that it went on from.
+            job: as it was packaged.
+            changes: `profile`, `goal`, `sources`, `key`, `execution`, `outcome`, `fallbacks`, `ledger`.
+        """
+        number = len(self.runs.sessions(self.name)) + 1
+        folder = self.runs.session(self.name, number)
+        folder.path.mkdir(parents=True)
+        job = job or job_json(self.name)
+        key = changes.get("key", f"{number:064x}")
+        checkpoint = parent if timesteps is None else self.checkpoint(number, timesteps, job)
+        documents = {
+            Phase.PACKAGED: (
+                folder.package_json,
+                {
+                    "format": 1,
+                    "key": key,
+                    "job": job,
+                    "inputs": {"training": training_inputs(job), "sources": changes.get("sources", SOURCES)},
+                    "files": {},
+                },
+            ),
+            Phase.SUBMITTED: (
+                folder.ledger_json,
+                {"key": key, "backend": "local", "entry": "SUBMITTED", "handle": key, "cancel_requested": False}
+                | changes.get("ledger", {}),
+            ),
+            Phase.EXECUTED: (
+                folder.execution_json,
+                {
+                    "format": 1,
+                    "key": key,
+                    "backend": "local",
+                    "handle": key,
+                    "state": "COMPLETE",
+                    "exit_code": 0,
+                    "reason": None,
+                    "cancel_requested": False,
+                }
+                | changes.get("execution", {}),
+            ),
+            Phase.DOWNLOADED: (folder.manifest_json, {"format": 1, "key": key, "files": {}}),
+            Phase.VALIDATED: (folder.report_json, {"format": 1, "key": key}),
+            Phase.RESTORED: (
+                folder.restored_json,
+                {
+                    "format": 1,
+                    "session": folder.number,
+                    "key": key,
+                    "checkpoint": checkpoint,
+                    "fallbacks": changes.get("fallbacks", []),
+                    "best_model": None,
+                    "outcome": changes.get("outcome", {}),
+                },
+            ),
+        }
+        asked = {key: parent[key] for key in ("session", "timesteps", "sha256")} if parent else None
+        request = {
+            "format": 1,
+            "job": self.name,
+            "lineage": 1,
+            "session": folder.number,
+            "profile": changes.get("profile", "full"),
+            "goal": changes.get("goal", job["total_timesteps"]),
+            "parent": asked,
+        }
+        write(folder.request, request)
+        for written in Phase:
+            if Phase.PLANNED < written <= phase:
+                write(*documents[written])
+        return folder
+
+
+@pytest.fixture
+def cart(tmp_path: Path) -> JobOnDisk:
+    """A job without any session yet."""
+    return JobOnDisk(tmp_path)

@@ -1,0 +1,254 @@
+"""What a job's next session is, decision by decision."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Start, decide
+from runner.lineage import Phase
+from tests.project import cart_pole
+from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted
+
+EDITED = {"content": "1" * 64, "meaning": "2" * 64, "python": "3.12"}
+COMMENTED = {**SOURCES, "content": "3" * 64}
+OTHER_PYTHON = {"content": "3" * 64, "meaning": SOURCES["meaning"], "python": "3.11"}
+
+
+def with_hyperparameters(**changes: Any) -> dict[str, Any]:
+    """The job with other hyperparameters."""
+    return job_json(hyperparameters={**cart_pole()["hyperparameters"], **changes})
+
+
+def test_a_job_without_sessions_starts_at_zero(cart: JobOnDisk) -> None:
+    decision = decide(wanted(), cart.lineage)
+    assert decision == Start(256)
+    assert str(decision) == "starts at 0 of 256 timesteps"
+
+
+def test_a_session_restored_without_any_checkpoint_leads_to_a_start_at_zero(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED)
+    assert decide(wanted(), cart.lineage) == Start(256)
+
+
+def test_a_goal_ahead_goes_on_from_the_adopted_checkpoint(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    decision = decide(wanted(), cart.lineage)
+    assert decision == Continue(parent=1, timesteps=96, goal=256)
+    assert str(decision) == "goes on from session 0001 at 96 of 256 timesteps"
+
+
+def test_a_session_that_left_nothing_of_its_own_hands_on_what_it_went_on_from(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    cart.add(Phase.RESTORED, parent=cart.checkpoint(1, 96))
+    assert decide(wanted(), cart.lineage) == Continue(parent=1, timesteps=96, goal=256)
+
+
+@pytest.mark.parametrize(
+    ("job", "change"),
+    [
+        (with_hyperparameters(gamma=0.9), "hyperparameters.gamma changed from (unset) to 0.9"),
+        (with_hyperparameters(n_epochs=3), "hyperparameters.n_epochs changed from 2 to 3"),
+        (job_json(seed=6), "seed changed from 5 to 6"),
+        (job_json(env={"id": "CartPole-v1", "n_envs": 4}), "env.n_envs changed from 2 to 4"),
+    ],
+)
+def test_a_compatible_change_goes_on_and_is_recorded(cart: JobOnDisk, job: dict[str, Any], change: str) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    decision = decide(wanted(job), cart.lineage)
+    assert decision == Continue(1, 96, 256, (change,))
+    assert str(decision) == f"goes on from session 0001 at 96 of 256 timesteps ({change})"
+
+
+def test_a_raised_goal_or_save_frequency_is_no_change(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=256)
+    job = job_json(total_timesteps=5_000, save_freq=10, session_limit="1h", eval={"frequency": 64})
+    assert decide(wanted(job), cart.lineage) == Continue(1, 256, 5_000)
+
+
+@pytest.mark.parametrize(
+    ("job", "field", "theirs", "ours"),
+    [
+        (
+            job_json(algorithm="A2C", hyperparameters={"n_steps": 32, "policy_kwargs": {"net_arch": [8]}}),
+            "algorithm",
+            "PPO",
+            "A2C",
+        ),
+        (with_hyperparameters(policy_kwargs={"net_arch": [16]}), "hyperparameters.policy_kwargs.net_arch", [8], [16]),
+        (job_json(env={"id": "CartPole-v1", "wrapper": "VecNormalize"}), "env.wrapper", None, "VecNormalize"),
+    ],
+)
+@pytest.mark.parametrize("timesteps", [96, 256])
+def test_a_change_that_the_checkpoint_does_not_survive_is_refused(
+    cart: JobOnDisk, job: dict[str, Any], field: str, theirs: object, ours: object, timesteps: int
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=timesteps)
+    decision = decide(wanted(job), cart.lineage)
+    assert decision == Refuse("cart", 1, field, theirs, ours)
+    assert str(decision) == (
+        f"refused: {field} is {theirs} in the checkpoint of session 0001 and {ours} in the job; "
+        "run `doit fresh:cart` to archive the lineage and start anew, or change it back"
+    )
+
+
+def test_a_checkpoint_of_another_major_version_is_refused(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    decision = decide(wanted(libraries=LIBRARIES | {"torch": "3.0.0"}), cart.lineage)
+    assert decision == Refuse("cart", 1, "libraries.torch", "2", "3")
+    assert isinstance(decide(wanted(libraries=LIBRARIES | {"torch": "2.11.0"}), cart.lineage), Continue)
+
+
+def test_versions_that_are_not_known_yet_refuse_nothing(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    assert decide(wanted(libraries={}), cart.lineage) == Continue(1, 96, 256)
+
+
+@pytest.mark.parametrize("timesteps", [256, 320])
+def test_a_goal_that_is_met_needs_nothing(cart: JobOnDisk, timesteps: int) -> None:
+    cart.add(Phase.RESTORED, timesteps=timesteps)
+    decision = decide(wanted(), cart.lineage)
+    assert decision == Nothing(1, timesteps, 256)
+    assert str(decision) == f"nothing to do: {timesteps} of 256 timesteps reached in session 0001"
+
+
+def test_comments_and_another_python_with_the_same_bytes_are_no_change(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=256)
+    assert isinstance(decide(wanted(sources=COMMENTED), cart.lineage), Nothing)
+    assert isinstance(decide(wanted(sources=SOURCES | {"python": "3.13", "meaning": "?"}), cart.lineage), Nothing)
+
+
+@pytest.mark.parametrize("sources", [EDITED, OTHER_PYTHON])
+def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, sources: dict[str, str]) -> None:
+    cart.add(Phase.RESTORED, timesteps=256)
+    decision = decide(wanted(sources=sources), cart.lineage)
+    assert decision == Redo(session=1, parent=None, changes=("its sources",), goal=256)
+    assert str(decision) == "does session 0001 again, since its inputs changed: its sources"
+
+
+def test_a_changed_hyperparameter_does_a_finished_session_again_from_its_own_parent(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=128)
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128))
+    decision = decide(wanted(with_hyperparameters(gamma=0.9), sources=EDITED), cart.lineage)
+    changes = ("hyperparameters.gamma changed from (unset) to 0.9", "its sources")
+    assert decision == Redo(session=2, parent=1, changes=changes, goal=256)
+
+
+def test_edited_sources_with_a_goal_ahead_go_on(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    assert isinstance(decide(wanted(sources=EDITED), cart.lineage), Continue)
+
+
+def test_a_session_of_the_other_profile_is_not_done_again(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=256, profile="full")
+    quick = wanted(job_json(total_timesteps=64), "quick", sources=EDITED)
+    assert decide(quick, cart.lineage) == Nothing(1, 256, 64)
+    assert isinstance(decide(wanted(sources=EDITED), cart.lineage), Redo)
+
+
+def test_a_session_that_only_inherited_its_checkpoint_is_not_done_again(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=256)
+    cart.add(Phase.RESTORED, parent=cart.checkpoint(1, 256))
+    assert decide(wanted(sources=EDITED), cart.lineage) == Nothing(2, 256, 256)
+
+
+@pytest.mark.parametrize("entry", ["SUBMITTING", "SUBMITTED", "ENDED"])
+def test_a_submitted_session_is_attached_to_whatever_is_wanted(cart: JobOnDisk, entry: str) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    cart.add(Phase.SUBMITTED, parent=cart.checkpoint(1, 96), goal=128, ledger={"entry": entry})
+    decision = decide(wanted(with_hyperparameters(gamma=0.9), sources=EDITED), cart.lineage)
+    assert decision == Attach(session=2, backend="local", goal=128)
+    assert str(decision) == "attaches to session 0002, which was submitted to the local backend"
+
+
+@pytest.mark.parametrize("phase", [Phase.EXECUTED, Phase.DOWNLOADED, Phase.VALIDATED])
+def test_a_session_between_two_stages_is_finished_whatever_is_wanted(cart: JobOnDisk, phase: Phase) -> None:
+    cart.add(phase, goal=64, profile="quick")
+    decision = decide(wanted(sources=EDITED), cart.lineage)
+    assert decision == Finish(session=1, phase=phase, goal=64)
+    assert str(decision) == f"finishes session 0001, which is {phase.name.lower()}"
+
+
+def test_a_sealed_session_that_is_still_wanted_is_finished(cart: JobOnDisk) -> None:
+    cart.add(Phase.PACKAGED)
+    assert decide(wanted(), cart.lineage) == Finish(1, Phase.PACKAGED, 256)
+    assert decide(wanted(sources=COMMENTED), cart.lineage) == Finish(1, Phase.PACKAGED, 256)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        wanted(sources=EDITED),
+        wanted(with_hyperparameters(gamma=0.9)),
+        wanted(job_json(total_timesteps=512)),
+        wanted(job_json(save_freq=32)),
+    ],
+)
+def test_a_sealed_session_that_is_no_longer_wanted_is_superseded(cart: JobOnDisk, now: Any) -> None:
+    cart.add(Phase.PACKAGED)
+    assert decide(now, cart.lineage) == Start(now.goal)
+    assert cart.lineage.next_number == 2
+
+
+def test_a_sealed_session_with_another_parent_is_superseded(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    cart.add(Phase.PACKAGED)  # from zero, although there is a checkpoint
+    assert decide(wanted(), cart.lineage) == Continue(1, 96, 256)
+    cart.add(Phase.PACKAGED, parent=cart.checkpoint(1, 96))
+    assert decide(wanted(), cart.lineage) == Finish(3, Phase.PACKAGED, 256)
+
+
+def test_a_planned_folder_without_a_package_is_as_good_as_none(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    cart.add(Phase.PLANNED, parent=cart.checkpoint(1, 96))
+    assert decide(wanted(), cart.lineage) == Continue(1, 96, 256)
+    assert cart.lineage.next_number == 2
+
+
+JOBS = (job_json(), with_hyperparameters(gamma=0.9), job_json(total_timesteps=64), job_json(policy="MlpPolicy", seed=9))
+INCOMPATIBLE = job_json(algorithm="A2C", hyperparameters={"n_steps": 32, "policy_kwargs": {"net_arch": [8]}})
+session = st.fixed_dictionaries(
+    {
+        "phase": st.sampled_from(Phase),
+        "timesteps": st.sampled_from([None, 64, 128, 256, 320]),
+        "job": st.sampled_from(JOBS),
+        "profile": st.sampled_from(["quick", "full"]),
+        "goal": st.sampled_from([64, 256]),
+        "sources": st.sampled_from([SOURCES, EDITED, COMMENTED]),
+    }
+)
+
+
+@given(
+    sessions=st.lists(session, max_size=4),
+    job=st.sampled_from([*JOBS, INCOMPATIBLE]),
+    profile=st.sampled_from(["quick", "full"]),
+    sources=st.sampled_from([SOURCES, EDITED]),
+)
+def test_whatever_is_on_disk_there_is_a_decision_and_none_throws_a_checkpoint_away(
+    sessions: list[dict[str, Any]], job: dict[str, Any], profile: str, sources: dict[str, str]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        on_disk = JobOnDisk(Path(folder))
+        for each in sessions:
+            tip = on_disk.lineage.tip
+            on_disk.add(**each, parent=tip.restored["checkpoint"] if tip else None)
+        now = wanted(job, profile, sources=sources)
+        lineage = on_disk.lineage
+        decision: Decision = decide(now, lineage)
+        assert decide(now, on_disk.lineage) == decision
+        assert str(decision)
+        tip = lineage.tip
+        adopted = tip.restored["checkpoint"] if tip else None
+        if adopted is not None:
+            assert not isinstance(decision, Start)
+            if adopted["timesteps"] < now.goal and job is not INCOMPATIBLE:
+                assert isinstance(decision, Continue | Attach | Finish)
+        if isinstance(decision, Continue):
+            assert adopted is not None
+            assert decision.parent == int(adopted["session"])
