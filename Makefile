@@ -44,7 +44,7 @@ lock: ## renew requirements.lock; ARGS=--upgrade takes the newest of all
 bench: $(READY) ## the benchmarks
 	@set -e; for script in bench/*.py; do .venv/bin/python "$$script" $(ARGS); done
 clean: ## remove .venv and the tools' caches; runs/ stays
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 

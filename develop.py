@@ -51,7 +51,7 @@ TOOLS = {
     "lint": LINT,
     "types": TYPES,
     "pytest": (("pytest",),),
-    "test": (*LINT, *TYPES, ("pytest", "--cov")),
+    "test": (*LINT, *TYPES, ("pytest", "--cov", "--cov-report=term-missing")),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
 

@@ -12,7 +12,6 @@ from doit.cmd_run import Run
 from runner import selection
 from runner.decide import Attach, Finish, Nothing, Refuse, Rejudge
 from runner.graph import Graph, exiting_on_error
-from runner.lock import held
 from runner.reporter import RelayReporter
 
 if TYPE_CHECKING:
@@ -39,13 +38,16 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         with exiting_on_error():
             chosen = selection.select(args)
             self.loader.setup(params)
-            selection.use(chosen)
             graph = next(value for value in self.loader.namespace.values() if isinstance(value, Graph))
+            graph.redraw(chosen)
             jobs = chosen.jobs(graph.workspace.jobs)
             with contextlib.ExitStack() as locks:
-                if chosen.holds_jobs:
+                if chosen.holds_jobs and not _is_all_done(graph, jobs):
+                    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
+
                     for job in jobs:
                         locks.enter_context(held(graph.workspace.runs, job, chosen.command))
+                    graph.redraw(replace(chosen))
                 try:
                     return self._run(params, graph, chosen, jobs)
                 except KeyboardInterrupt:
@@ -59,15 +61,13 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     def _run(self, params: Any, graph: Graph, chosen: Selection, jobs: list[str]) -> int:
         idle = dict.fromkeys(jobs, 0)
         tasks = list(chosen.tasks)
-        settled = 0  # the worst exit code of the jobs that have ended
         while True:
-            graph.redraw(replace(chosen))
-            before = {plan.job: plan for plan in graph.plans if plan.job in jobs}
+            before = _plans(graph, jobs)
             code = self._pass(params, tasks)
-            graph.redraw(replace(chosen))
-            after = {plan.job: plan for plan in graph.plans if plan.job in jobs}
-            if not chosen.runs_sessions:
+            if not chosen.runs_sessions or _is_all_done(graph, jobs):
                 return code
+            graph.redraw(replace(chosen))
+            after = _plans(graph, jobs)
             going_on = []
             for job in jobs:
                 done = Pass(before[job], after[job])
@@ -77,9 +77,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                     going_on.append(job)
             if not going_on:
                 graph.workspace.remember()
-                return max(settled, code)
-            settled = max(settled, *(RelayReporter.exit_codes.get(job, 0) for job in {"", *jobs} - {*going_on}))
-            tasks = [f"{chosen.run_task}:{job}" for job in going_on]
+                return code
+            tasks = [f"{task.split(':')[0]}:{job}" for task in chosen.tasks[:1] for job in going_on]
 
     def _pass(self, params: Any, tasks: list[str]) -> int:
         RelayReporter.begin()
@@ -89,6 +88,14 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
 
 
 _ORDINARY_CODES = 2
+
+
+def _plans(graph: Graph, jobs: list[str]) -> dict[str, Plan]:
+    return {plan.job: plan for plan in graph.plans if plan.job in jobs}
+
+
+def _is_all_done(graph: Graph, jobs: list[str]) -> bool:
+    return all(isinstance(plan.decision, Nothing) for plan in _plans(graph, jobs).values())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from doit import get_var
 from doit.exceptions import TaskError, TaskFailed
 
-from runner import commands, selection, stages
+from runner import commands, selection
 from runner.decide import Refuse
 from runner.workspace import LiveSession, Plan, Workspace
 from trainer.errors import InputError, RelayError
@@ -71,12 +71,12 @@ class Graph:
             uptodate: further conditions of doit's.
         """
         name = sys._getframe(1).f_code.co_name.removeprefix("task_")  # noqa: SLF001 - spares dodo.py a repetition
-        action = getattr(stages, name)
+        action = functools.partial(_run_stage, name, self._workspace, live)
         return {
             "name": live.name,
-            "doc": f"{action.__doc__.splitlines()[0]} Session {live.name} {live.why}.",
+            "doc": f"Session {live.name} {live.why}.",
             "title": lambda _task: f"{name:<8}  {live.name}  {live.why}",
-            "actions": [in_one_sentence(functools.partial(action, self._workspace, live))],
+            "actions": [in_one_sentence(action)],
             "file_dep": [str(path) for path in needs],
             "targets": [str(path) for path in makes],
             "uptodate": uptodate or [True],
@@ -116,6 +116,12 @@ class Graph:
             known = self._workspace.jobs
             self._plans = [self._workspace.plan(job, chosen.profile) for job in known]
         self._drawn_for = chosen
+
+
+def _run_stage(name: str, workspace: Workspace, live: LiveSession) -> None:
+    from runner import stages  # noqa: PLC0415 - a command with nothing to do needs none of it
+
+    getattr(stages, name)(workspace, live)
 
 
 def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]:

@@ -38,6 +38,7 @@ def report(*checkpoints: Finding, best: Finding | None = None, final: Finding | 
     metadata = Finding(file="training_metadata.json", verdict="sound")
     return Report(
         key=KEY,
+        rules={},
         checkpoints=list(checkpoints),
         best_model=best,
         final_model=final,

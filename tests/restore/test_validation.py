@@ -85,10 +85,12 @@ class Download:
             "listed": self.listed,
             "max_checkpoint_bytes": 1 << 20,
             "max_artifact_files": 100,
+            "rules": {"max_artifact_files": 100},
             **changes,
         }
         report = validate(self.artifacts, Expectations(**values))
         assert Report.model_validate_json(report.model_dump_json()) == report
+        assert report.rules == {"max_artifact_files": 100}
         return report
 
 

@@ -1,0 +1,80 @@
+"""A job's sessions as they stand on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.lineage import Phase, read_document, read_lineage
+from tests.runner.conftest import JobOnDisk
+from trainer.errors import RelayError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_job_that_never_ran_has_no_head_no_tip_and_number_one_to_come(cart: JobOnDisk) -> None:
+    lineage = cart.lineage
+    assert (lineage.head, lineage.tip, lineage.next_number, lineage.generation) == (None, None, 1, 1)
+    assert not cart.runs.path.exists()
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_the_phase_is_the_newest_document(cart: JobOnDisk, phase: Phase) -> None:
+    cart.add(phase, timesteps=64)
+    head = cart.lineage.head
+    assert head is not None
+    assert head.phase is phase
+    assert head.number == 1
+    assert head.request["goal"] == 256
+
+
+def test_the_tip_is_the_newest_restored_session_and_the_head_the_newest(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=64)
+    cart.add(Phase.RESTORED, timesteps=128)
+    cart.add(Phase.SUBMITTED)
+    lineage = cart.lineage
+    assert lineage.head is lineage.session(3)
+    assert lineage.tip is lineage.session(2)
+    assert lineage.session(4) is None
+    assert lineage.next_number == 4
+
+
+def test_a_session_that_was_never_packaged_gives_its_number_up(cart: JobOnDisk) -> None:
+    cart.add(Phase.PLANNED)
+    assert cart.lineage.next_number == 1
+    cart.add(Phase.PACKAGED)
+    assert cart.lineage.next_number == 3
+
+
+def test_sessions_are_ordered_by_number_and_other_files_are_none(cart: JobOnDisk) -> None:
+    job = cart.runs.job(cart.name)
+    for name in ("10000", "0002", "9999", "notes", ".0003"):
+        (job / name).mkdir(parents=True)
+    assert [each.folder.number for each in cart.lineage.sessions] == ["0002", "9999", "10000"]
+    assert cart.lineage.next_number == 10_000
+
+
+def test_each_archived_lineage_counts_and_a_namesakes_does_not(tmp_path: Path) -> None:
+    cart, longer = JobOnDisk(tmp_path, "cart"), JobOnDisk(tmp_path, "cart-4")
+    for archived in (cart.runs.archive("cart", 1), cart.runs.archive("cart-4", 1), cart.runs.archive("cart-4", 2)):
+        archived.mkdir(parents=True)
+    assert [path.name for path in cart.runs.archived("cart")] == ["cart-001"]
+    assert cart.lineage.generation == 2
+    assert longer.lineage.generation == 3
+    assert read_lineage(cart.runs, "car").generation == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "cannot be read"), ("{", "cannot be read"), ("[1]", "is no JSON object"), ("\udcff", "cannot be read")],
+)
+def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, content: str | None, problem: str) -> None:
+    path = tmp_path / "restored.json"
+    if content is not None:
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RelayError, match=problem) as caught:
+        read_document(path)
+    assert caught.value.subject == str(path)
+    assert str(caught.value).endswith("restore it from a backup, or start anew")

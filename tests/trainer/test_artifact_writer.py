@@ -1,0 +1,149 @@
+"""Artifacts are written in order, beside the training; the manifest comes last and lists what is there."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.trainer.conftest import SCENARIO, job_values
+from trainer import files
+from trainer.artifact_writer import ArtifactWriter
+from trainer.checkpoint import entry_of
+from trainer.errors import SessionError
+from trainer.layout import Artifacts
+from trainer.records import Manifest
+from trainer.session_input import read_session_input
+from trainer.standing import Standing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.trainer.conftest import Relay
+
+KEY = "d" * 64
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> ArtifactWriter:
+    return ArtifactWriter(Artifacts(tmp_path / "artifacts", SCENARIO), KEY)
+
+
+@pytest.fixture
+def standing(relay: Relay) -> Standing:
+    return Standing(read_session_input(relay.input(job_values())))
+
+
+def manifest(writer: ArtifactWriter) -> Manifest:
+    return Manifest.model_validate(files.read_json(writer.artifacts.manifest))
+
+
+def put(writer: ArtifactWriter, timesteps: int) -> None:
+    writer.put(writer.artifacts.checkpoint(timesteps), f"checkpoint at {timesteps}".encode())
+
+
+def fail(number: int, name: str | None = "/artifacts/model.zip") -> None:
+    raise OSError(number, "something", name)
+
+
+def test_writes_happen_beside_the_caller_and_in_order(writer: ArtifactWriter) -> None:
+    gate, order = threading.Event(), []
+    writer.submit(lambda: order.append(f"first {gate.wait(30)}"))
+    for number in range(5):
+        writer.submit(functools.partial(order.append, str(number)))
+    assert order == []
+    gate.set()
+    writer.drain()
+    assert order == ["first True", "0", "1", "2", "3", "4"]
+
+
+def test_the_manifest_lists_what_is_there(writer: ArtifactWriter, standing: Standing) -> None:
+    for timesteps in (1, 2, 10):
+        writer.submit(functools.partial(put, writer, timesteps))
+    writer.submit(writer.rotate)
+    writer.submit(functools.partial(writer.publish, standing.metadata()))
+    writer.drain()
+    listed = manifest(writer)
+    assert (listed.key, listed.complete) == (KEY, False)
+    found = [path for path in writer.artifacts.root.rglob("*") if path.is_file() and path != writer.artifacts.manifest]
+    assert listed.files == {
+        path.relative_to(writer.artifacts.root).as_posix(): entry_of(path.read_bytes()) for path in found
+    }
+    assert len(found) == 3
+
+
+def test_the_manifest_is_written_last(
+    writer: ArtifactWriter, standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    write = files.write_bytes
+    monkeypatch.setattr(
+        files, "write_bytes", lambda target, content: (written.append(target.name), write(target, content))
+    )
+    put(writer, 5)
+    writer.publish(standing.metadata(), complete=True)
+    assert written == [f"{SCENARIO}_checkpoint_5_steps.zip", "training_metadata.json", "manifest.json"]
+    assert manifest(writer).complete
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (
+            errno.ENOSPC,
+            "/artifacts/model.zip: cannot be written: the disk is full; the last good checkpoint is intact; "
+            "free some space and resume",
+        ),
+        (
+            errno.EDQUOT,
+            "/artifacts/model.zip: cannot be written: the disk is full; the last good checkpoint is intact; "
+            "free some space and resume",
+        ),
+        (errno.EIO, "/artifacts/model.zip: cannot be written: something; the last good checkpoint is intact"),
+    ],
+)
+def test_a_failed_write_is_one_sentence(writer: ArtifactWriter, number: int, sentence: str) -> None:
+    writer.submit(functools.partial(fail, number))
+    with pytest.raises(SessionError) as caught:
+        writer.drain()
+    assert str(caught.value) == sentence
+
+
+def test_a_failed_write_without_a_name_is_about_the_checkpoints(writer: ArtifactWriter) -> None:
+    writer.submit(functools.partial(fail, errno.ENOSPC, None))
+    with pytest.raises(SessionError, match="^checkpoints: cannot be written: the disk is full"):
+        writer.drain()
+
+
+def test_a_failure_is_told_once_and_what_follows_is_written_all_the_same(writer: ArtifactWriter) -> None:
+    done: list[int] = []
+    for number in (1, 2):
+        writer.submit(functools.partial(fail, errno.EIO, f"file {number}"))
+    writer.submit(lambda: done.append(3))
+    with pytest.raises(SessionError, match="file 1"):
+        writer.drain()
+    assert done == [3]
+    writer.drain()
+
+
+def test_training_hears_of_a_failure_at_the_next_write(writer: ArtifactWriter) -> None:
+    failed = threading.Event()
+
+    def fail_loudly() -> None:
+        failed.set()
+        fail(errno.ENOSPC)
+
+    writer.submit(fail_loudly)
+    assert failed.wait(30)
+    with pytest.raises(SessionError, match="the disk is full"):
+        while True:
+            writer.submit(lambda: None)
+
+
+def test_an_error_of_our_own_is_not_dressed_up(writer: ArtifactWriter) -> None:
+    writer.submit(lambda: {}["missing"])
+    with pytest.raises(KeyError):
+        writer.drain()
