@@ -35,6 +35,7 @@ class Graph:
         self._root = root
         self._drawn_for: selection.Selection | None = None
         self._plans: list[Plan] = []
+        self._reason_said: tuple[str, str] | None = None
         self._workspace = Workspace(root)
 
     @property
@@ -75,7 +76,7 @@ class Graph:
         return {
             "name": live.name,
             "doc": f"Session {live.name} {live.why}.",
-            "title": lambda _task: f"{name:<8}  {live.name}  {live.why}",
+            "title": lambda _task: self._title(name, live),
             "actions": [in_one_sentence(action)],
             "file_dep": [str(path) for path in needs],
             "targets": [str(path) for path in makes],
@@ -106,6 +107,12 @@ class Graph:
     def rules(self, live: LiveSession) -> dict[str, Any]:
         """What decides the verdict on a session's artifacts."""
         return live.plan.wanted.rules
+
+    def _title(self, stage: str, live: LiveSession) -> str:
+        """The line of a stage that runs; a session's reason stands on its first one."""
+        reason = (live.name, live.why)
+        said, self._reason_said = self._reason_said, reason
+        return f"{stage:<8}  {live.name}" if said == reason else f"{stage:<8}  {live.name}  {live.why}"
 
     def _draw(self) -> None:
         chosen = selection.current()

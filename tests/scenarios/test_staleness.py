@@ -27,7 +27,7 @@ def content_of(folder: Path) -> dict[str, str]:
 
 def stages_run(output: str) -> list[str]:
     """The stages that doit said it runs, as `stage number`."""
-    return [" ".join(found) for found in re.findall(r"^(\w+) +cart:(\d{4})  ", output, flags=re.MULTILINE)]
+    return [" ".join(found) for found in re.findall(r"^(\w+) +cart:(\d{4})\b", output, flags=re.MULTILINE)]
 
 
 @pytest.fixture

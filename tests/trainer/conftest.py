@@ -169,7 +169,7 @@ def _feed(digest: Any, value: Any) -> None:
         for each in value:
             _feed(digest, each)
     elif isinstance(value, torch.Tensor):
-        _feed(digest, value.numpy())
+        _feed(digest, value.detach().numpy())
     elif isinstance(value, np.ndarray):
         digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
     elif hasattr(value, "__dict__"):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
 from trainer.spaces import describe_space, random_states, set_random_states
+
+if TYPE_CHECKING:
+    import gymnasium as gym
 
 DIFFERENT: list[gym.Space[Any]] = [
     Box(-1, 1, (3,), np.float32),

@@ -1,0 +1,155 @@
+"""The packaged script in a process of its own: it runs what was packaged, or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.layout import RunsFolder, SessionFolder
+from runner.package import make_package
+from runner.sources import SourceReader
+from tests.runner.conftest import job_json
+from trainer import files, layout
+
+TRAINER = """
+import json
+import os
+import sys
+from pathlib import Path
+
+import helper
+
+environment = {name: os.environ[name] for name in ("PYTHONPATH",)}
+told = {"arguments": sys.argv[1:], "helper": helper.__file__, **environment}
+Path(sys.argv[4], "told.json").write_text(json.dumps(told), encoding="utf-8")
+print("trained – 交通")
+sys.exit(7)
+"""
+
+
+@pytest.fixture
+def packaged(tmp_path: Path) -> SessionFolder:
+    """A session whose trainer only says what it was told."""
+    folder = RunsFolder(tmp_path).session("cart", 1)
+    folder.path.mkdir(parents=True)
+    package, own = tmp_path / "sources" / "trainer", tmp_path / "sources" / "helper"
+    for each in (package, own):
+        each.mkdir(parents=True)
+        (each / "__init__.py").write_text("", encoding="utf-8")
+    (package / "__main__.py").write_text(TRAINER, encoding="utf-8")
+    sources = SourceReader(tmp_path / "none.json").read((package, own))
+    make_package(folder, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None)
+    return folder
+
+
+class Machine:
+    """A machine on which the script runs, with Kaggle's folders.
+
+    Args:
+        root: where they lie.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.input, self.working = root / "kaggle" / "input", root / "kaggle" / "working"
+        self.input.mkdir(parents=True)
+        self.working.mkdir()
+
+    def mount(self, folder: SessionFolder, place: str = "relay-cart") -> Path:
+        """Mount the input of a session."""
+        return Path(shutil.copytree(folder.payload, self.input / place))
+
+    def run(self, folder: SessionFolder) -> subprocess.CompletedProcess[str]:
+        """Run the script of a session."""
+        places = {"RELAY_INPUT": str(self.input), "RELAY_WORKING": str(self.working)}
+        return subprocess.run(
+            [sys.executable, str(folder.script)],
+            cwd=self.working,
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, **places, "PYTHONIOENCODING": "ascii"},
+            check=False,
+        )
+
+    def refuses(self, folder: SessionFolder) -> str:
+        """Run the script, which refuses; return its one sentence."""
+        ended = self.run(folder)
+        assert ended.returncode == 1
+        assert ended.stdout == ""
+        assert list(self.working.iterdir()) == []
+        assert ended.stderr.count("\n") == 1, ended.stderr
+        return ended.stderr.strip()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine with nothing mounted."""
+    return Machine(tmp_path / "a machine")
+
+
+@pytest.mark.parametrize("place", ["relay-cart-0123", "datasets/somebody/relay-cart-0123"])
+def test_the_trainer_of_the_package_runs_wherever_its_input_is_mounted(
+    packaged: SessionFolder, machine: Machine, place: str
+) -> None:
+    mounted = machine.mount(packaged, place)
+    ended = machine.run(packaged)
+    assert ended.returncode == 7, ended.stderr
+    assert ended.stdout == "trained – 交通\n"
+    told = json.loads((machine.working / "told.json").read_text(encoding="utf-8"))
+    assert told["arguments"] == ["--input", str(mounted), "--output", str(machine.working)]
+    # Worker processes find the same sources, which lie outside of the input.
+    unpacked = told["PYTHONPATH"].split(os.pathsep)[0]
+    assert told["helper"].startswith(unpacked)
+    assert not told["helper"].startswith(str(machine.input))
+
+
+def test_the_input_is_found_among_others_by_its_key(packaged: SessionFolder, machine: Machine) -> None:
+    for number, content in enumerate(("[]", "{", "\udcff", '"payload"', '{"key": "of another session"}')):
+        other = machine.input / f"a-{number}" / layout.PAYLOAD_FILE
+        other.parent.mkdir()
+        other.write_bytes(content.encode("utf-8", "surrogateescape"))
+    machine.mount(packaged)
+    assert machine.run(packaged).returncode == 7
+
+
+def test_nothing_mounted_is_one_sentence(packaged: SessionFolder, machine: Machine) -> None:
+    sentence = machine.refuses(packaged)
+    key = files.read_json(packaged.package_json)["key"]
+    assert sentence == (
+        f"{machine.input}: the input planned for this session (key {key[:12]}) is not mounted; found nothing"
+    )
+
+
+def test_another_sessions_input_is_named_and_not_run(packaged: SessionFolder, machine: Machine) -> None:
+    mounted = machine.mount(packaged)
+    document = files.read_json(mounted / layout.PAYLOAD_FILE)
+    files.write_json(mounted / layout.PAYLOAD_FILE, document | {"key": "0" * 64})
+    assert machine.refuses(packaged).endswith(f"is not mounted; found {mounted}")
+
+
+@pytest.mark.parametrize("name", [layout.JOB_FILE, layout.SOURCES_BUNDLE, layout.REQUEST_FILE])
+def test_a_changed_file_is_named_and_nothing_runs(packaged: SessionFolder, machine: Machine, name: str) -> None:
+    changed = machine.mount(packaged) / name
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert machine.refuses(packaged) == f"{changed}: is not the file that was packaged: package the job again"
+
+
+def test_a_missing_file_is_named_and_nothing_runs(packaged: SessionFolder, machine: Machine) -> None:
+    missing = machine.mount(packaged) / layout.JOB_FILE
+    missing.unlink()
+    assert machine.refuses(packaged).startswith(f"{missing}: cannot be read (No such file or directory)")
+
+
+def test_a_list_that_was_changed_with_its_file_does_not_add_up(packaged: SessionFolder, machine: Machine) -> None:
+    mounted = machine.mount(packaged)
+    job = mounted / layout.JOB_FILE
+    job.write_bytes(job.read_bytes() + b" ")
+    document = files.read_json(mounted / layout.PAYLOAD_FILE)
+    document["files"][layout.JOB_FILE]["sha256"] = files.sha256_of_file(job)
+    files.write_json(mounted / layout.PAYLOAD_FILE, document)
+    assert "payload.json: does not add up to the key " in machine.refuses(packaged)

@@ -1,0 +1,178 @@
+"""Equal inputs give equal bytes and one key; what is sealed stays."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import bootstrap
+from runner.layout import RunsFolder, SessionFolder
+from runner.package import ParentFiles, entries_below, kernel_metadata, make_package
+from runner.sources import SourceReader, Sources
+from tests.runner.conftest import job_json
+from trainer import files, layout
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """A package of two files."""
+    folder = tmp_path / "sources" / "trainer"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("", encoding="utf-8")
+    (folder / "__main__.py").write_text("print('trained')\n", encoding="utf-8")
+    return SourceReader(tmp_path / "none.json").read((folder,))
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> ParentFiles:
+    """A checkpoint to go on from."""
+    checkpoint, best = tmp_path / "checkpoint.zip", tmp_path / "best.zip"
+    checkpoint.write_bytes(b"weights")
+    best.write_bytes(b"the best weights")
+    return ParentFiles("0001", 64, checkpoint, files.sha256_of_file(checkpoint), best)
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    """What a session is asked for."""
+    asked = {"format": 1, "job": "cart", "lineage": 1, "session": "0002", "profile": "full", "goal": 256}
+    return asked | {"parent": {"session": "0001", "timesteps": 64, "sha256": "0" * 64}} | changes
+
+
+def package(root: Path, sources: Sources, parent: ParentFiles | None, **changes: Any) -> SessionFolder:
+    """Session 0002, packaged below `root`."""
+    folder = RunsFolder(root).session("cart", 2)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    arguments: dict[str, Any] = {"job": job_json(), "request": request(), "inputs": {"training": 1}}
+    make_package(folder, sources=sources, parent=parent, **{**arguments, **changes})
+    return folder
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder`."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def key_of(folder: SessionFolder) -> str:
+    """The key of a sealed package."""
+    key: str = files.read_json(folder.package_json)["key"]
+    return key
+
+
+def test_a_package_holds_what_the_session_and_kaggle_need(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+    folder = package(tmp_path, sources, parent)
+    assert sorted(content_of(folder.path)) == [
+        "package.json",
+        "package/kernel-metadata.json",
+        "package/payload/job.json",
+        "package/payload/parent_best_model.bundle",
+        "package/payload/parent_checkpoint.bundle",
+        "package/payload/payload.json",
+        "package/payload/request.json",
+        "package/payload/sources.bundle",
+        "package/script.py",
+        "package/sources.json",
+        "request.json",
+    ]
+    assert (folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
+    assert files.read_json(folder.payload / layout.JOB_FILE) == job_json()
+    assert files.read_json(folder.payload / layout.REQUEST_FILE) == files.read_json(folder.request) == request()
+
+
+def test_the_key_is_the_digest_of_every_file_of_the_payload(
+    tmp_path: Path, sources: Sources, parent: ParentFiles
+) -> None:
+    folder = package(tmp_path, sources, parent)
+    payload = files.read_json(folder.payload / layout.PAYLOAD_FILE)
+    present = entries_below(folder.payload)
+    del present[layout.PAYLOAD_FILE]
+    assert payload == {"format": 1, "key": files.sha256_of_value(present), "files": present}
+    sealed = files.read_json(folder.package_json)
+    assert (sealed["key"], sealed["files"]) == (payload["key"], present)
+    assert f'KEY = "{payload["key"]}"' in folder.script.read_text(encoding="utf-8")
+
+
+def test_equal_inputs_give_equal_bytes(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+    first = package(tmp_path / "one", sources, parent)
+    reordered = dict(reversed(job_json().items()))
+    second = package(tmp_path / "two", sources, parent, job=reordered)
+    assert content_of(first.path) == content_of(second.path)
+
+
+def test_each_input_changes_the_key(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+    other_weights = tmp_path / "other.zip"
+    other_weights.write_bytes(b"other weights")
+    edited_folder = tmp_path / "edited" / "trainer"
+    edited_folder.mkdir(parents=True)
+    (edited_folder / "__main__.py").write_text("print('trained') # commented\n", encoding="utf-8")
+    edited = SourceReader(tmp_path / "none.json").read((edited_folder,))
+    variants: list[tuple[Sources, ParentFiles | None, dict[str, Any]]] = [
+        (sources, parent, {}),
+        (sources, parent, {"job": job_json(seed=6)}),
+        (sources, parent, {"job": job_json(save_freq=32)}),
+        (sources, parent, {"request": request(goal=512)}),
+        (sources, parent, {"request": request(session="0003")}),
+        (sources, parent, {"request": request(lineage=2)}),
+        (sources, dataclasses.replace(parent, checkpoint=other_weights), {}),
+        (sources, dataclasses.replace(parent, best_model=other_weights), {}),
+        (sources, dataclasses.replace(parent, best_model=None), {}),
+        (sources, None, {}),
+        (edited, parent, {}),
+    ]
+    keys = {
+        key_of(package(tmp_path / str(number), carried, checkpoint, **changes))
+        for number, (carried, checkpoint, changes) in enumerate(variants)
+    }
+    assert len(keys) == len(variants)
+
+
+def test_a_sealed_package_is_left_as_it_is(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+    folder = package(tmp_path, sources, parent)
+    before = content_of(folder.path)
+    package(tmp_path, sources, None, job=job_json(seed=9), request=request(goal=1))
+    assert content_of(folder.path) == before
+
+
+@pytest.mark.parametrize("leftover", ["package.building", "package"])
+def test_an_interrupted_build_is_done_again_whole(
+    tmp_path: Path, sources: Sources, parent: ParentFiles, leftover: str
+) -> None:
+    expected = content_of(package(tmp_path / "whole", sources, parent).path)
+    interrupted = RunsFolder(tmp_path).session("cart", 2)
+    files.write_json(interrupted.request, {"half": "an old request"})
+    files.write_json(interrupted.path / leftover / "payload" / "stale.json", {})
+    assert content_of(package(tmp_path, sources, parent).path) == expected
+
+
+def test_a_build_that_fails_seals_nothing(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+    vanished = dataclasses.replace(parent, checkpoint=tmp_path / "vanished.zip")
+    with pytest.raises(FileNotFoundError):
+        package(tmp_path / "a", sources, vanished)
+    folder = RunsFolder(tmp_path / "a").session("cart", 2)
+    assert not folder.package.exists()
+    assert not folder.package_json.exists()
+    assert key_of(package(tmp_path / "a", sources, parent)) == key_of(package(tmp_path / "b", sources, parent))
+
+
+@pytest.mark.parametrize("job", ["a", "traffic_light_control", "j" * 63, f"{'j' * 44}-x", f"{'j' * 35}-{'k' * 20}"])
+def test_kaggle_gets_names_that_it_takes_and_settings_that_it_would_choose_badly(job: str) -> None:
+    metadata = kernel_metadata({"job": job}, "0123456789abcdef")
+    (dataset,) = metadata["dataset_sources"]
+    assert 5 <= len(metadata["title"]) <= 50
+    assert 6 <= len(dataset) <= 50
+    assert dataset.endswith("-01234567")
+    assert "_" not in dataset + metadata["id"]
+    assert "--" not in dataset
+    assert metadata["id"] == metadata["title"]
+    assert metadata["is_private"] is True
+    assert metadata["enable_internet"] is False
+    assert metadata["machine_shape"] == "NvidiaTeslaT4"
+    assert metadata["code_file"] == "script.py"
+
+
+def test_the_script_spells_the_names_of_the_input_as_the_trainer_does() -> None:
+    assert bootstrap.PAYLOAD_FILE == layout.PAYLOAD_FILE
+    assert bootstrap.SOURCES_BUNDLE == layout.SOURCES_BUNDLE
+    assert bootstrap.KEY == ""

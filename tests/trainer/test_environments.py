@@ -1,0 +1,122 @@
+"""The environments that a job asks for, vectorised and wrapped as it says."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecMonitor, VecNormalize
+
+from tests.trainer.conftest import TROUBLED, digest_of, job_values
+from trainer.environments import make_evaluation_envs, make_training_envs
+from trainer.envs.vector_adapter import SB3VectorAdapter
+from trainer.errors import InputError
+from trainer.job import parse_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TRAFFIC = "trainer.envs:TrafficLight-v0"
+
+
+@pytest.fixture
+def made() -> Iterator[Callable[..., VecEnv]]:
+    """`made(make, **env)`: environments that are closed after the test."""
+    with contextlib.ExitStack() as opened:
+
+        def make(make: Callable[..., VecEnv] = make_training_envs, **env: Any) -> VecEnv:
+            job = parse_job(job_values(env={"id": "CartPole-v1", **env}, eval={"frequency": 1, "episodes": 3}))
+            venv = make(job)
+            opened.callback(venv.close)
+            return venv
+
+        yield make
+
+
+@pytest.mark.parametrize(
+    ("env", "innermost"),
+    [
+        ({}, DummyVecEnv),
+        ({"vectorization": "dummy", "n_envs": 3}, DummyVecEnv),
+        ({"id": TRAFFIC}, SB3VectorAdapter),
+        ({"id": TRAFFIC, "vectorization": "native", "n_envs": 3}, SB3VectorAdapter),
+        ({"id": TRAFFIC, "vectorization": "dummy"}, DummyVecEnv),
+    ],
+)
+def test_auto_is_native_where_that_gives_its_state(
+    made: Callable[..., VecEnv], env: dict[str, Any], innermost: type[VecEnv]
+) -> None:
+    venv = made(**env)
+    assert isinstance(venv, VecMonitor)
+    assert type(venv.unwrapped) is innermost
+    assert venv.num_envs == env.get("n_envs", 1)
+
+
+@pytest.mark.slow
+def test_worker_processes_are_seeded_and_evaluation_needs_none(made: Callable[..., VecEnv]) -> None:
+    env = {"id": TROUBLED, "n_envs": 2, "vectorization": "subproc"}
+    told = []
+    for _ in range(2):
+        venv = made(**env)
+        assert isinstance(venv.unwrapped, SubprocVecEnv)
+        venv.seed(1)
+        venv.reset()
+        _, rewards, _, _ = venv.step([0, 0])  # type: ignore[arg-type] # a list will do
+        told.append(digest_of(rewards))
+        assert rewards[0] != rewards[1]
+    assert told[0] == told[1]
+    assert isinstance(made(make_evaluation_envs, **env).unwrapped, DummyVecEnv)
+
+
+def test_arguments_reach_the_environment(made: Callable[..., VecEnv]) -> None:
+    venv = made(id="Pendulum-v1", kwargs={"g": 1.5})
+    assert venv.get_attr("g") == [1.5]
+    assert made(id=TRAFFIC, kwargs={"decisions": 4}).unwrapped.env.decisions == 4  # type: ignore[attr-defined]
+
+
+def test_normalization_is_as_the_job_says(made: Callable[..., VecEnv]) -> None:
+    venv = made(wrapper="VecNormalize", wrapper_kwargs={"clip_obs": 5.0, "gamma": 0.5})
+    assert isinstance(venv, VecNormalize)
+    assert isinstance(venv.venv, VecMonitor)  # rewards are noted as they were before
+    assert (venv.training, venv.clip_obs, venv.gamma, venv.norm_obs, venv.norm_reward) == (True, 5.0, 0.5, True, True)
+
+
+def test_evaluation_normalizes_by_the_trainings_statistics_and_tells_real_rewards(
+    made: Callable[..., VecEnv],
+) -> None:
+    venv = made(make_evaluation_envs, wrapper="VecNormalize", n_envs=4)
+    assert isinstance(venv, VecNormalize)
+    assert (venv.training, venv.norm_reward, venv.norm_obs) == (False, False, True)
+    assert venv.num_envs == 1
+
+
+def test_native_evaluation_plays_its_episodes_at_once(made: Callable[..., VecEnv]) -> None:
+    assert made(make_evaluation_envs, id=TRAFFIC).num_envs == 3
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"id": "Nowhere-v0"}, "environment Nowhere-v0: is not known: "),
+        ({"id": "no_such_module:CartPole-v1"}, "environment no_such_module:CartPole-v1: is not known: "),
+        ({"id": "CartPole-v1", "vectorization": "native"}, "has no vectorised form of its own that gives its state"),
+        ({"id": "Pendulum-v1", "vectorization": "native"}, "has no vectorised form of its own that gives its state"),
+        ({"kwargs": {"wheels": 4}}, "environment CartPole-v1: cannot be made: "),
+        ({"id": TRAFFIC, "kwargs": {"wheels": 4}}, f"environment {TRAFFIC}: cannot be made: "),
+    ],
+)
+def test_what_cannot_be_made_is_the_users_to_correct(
+    made: Callable[..., VecEnv], env: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        made(**env)
+    assert problem in str(caught.value)
+    assert caught.value.remedy
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.slow
+def test_what_a_worker_cannot_make_is_the_users_to_correct(made: Callable[..., VecEnv]) -> None:
+    with pytest.raises(InputError, match="cannot be made"):
+        made(vectorization="subproc", kwargs={"wheels": 4})

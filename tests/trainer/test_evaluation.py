@@ -1,0 +1,91 @@
+"""Measuring a policy: the same episodes each time, and no trace left in any generator."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.vec_env import VecNormalize
+
+from tests.trainer.conftest import digest_of, job_values
+from trainer.environments import make_evaluation_envs, make_training_envs
+from trainer.evaluation import evaluate
+from trainer.job import parse_job
+from trainer.model import make_model
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
+
+def generators() -> str:
+    return digest_of([random.getstate(), np.random.get_state(), torch.get_rng_state()])  # noqa: NPY002 - SB3's
+
+
+def model_and_envs(**env: Any) -> tuple[OnPolicyAlgorithm, VecEnv]:
+    job = parse_job(job_values(env={"id": "Pendulum-v1", **env}, eval={"frequency": 1, "episodes": 3}))
+    return make_model(job, make_training_envs(job)), make_evaluation_envs(job)
+
+
+def test_no_generator_has_moved() -> None:
+    job = parse_job(job_values(env={"id": "Troubled-v0"}, policy="MultiInputPolicy", eval={"frequency": 1}))
+    model, venv = make_model(job, make_training_envs(job)), make_evaluation_envs(job)
+    before = generators()
+    evaluate(model, venv, episodes=3, seed=1)
+    assert generators() == before
+
+
+def test_each_time_the_same_episodes_are_played() -> None:
+    model, venv = model_and_envs()
+    first = evaluate(model, venv, episodes=3, seed=1)
+    model.learn(16)
+    torch.manual_seed(99)
+    fresh, other = model_and_envs()
+    fresh.policy.load_state_dict(model.policy.state_dict())
+    later = evaluate(model, venv, episodes=3, seed=1)
+    assert later == evaluate(fresh, other, episodes=3, seed=1)
+    assert later != first
+    assert evaluate(model, venv, episodes=3, seed=2) != later
+
+
+def test_they_are_not_the_episodes_of_the_training() -> None:
+    model, venv = model_and_envs()
+    training = model.get_env()
+    assert training is not None
+    training.seed(1)
+    seen = training.reset()
+    starts: list[Any] = []
+    reset = venv.reset
+    venv.reset = lambda: starts.append(reset()) or starts[-1]  # type: ignore[method-assign,func-returns-value]
+    evaluate(model, venv, episodes=1, seed=1)
+    assert not np.array_equal(starts[0], seen)
+
+
+@pytest.mark.parametrize("episodes", [1, 3])
+def test_it_is_the_mean_of_the_episodes_real_returns(episodes: int) -> None:
+    model, venv = model_and_envs(id="CartPole-v1", wrapper="VecNormalize")
+    ends: list[float] = []
+    step = venv.step_wait
+
+    def watched() -> Any:
+        told = step()
+        ends.extend(info["episode"]["r"] for info in told[3] if "episode" in info)
+        return told
+
+    venv.step_wait = watched  # type: ignore[method-assign]
+    assert evaluate(model, venv, episodes=episodes, seed=1) == pytest.approx(np.mean(ends))
+    assert len(ends) == episodes
+
+
+def test_it_normalizes_by_the_trainings_statistics_and_leaves_them_alone() -> None:
+    model, venv = model_and_envs(wrapper="VecNormalize")
+    model.learn(64)
+    training = model.get_env()
+    assert isinstance(training, VecNormalize)
+    assert isinstance(venv, VecNormalize)
+    before = digest_of([training.obs_rms, training.ret_rms])
+    evaluate(model, venv, episodes=2, seed=1)
+    assert digest_of([venv.obs_rms, venv.ret_rms]) == digest_of([training.obs_rms, training.ret_rms]) == before
