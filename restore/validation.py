@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trainer.layout import Artifacts
 
 FORMAT: Literal[1] = 1
+MAX_DOCUMENT_BYTES = 16 << 20
+"""Of metadata and manifest, which hold some hundred bytes for each artifact."""
 _NEVER_DOWNLOADED = "missing: the session's manifest lists it"
 
 
@@ -154,7 +156,7 @@ def _check_origin(path: Path, record: CheckpointRecord, artifacts: Artifacts, ex
 def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:
     """What the session itself says of its artifacts, if it ended in good order and is ours."""
     try:
-        manifest = Manifest.model_validate(files.read_json(artifacts.manifest))
+        manifest = Manifest.model_validate(_read_bounded(artifacts.manifest))
     except (OSError, ValueError, RecursionError):
         return {}
     return manifest.files if manifest.complete and manifest.key == key else {}
@@ -163,7 +165,7 @@ def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:
 def _judge_metadata(artifacts: Artifacts, expected: Expectations) -> tuple[Finding, dict[str, Any]]:
     name = _name(artifacts, artifacts.metadata)
     try:
-        metadata = TrainingMetadata.model_validate(files.read_json(artifacts.metadata))
+        metadata = TrainingMetadata.model_validate(_read_bounded(artifacts.metadata))
     except FileNotFoundError:
         return Finding(file=name, verdict="refused", reason="missing: the session ended before it wrote any"), {}
     except ValidationError as error:
@@ -176,6 +178,12 @@ def _judge_metadata(artifacts: Artifacts, expected: Expectations) -> tuple[Findi
         return Finding(file=name, verdict="refused", reason="belongs to another session"), {}
     fields = {"timesteps", "goal_met", "interrupted_by", "error", "episodes", "steps_per_second"}
     return Finding(file=name, verdict="sound"), metadata.model_dump(mode="json", include=fields)
+
+
+def _read_bounded(path: Path) -> Any:
+    if (size := path.stat().st_size) > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{size:,} bytes, more than {MAX_DOCUMENT_BYTES:,}")
+    return files.read_json(path)
 
 
 def _name(artifacts: Artifacts, path: Path) -> str:

@@ -42,7 +42,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             graph.redraw(chosen)
             jobs = chosen.jobs(graph.workspace.jobs)
             with contextlib.ExitStack() as locks:
-                if chosen.holds_jobs and not _is_all_done(graph, jobs):
+                if chosen.holds_jobs and (chosen.archives or not _is_all_done(graph, jobs)):
                     from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
 
                     for job in jobs:
@@ -61,11 +61,15 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     def _run(self, params: Any, graph: Graph, chosen: Selection, jobs: list[str]) -> int:
         idle = dict.fromkeys(jobs, 0)
         tasks = list(chosen.tasks)
+        settled = 0  # the worst exit code of the jobs that have ended
         while True:
             before = _plans(graph, jobs)
             code = self._pass(params, tasks)
-            if not chosen.runs_sessions or _is_all_done(graph, jobs):
+            if not chosen.runs_sessions:
                 return code
+            if _is_all_done(graph, jobs):
+                graph.workspace.remember()
+                return max(settled, code)
             graph.redraw(replace(chosen))
             after = _plans(graph, jobs)
             going_on = []
@@ -75,10 +79,13 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                     idle[job] = 0 if done.has_advanced else idle[job] + 1
                 if goes_on(done, idle[job], chains=chosen.chains):
                     going_on.append(job)
+                elif chosen.chains and done.has_no_session_left:
+                    sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
             if not going_on:
                 graph.workspace.remember()
-                return code
-            tasks = [f"{task.split(':')[0]}:{job}" for task in chosen.tasks[:1] for job in going_on]
+                return max(settled, code)
+            settled = max(settled, *(RelayReporter.exit_codes.get(job, 0) for job in {"", *jobs} - {*going_on}))
+            tasks = [f"{chosen.run_task}:{job}" for job in going_on]
 
     def _pass(self, params: Any, tasks: list[str]) -> int:
         RelayReporter.begin()
@@ -117,6 +124,12 @@ class Pass:
         return head is not None and head.folder.execution_json.exists() and bool(head.execution["cancel_requested"])
 
     @property
+    def has_no_session_left(self) -> bool:
+        """Whether the goal is ahead, and the job has had as many sessions as it may."""
+        most = int(self.after.wanted.job["max_sessions"])
+        return len(self.after.lineage.sessions) >= most and not isinstance(self.after.decision, Nothing)
+
+    @property
     def finished_a_lesser_one(self) -> bool:
         """Whether it had to finish a session that was begun for a lower goal."""
         begun = self.before.decision
@@ -139,7 +152,7 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
         return False
     if idle >= PASSES_WITHOUT_PROGRESS or done.was_stopped:
         return False
-    if len(done.after.lineage.sessions) >= int(done.after.wanted.job["max_sessions"]):
+    if done.has_no_session_left:
         return False
     return chains or (done.finished_a_lesser_one and idle == 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from doit import get_var
@@ -15,10 +16,14 @@ from runner.workspace import LiveSession, Plan, Workspace
 from trainer.errors import InputError, RelayError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from doit.exceptions import BaseFail
+
+Task = dict[str, Any]
+"""A task as doit takes it."""
+Tasks = Iterator[Task]
 
 _USER_ERROR = 2
 _KNOWN_VARIABLES = ("backend",)
@@ -60,9 +65,7 @@ class Graph:
         for plan in self.plans:
             yield from self._workspace.live_sessions(plan)
 
-    def stage(
-        self, live: LiveSession, needs: list[Path], makes: list[Path], uptodate: list[Any] | None = None
-    ) -> dict[str, Any]:
+    def stage(self, live: LiveSession, needs: list[Path], makes: list[Path], uptodate: list[Any] | None = None) -> Task:
         """A stage of a session as a doit sub-task; it is named after the function that calls this one.
 
         Args:
@@ -84,21 +87,22 @@ class Graph:
             "verbosity": 2,
         }
 
-    def runs(self) -> Iterator[dict[str, Any]]:
+    def runs(self) -> Tasks:
         """For each job a sub-task that runs its live sessions and says what came of them."""
         for plan in self.plans:
             sessions = [] if isinstance(plan.decision, Refuse) else self._workspace.live_sessions(plan)
             action = functools.partial(commands.announce, self._workspace, plan)
             yield self._sub_task(plan.job, action) | {"task_dep": [f"restore:{session.name}" for session in sessions]}
 
-    def for_each_job(self, command: Callable[[Workspace, str], None]) -> Iterator[dict[str, Any]]:
+    def for_each_job(self, command: Callable[[Workspace, str], None]) -> Tasks:
         """For each job a sub-task that calls `command` with it."""
         for plan in self.plans:
             yield self._sub_task(plan.job, functools.partial(command, self._workspace, plan.job))
 
     def for_all_jobs(self, command: Callable[[Workspace, list[str]], None]) -> dict[str, Any]:
-        """A task that calls `command` with all jobs at once."""
-        action = functools.partial(command, self._workspace, [plan.job for plan in self.plans])
+        """A task that calls `command` with all jobs that were asked for at once."""
+        jobs = selection.current().jobs([plan.job for plan in self.plans])
+        action = functools.partial(command, self._workspace, jobs)
         return {"actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
 
     def _sub_task(self, job: str, action: Callable[[], None]) -> dict[str, Any]:

@@ -136,6 +136,10 @@ class RunsFolder:
         found = (self.path / ARCHIVE).glob(f"{prefix}*")
         return sorted(each for each in found if each.name.removeprefix(prefix).isdecimal())
 
+    def last_archived(self, job: str) -> int:
+        """The number of a job's latest archived lineage, 0 before the first."""
+        return max((int(path.name.rpartition("-")[2]) for path in self.archived(job)), default=0)
+
     def archive(self, job: str, lineage: int) -> Path:
         """Where lineage number `lineage` of a job goes when it is given up."""
         return self.path / ARCHIVE / f"{job}-{lineage:03d}"

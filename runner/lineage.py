@@ -112,7 +112,7 @@ class Lineage:
 def read_lineage(runs: RunsFolder, job: str) -> Lineage:
     """What is on disk for `job`."""
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
-    return Lineage(job, sessions, len(runs.archived(job)) + 1)
+    return Lineage(job, sessions, runs.last_archived(job) + 1)
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import bootstrap
-from runner.lineage import read_document
 from trainer import files, layout
 
 if TYPE_CHECKING:
@@ -129,8 +128,3 @@ def kernel_metadata(request: Mapping[str, Any], key: str) -> dict[str, Any]:
         "model_sources": [],
         "keywords": [],
     }
-
-
-def sealed_package(folder: SessionFolder) -> dict[str, Any]:
-    """The sealed `package.json` of a session."""
-    return read_document(folder.package_json)

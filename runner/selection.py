@@ -17,7 +17,8 @@ STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_WITH_JOBS = frozenset({*PROFILES, "plan", "status", "fresh", "verify", "cancel"})
+TASKS_ABOUT_ALL = frozenset({"status"})
+TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel"})
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,31 @@ class Selection:
     """What was asked for.
 
     Args:
-        tasks: as doit is to run them.
+        asked: the tasks as they were asked for, `task` or `task:job`.
         profile: which of each job's two forms the session to come has.
         chains: whether to go on session after session.
         command: as the user would write it again.
     """
 
-    tasks: tuple[str, ...]
+    asked: tuple[str, ...]
     profile: str
     chains: bool
     command: str
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks as doit is to run them; one that is about all jobs at once has no sub-tasks."""
+        return tuple(name if (name := task.split(":")[0]) in TASKS_ABOUT_ALL else task for task in self.asked)
+
+    @property
     def holds_jobs(self) -> bool:
         """Whether the jobs must be held while it runs."""
         return any(task.split(":")[0] in HOLDING_TASKS for task in self.tasks)
+
+    @property
+    def archives(self) -> bool:
+        """Whether it gives lineages up."""
+        return any(task.split(":")[0] == "fresh" for task in self.tasks)
 
     @property
     def runs_sessions(self) -> bool:
@@ -55,15 +66,18 @@ class Selection:
         """The jobs that it is about, of all that there are.
 
         Raises:
-            InputError: it names a job that there is not.
+            InputError: it names a job that there is not, or would archive several without naming one.
         """
-        named = {task.split(":")[1] for task in self.tasks if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
+        named = {task.split(":")[1] for task in self.asked if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
         for job in sorted(named - set(known)):
             nearest = difflib.get_close_matches(job, known, n=1)
             remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
             raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
-        named |= {task.split(":")[1] for task in self.tasks if ":" in task}
-        about_all = any(":" not in task for task in self.tasks)
+        named |= {task.split(":")[1] for task in self.asked if ":" in task}
+        about_all = any(":" not in task for task in self.asked)
+        if about_all and self.archives and len(known) > 1:
+            problem = f"would archive every job ({', '.join(known)})"
+            raise InputError(self.command, problem, "name the one to start anew, as in `doit fresh:name`")
         return [job for job in known if about_all or job in named]
 
 
@@ -73,7 +87,7 @@ def select(arguments: list[str]) -> Selection:
     A job may follow its task as a word of its own: `resume my_job` is `resume:my_job`.
 
     Raises:
-        InputError: two tasks ask for different sessions of the same job.
+        InputError: two tasks would do different things to the same job.
     """
     tasks: list[str] = []
     for argument in arguments:
@@ -83,10 +97,11 @@ def select(arguments: list[str]) -> Selection:
         else:
             tasks.append(argument)
     tasks = tasks or [DEFAULT_TASK]
-    asked = sorted({task.split(":")[0] for task in tasks} & PROFILES.keys())
+    names = {task.split(":")[0] for task in tasks}
+    asked = sorted(names & {*PROFILES, "fresh"})
     if len(asked) > 1:
         raise InputError(f"doit {' '.join(arguments)}", f"asks for {' and '.join(asked)} at once", "run one at a time")
-    name = asked[0] if asked else DEFAULT_TASK
+    name = next(iter(names & PROFILES.keys()), DEFAULT_TASK)
     return Selection(tuple(tasks), PROFILES[name], name == "resume", f"doit {' '.join(tasks)}")
 
 

@@ -144,7 +144,8 @@ class Project:
 
     def checkpoint(self, job: str, number: int) -> Path:
         """The newest checkpoint that was adopted from a session."""
-        return self.runs.job(job) / self.restored(job, number)["checkpoint"]["file"]
+        file: str = self.restored(job, number)["checkpoint"]["file"]
+        return self.runs.job(job) / file
 
     def digest(self, job: str, number: int) -> str:
         """The tensors of that checkpoint."""

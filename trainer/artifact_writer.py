@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from trainer.layout import Artifacts
 
+MOST_PENDING = 2
+"""Writes that may wait; beyond these training waits for the disk, so that memory stays bounded."""
+
 
 class ArtifactWriter:
     """The one writer of a session's artifacts, and the author of their manifest.
@@ -38,7 +41,7 @@ class ArtifactWriter:
         Raises:
             SessionError: an earlier write failed; the files before it are whole.
         """
-        self._collect(wait=False)
+        self._collect(leaving=MOST_PENDING - 1)
         self._pending.append(self._thread.submit(write))
 
     def drain(self) -> None:
@@ -47,7 +50,7 @@ class ArtifactWriter:
         Raises:
             SessionError: a write failed; the files before it are whole.
         """
-        self._collect(wait=True)
+        self._collect(leaving=0)
 
     def put(self, target: Path, content: bytes) -> None:
         """Write one artifact at once; call it from within `submit`."""
@@ -71,9 +74,9 @@ class ArtifactWriter:
     def _name(self, path: Path) -> str:
         return path.relative_to(self.artifacts.root).as_posix()
 
-    def _collect(self, *, wait: bool) -> None:
+    def _collect(self, *, leaving: int) -> None:
         failed: OSError | None = None
-        while self._pending and (wait or self._pending[0].done()):
+        while self._pending and (len(self._pending) > leaving or self._pending[0].done()):
             try:
                 self._pending.pop(0).result()
             except OSError as error:

@@ -59,7 +59,10 @@ def _vectorized(env: Environment, count: int, *, worker_seed: int | None = None)
         if env.vectorization == "subproc" and worker_seed is not None:
             return SubprocVecEnv([functools.partial(_make_in_worker, make, worker_seed + i) for i in range(count)])
         return DummyVecEnv([make] * count)
-    except (gym.error.Error, TypeError, ValueError, ImportError, EOFError) as error:
+    except (EOFError, ConnectionError) as error:
+        problem = "cannot be made: its worker process has died, and its last words stand in the log"
+        raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
+    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
         raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error
 
 

@@ -38,7 +38,7 @@ def make_model(job: Job, env: VecEnv) -> OnPolicyAlgorithm:
         arguments["policy_kwargs"] = resolve_classes(policy_kwargs)
     try:
         return job.entry.load_class()(job.policy, env, seed=job.seed, device=job.device, **arguments)
-    except (TypeError, ValueError, AssertionError) as error:
+    except (TypeError, ValueError, AssertionError, AttributeError) as error:
         subject = f"job {job.name}"
         problem = f"{job.algorithm} refuses its hyperparameters: {error}"
         raise InputError(subject, problem, "correct them in jobs.yaml") from error

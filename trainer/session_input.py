@@ -35,10 +35,10 @@ class SessionInput:
 
 
 def read_session_input(folder: Path) -> SessionInput:
-    """Read the input folder of a session.
+    """Read the input folder of a session, whose digests the bootstrap script has checked.
 
     Raises:
-        SessionError: a file is missing, unreadable or not what the payload lists.
+        SessionError: a file is missing or unreadable, or the request is for another job or goal.
     """
     try:
         payload = Payload.model_validate(files.read_json(folder / layout.PAYLOAD_FILE))
@@ -46,4 +46,9 @@ def read_session_input(folder: Path) -> SessionInput:
         request = Request.model_validate(files.read_json(folder / layout.REQUEST_FILE))
     except (OSError, ValueError) as error:
         raise SessionError(str(folder), f"is no session's input: {error}", "package the job again") from error
+    if (request.job, request.goal) != (job.name, job.total_timesteps):
+        problem = (
+            f"asks for {request.job} to {request.goal:,} timesteps, and holds {job.name} to {job.total_timesteps:,}"
+        )
+        raise SessionError(str(folder), problem, "package the job again")
     return SessionInput(folder, job, request, payload.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 from typing import TYPE_CHECKING
 
 from trainer import checkpoint, environments, progress
@@ -114,7 +115,8 @@ class Training:
             return
         job, milestones = self._job, self._standing.milestones
         mean = evaluate(self._model, self._evaluation_envs, episodes=job.eval.episodes, seed=job.seed)
-        improved = milestones.best_mean_reward is None or mean > milestones.best_mean_reward
+        best_before = milestones.best_mean_reward
+        improved = not math.isnan(mean) and (best_before is None or mean > best_before)
         progress.emit("evaluation", timesteps=self._standing.timesteps, mean_reward=mean, improved=improved)
         if improved:
             milestones.best_mean_reward = mean

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import stat
@@ -175,14 +174,18 @@ def _detachment() -> dict[str, Any]:
 
 
 def _runs_in(process: psutil.Process, sandbox: Path) -> bool:
-    """Whether `process` is the launcher of `sandbox`; a number that was given away again is not."""
+    """Whether `process` is the launcher of `sandbox`; a number that was given away again is not.
+
+    The same folder may have been named by another path, through a link.
+    """
     try:
+        *_, script, folder = ["", "", *process.cmdline()]
         return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.cmdline()[-2:] == [launcher.__file__, str(sandbox)]
-            and process.pid != os.getpid()
+            Path(script).name == Path(launcher.__file__).name
+            and process.status() != psutil.STATUS_ZOMBIE
+            and sandbox.samefile(folder)
         )
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return False
 
 

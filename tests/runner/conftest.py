@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from runner import selection, sources
 from runner.decide import Wanted
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
@@ -16,10 +19,19 @@ from trainer.identity import training_inputs
 from trainer.job import parse_job
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from runner.workspace import Workspace
+
 JOB = "cart"
-LIBRARIES = {"gymnasium": "1.2.0", "numpy": "2.0.2", "python": "3.12.1", "stable-baselines3": "2.8.0", "torch": "2.10.0"}
+LIBRARIES = {
+    "gymnasium": "1.2.0",
+    "numpy": "2.0.2",
+    "python": "3.12.1",
+    "stable-baselines3": "2.8.0",
+    "torch": "2.10.0",
+}
 SOURCES = {"content": "c" * 64, "meaning": "e" * 64, "python": "3.12"}
 
 
@@ -93,11 +105,12 @@ class JobOnDisk:
             timesteps: of the checkpoint of its own, if it left one.
             parent: the reference of the checkpoint that it went on from.
             job: as it was packaged.
-            changes: `profile`, `goal`, `sources`, `key`, `execution`, `outcome`, `fallbacks`, `ledger`.
+            changes: `profile`, `goal`, `sources`, `key`, `execution`, `outcome`, `fallbacks`, `ledger`,
+                `rules`.
         """
-        number = len(self.runs.sessions(self.name)) + 1
+        number = sum(each.request.exists() for each in self.runs.sessions(self.name)) + 1
         folder = self.runs.session(self.name, number)
-        folder.path.mkdir(parents=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         job = job or job_json(self.name)
         key = changes.get("key", f"{number:064x}")
         checkpoint = parent if timesteps is None else self.checkpoint(number, timesteps, job)
@@ -143,6 +156,7 @@ class JobOnDisk:
                     "fallbacks": changes.get("fallbacks", []),
                     "best_model": None,
                     "outcome": changes.get("outcome", {}),
+                    "rules": changes.get("rules", {}),
                 },
             ),
         }
@@ -161,6 +175,33 @@ class JobOnDisk:
             if Phase.PLANNED < written <= phase:
                 write(*documents[written])
         return folder
+
+
+def write_jobs(root: Path, **jobs: dict[str, Any]) -> None:
+    """Write jobs.yaml."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}), encoding="utf-8")
+
+
+def as_wanted(workspace: Workspace, job: str = JOB, profile: str = "full") -> dict[str, Any]:
+    """The arguments of `JobOnDisk.add` for a session that is up to date in `workspace`."""
+    now = workspace.plan(job, profile).wanted
+    return {"job": now.job, "profile": profile, "sources": now.sources, "rules": now.rules}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_source_is_parsed_once() -> Iterator[None]:
+    """Spare the tests that read the trainer's sources again and again most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "meaning_of", functools.cache(sources.meaning_of))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def default_selection() -> Iterator[None]:
+    """Forget after each test what it asked for."""
+    yield
+    selection.use(selection.select([]))
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ import helper
 environment = {name: os.environ[name] for name in ("PYTHONPATH",)}
 told = {"arguments": sys.argv[1:], "helper": helper.__file__, **environment}
 Path(sys.argv[4], "told.json").write_text(json.dumps(told), encoding="utf-8")
-print("trained – 交通")
+print("trained: 交通")
 sys.exit(7)
 """
 
@@ -99,7 +99,7 @@ def test_the_trainer_of_the_package_runs_wherever_its_input_is_mounted(
     mounted = machine.mount(packaged, place)
     ended = machine.run(packaged)
     assert ended.returncode == 7, ended.stderr
-    assert ended.stdout == "trained – 交通\n"
+    assert ended.stdout == "trained: 交通\n"
     told = json.loads((machine.working / "told.json").read_text(encoding="utf-8"))
     assert told["arguments"] == ["--input", str(mounted), "--output", str(machine.working)]
     # Worker processes find the same sources, which lie outside of the input.

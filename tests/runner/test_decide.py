@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Start, decide
+from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.lineage import Phase
 from tests.project import cart_pole
 from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted
@@ -23,6 +23,9 @@ OTHER_PYTHON = {"content": "3" * 64, "meaning": SOURCES["meaning"], "python": "3
 def with_hyperparameters(**changes: Any) -> dict[str, Any]:
     """The job with other hyperparameters."""
     return job_json(hyperparameters={**cart_pole()["hyperparameters"], **changes})
+
+
+RULES = {"job": {"max_artifact_files": 500}, "code": {"meaning": "m", "python": "3.12"}}
 
 
 def test_a_job_without_sessions_starts_at_zero(cart: JobOnDisk) -> None:
@@ -157,6 +160,21 @@ def test_a_session_that_only_inherited_its_checkpoint_is_not_done_again(cart: Jo
     assert decide(wanted(sources=EDITED), cart.lineage) == Nothing(2, 256, 256)
 
 
+@pytest.mark.parametrize("timesteps", [None, 96, 256])
+def test_what_other_rules_judged_is_judged_again_first(cart: JobOnDisk, timesteps: int | None) -> None:
+    cart.add(Phase.RESTORED, timesteps=timesteps, rules={"job": {"max_artifact_files": 1}})
+    decision = decide(wanted(rules=RULES), cart.lineage)
+    assert decision == Rejudge(session=1)
+    assert str(decision) == "judges what session 0001 left again, since the validation rules changed"
+
+
+def test_what_the_same_rules_judged_stands_and_an_unfinished_session_comes_first(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96, rules=RULES)
+    assert decide(wanted(rules=RULES), cart.lineage) == Continue(1, 96, 256)
+    cart.add(Phase.SUBMITTED, parent=cart.checkpoint(1, 96))
+    assert isinstance(decide(wanted(), cart.lineage), Attach)
+
+
 @pytest.mark.parametrize("entry", ["SUBMITTING", "SUBMITTED", "ENDED"])
 def test_a_submitted_session_is_attached_to_whatever_is_wanted(cart: JobOnDisk, entry: str) -> None:
     cart.add(Phase.RESTORED, timesteps=96)
@@ -220,10 +238,12 @@ session = st.fixed_dictionaries(
         "profile": st.sampled_from(["quick", "full"]),
         "goal": st.sampled_from([64, 256]),
         "sources": st.sampled_from([SOURCES, EDITED, COMMENTED]),
+        "rules": st.sampled_from([RULES, {}]),
     }
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     sessions=st.lists(session, max_size=4),
     job=st.sampled_from([*JOBS, INCOMPATIBLE]),
@@ -238,7 +258,7 @@ def test_whatever_is_on_disk_there_is_a_decision_and_none_throws_a_checkpoint_aw
         for each in sessions:
             tip = on_disk.lineage.tip
             on_disk.add(**each, parent=tip.restored["checkpoint"] if tip else None)
-        now = wanted(job, profile, sources=sources)
+        now = wanted(job, profile, sources=sources, rules=RULES)
         lineage = on_disk.lineage
         decision: Decision = decide(now, lineage)
         assert decide(now, on_disk.lineage) == decision
@@ -248,7 +268,7 @@ def test_whatever_is_on_disk_there_is_a_decision_and_none_throws_a_checkpoint_aw
         if adopted is not None:
             assert not isinstance(decision, Start)
             if adopted["timesteps"] < now.goal and job is not INCOMPATIBLE:
-                assert isinstance(decision, Continue | Attach | Finish)
+                assert isinstance(decision, Continue | Attach | Finish | Rejudge)
         if isinstance(decision, Continue):
             assert adopted is not None
             assert decision.parent == int(adopted["session"])

@@ -65,9 +65,7 @@ def folder(tmp_path: Path, backend: str) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("backend", "again"), [("write_through", ["second"]), ("sqlite3", ["first", "second"])]
-)
+@pytest.mark.parametrize(("backend", "again"), [("write_through", ["second"]), ("sqlite3", ["first", "second"])])
 def test_after_a_kill_only_the_killed_task_runs_again(folder: Path, again: list[str]) -> None:
     assert ran(folder) == ["first", "second"]
     assert ran(folder) == again

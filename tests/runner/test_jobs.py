@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from runner import jobs, jobs_file
 from runner.jobs import JobsReader
 from runner.layout import RunsFolder
 from tests.project import ROOT, cart_pole
+from tests.runner.conftest import write_jobs
 from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOT_READERS = {"runner", "trainer", "trainer.algorithms", "trainer.errors", "trainer.identity"}
 """Modules that reading imports, and that decide nothing of what is read."""
@@ -40,11 +42,6 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     monkeypatch.setattr(jobs_file, "load_jobs", spy)
     return parsed
-
-
-def write_jobs(root: Path, **jobs: dict[str, Any]) -> None:
-    """Write jobs.yaml."""
-    (root / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}), encoding="utf-8")
 
 
 def test_each_job_has_two_forms(runs: RunsFolder) -> None:

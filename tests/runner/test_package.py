@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +13,9 @@ from runner.package import ParentFiles, entries_below, kernel_metadata, make_pac
 from runner.sources import SourceReader, Sources
 from tests.runner.conftest import job_json
 from trainer import files, layout
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -61,7 +63,9 @@ def key_of(folder: SessionFolder) -> str:
     return key
 
 
-def test_a_package_holds_what_the_session_and_kaggle_need(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
+def test_a_package_holds_what_the_session_and_kaggle_need(
+    tmp_path: Path, sources: Sources, parent: ParentFiles
+) -> None:
     folder = package(tmp_path, sources, parent)
     assert sorted(content_of(folder.path)) == [
         "package.json",
@@ -106,7 +110,8 @@ def test_each_input_changes_the_key(tmp_path: Path, sources: Sources, parent: Pa
     other_weights.write_bytes(b"other weights")
     edited_folder = tmp_path / "edited" / "trainer"
     edited_folder.mkdir(parents=True)
-    (edited_folder / "__main__.py").write_text("print('trained') # commented\n", encoding="utf-8")
+    (edited_folder / "__init__.py").write_text("", encoding="utf-8")
+    (edited_folder / "__main__.py").write_text("print('trained')  # commented\n", encoding="utf-8")
     edited = SourceReader(tmp_path / "none.json").read((edited_folder,))
     variants: list[tuple[Sources, ParentFiles | None, dict[str, Any]]] = [
         (sources, parent, {}),

@@ -23,7 +23,8 @@ KNOWN = ["cart", "traffic_light"]
         (["resume:cart", "resume", "traffic_light"], ("resume:cart", "resume:traffic_light"), "full", True),
         (["plan"], ("plan",), "full", False),
         (["plan", "verify"], ("plan", "verify"), "full", False),
-        (["fresh", "cart", "run_quick", "cart"], ("fresh:cart", "run_quick:cart"), "quick", False),
+        (["plan", "cart", "run_quick", "cart"], ("plan:cart", "run_quick:cart"), "quick", False),
+        (["status", "cart"], ("status",), "full", False),
         (["package:cart:0001", "run_quick"], ("package:cart:0001", "run_quick"), "quick", False),
         (["package", "cart"], ("package", "cart"), "full", False),
     ],
@@ -60,9 +61,7 @@ def test_it_is_about_the_jobs_that_it_names_or_all(arguments: list[str], jobs: l
     assert select(arguments).jobs(KNOWN) == jobs
 
 
-@pytest.mark.parametrize(
-    ("name", "remedy"), [("crt", "did you mean cart?"), ("zzz", "known: cart, traffic_light")]
-)
+@pytest.mark.parametrize(("name", "remedy"), [("crt", "did you mean cart?"), ("zzz", "known: cart, traffic_light")])
 def test_a_job_that_there_is_not_is_refused_with_the_nearest_name(name: str, remedy: str) -> None:
     with pytest.raises(InputError) as caught:
         select(["run_full", name]).jobs(KNOWN)
@@ -91,10 +90,6 @@ def test_only_what_changes_sessions_holds_the_jobs(arguments: list[str], holds: 
 
 
 def test_the_graph_is_drawn_for_the_default_until_a_command_says_otherwise() -> None:
-    default = selection.current()
-    assert default == select([])
-    try:
-        selection.use(select(["run_quick"]))
-        assert selection.current().profile == "quick"
-    finally:
-        selection.use(default)
+    assert selection.current() == select([])
+    selection.use(select(["run_quick"]))
+    assert selection.current().profile == "quick"

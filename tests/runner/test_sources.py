@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runner.sources import PYTHON, SourceReader, Sources, changed_files, meaning_of, same_meaning
 from trainer import files
 from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROGRAM = '''"""What it does."""
 
@@ -149,6 +152,8 @@ def test_several_folders_stand_side_by_side(package: Path, tmp_path: Path) -> No
     other.mkdir(parents=True)
     (other / "x.py").write_text("X = 1\n", encoding="utf-8")
     assert {"other/x.py", "pkg/module.py"} <= read(package, other).paths.keys()
+    assert read(package, other).bundle() == read(other, package).bundle()
+    assert read(package, other).identity() == read(other, package).identity()
 
 
 def test_two_folders_of_the_same_name_are_an_error(package: Path, tmp_path: Path) -> None:
@@ -160,7 +165,7 @@ def test_two_folders_of_the_same_name_are_an_error(package: Path, tmp_path: Path
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no such folder; correct `sources` in jobs.yaml"):
+    with pytest.raises(InputError, match="there is no such folder; correct `sources`"):
         read(tmp_path / "missing")
 
 
@@ -225,9 +230,7 @@ def test_an_edit_of_the_same_size_is_seen_by_its_mtime(package: Path, tmp_path: 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"files": 3}', '{"python": "2.7", "files": {}}', f'{{"python": "{PYTHON}"}}']
 )
-def test_a_cache_that_is_damaged_or_of_another_python_is_read_past(
-    package: Path, tmp_path: Path, content: str
-) -> None:
+def test_a_cache_that_is_damaged_or_of_another_python_is_read_past(package: Path, tmp_path: Path, content: str) -> None:
     cache = tmp_path / "cache.json"
     cache.write_text(content, encoding="utf-8")
     assert SourceReader(cache).read((package,)).identity() == read(package).identity()

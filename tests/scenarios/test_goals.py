@@ -48,5 +48,7 @@ def test_resume_chains_sessions_until_the_goal_whatever_their_limit(project: Pro
 
 def test_resume_stops_at_the_most_sessions_that_a_job_may_have(project: Project) -> None:
     project.write_jobs(cart=cart_pole(session_limit=1, max_sessions=2))
-    assert "session 0002 reached 128 of 256 timesteps and ended: session limit" in project.doit("resume")
+    output = project.doit("resume")
+    assert "session 0002 reached 128 of 256 timesteps and ended: session limit" in output
+    assert "cart: stopped at max_sessions; raise it in jobs.yaml to go on" in output
     assert len(project.sessions("cart")) == 2

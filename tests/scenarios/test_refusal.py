@@ -24,7 +24,12 @@ def trained(shared_project: Project) -> Project:
             "[8]",
             "[16]",
         ),
-        ({"algorithm": "A2C", "hyperparameters": {"n_steps": 32, "policy_kwargs": {"net_arch": [8]}}}, "algorithm", "PPO", "A2C"),
+        (
+            {"algorithm": "A2C", "hyperparameters": {"n_steps": 32, "policy_kwargs": {"net_arch": [8]}}},
+            "algorithm",
+            "PPO",
+            "A2C",
+        ),
         ({"env": {"id": "Acrobot-v1", "n_envs": 2}}, "observation_space", "Box([-4.8", "Box([ -1."),
         ({"env": {"id": "CartPole-v1", "n_envs": 2, "wrapper": "VecNormalize"}}, "env.wrapper", "None", "VecNormalize"),
     ],

@@ -68,7 +68,7 @@ class Rebuilt(EzPickle):
         self.steps = 0
 
 
-class Troubled(gym.Env[dict[str, Any], int]):
+class Troubled(gym.Env[Any, Any]):
     """A walk that draws from every generator there is, and causes the trouble that it is asked for.
 
     Args:
@@ -79,7 +79,8 @@ class Troubled(gym.Env[dict[str, Any], int]):
 
     def __init__(self, part: str | None = None, fails_at: int | None = None, hangs_at: int | None = None) -> None:
         place = gym.spaces.Box(-1e3, 1e3, (2,), np.float32)
-        self.observation_space = gym.spaces.Dict({"place": place, "mood": gym.spaces.Discrete(3, seed=1)})
+        self._moods = gym.spaces.Discrete(3, seed=1)
+        self.observation_space = gym.spaces.Dict({"place": place, "mood": gym.spaces.Discrete(3)})
         self.action_space = gym.spaces.Discrete(2)
         self.part = {"lock": threading.Lock, "rebuilt": Rebuilt}[part]() if part else None
         self._fails_at = fails_at
@@ -88,7 +89,7 @@ class Troubled(gym.Env[dict[str, Any], int]):
         self._place = np.zeros(2, np.float32)
 
     def _observation(self) -> dict[str, Any]:
-        return {"place": self._place.copy(), "mood": int(self.observation_space["mood"].sample())}
+        return {"place": self._place.copy(), "mood": int(self._moods.sample())}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -104,14 +105,14 @@ class Troubled(gym.Env[dict[str, Any], int]):
         if self._steps == self._hangs_at:
             progress.say("the road is blocked")
             time.sleep(PATIENCE_SECONDS)
-        drawn = np.random.random(), random.random()  # noqa: NPY002, S311 - what careless environments draw from
+        drawn = np.random.random(), random.random()  # noqa: NPY002 - what careless environments draw from
         self._place += np.float32(action - 0.5) + np.array(drawn, np.float32) / 10
         ended = bool(self.np_random.random() < 0.1)
         return self._observation(), float(drawn[0]), ended, False, {}
 
 
 if "Troubled-v0" not in gym.registry:
-    gym.register("Troubled-v0", Troubled)
+    gym.register("Troubled-v0", f"{Troubled.__module__}:Troubled")
 
 TROUBLED = f"{Troubled.__module__}:Troubled-v0"
 """Its id for worker processes and subprocesses, which must import it first."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.trainer.conftest import SCENARIO, job_values
 from trainer import files
-from trainer.artifact_writer import ArtifactWriter
+from trainer.artifact_writer import MOST_PENDING, ArtifactWriter
 from trainer.checkpoint import entry_of
 from trainer.errors import SessionError
 from trainer.layout import Artifacts
@@ -53,12 +53,26 @@ def fail(number: int, name: str | None = "/artifacts/model.zip") -> None:
 def test_writes_happen_beside_the_caller_and_in_order(writer: ArtifactWriter) -> None:
     gate, order = threading.Event(), []
     writer.submit(lambda: order.append(f"first {gate.wait(30)}"))
-    for number in range(5):
+    for number in range(1, MOST_PENDING):
         writer.submit(functools.partial(order.append, str(number)))
     assert order == []
     gate.set()
     writer.drain()
-    assert order == ["first True", "0", "1", "2", "3", "4"]
+    assert order == ["first True", *map(str, range(1, MOST_PENDING))]
+
+
+def test_training_waits_for_a_disk_that_falls_behind(writer: ArtifactWriter) -> None:
+    gate, order = threading.Event(), []
+
+    def write(number: int) -> None:
+        order.append((number, gate.wait(30)))
+
+    threading.Timer(0.2, gate.set).start()
+    for number in range(MOST_PENDING + 1):
+        writer.submit(functools.partial(write, number))
+    assert order[0] == (0, True)
+    writer.drain()
+    assert order == [(number, True) for number in range(MOST_PENDING + 1)]
 
 
 def test_the_manifest_lists_what_is_there(writer: ArtifactWriter, standing: Standing) -> None:
@@ -81,9 +95,12 @@ def test_the_manifest_is_written_last(
 ) -> None:
     written: list[str] = []
     write = files.write_bytes
-    monkeypatch.setattr(
-        files, "write_bytes", lambda target, content: (written.append(target.name), write(target, content))
-    )
+
+    def watched(target: Path, content: bytes) -> None:
+        written.append(target.name)
+        write(target, content)
+
+    monkeypatch.setattr(files, "write_bytes", watched)
     put(writer, 5)
     writer.publish(standing.metadata(), complete=True)
     assert written == [f"{SCENARIO}_checkpoint_5_steps.zip", "training_metadata.json", "manifest.json"]
@@ -110,15 +127,19 @@ def test_a_failed_write_without_a_name_is_about_the_checkpoints(writer: Artifact
 
 def test_a_failure_is_told_once_and_what_follows_is_written_all_the_same(writer: ArtifactWriter) -> None:
     gate, done = threading.Event(), []
-    writer.submit(lambda: done.append(gate.wait(30)))
-    for number in (1, 2):
-        writer.submit(functools.partial(fail, errno.EIO, f"file {number}"))
-    writer.submit(lambda: done.append(True))
+
+    def write_and_fail_after() -> None:
+        done.append(gate.wait(30))
+        fail(errno.EIO, "file 1")
+
+    writer.submit(write_and_fail_after)
+    writer.submit(functools.partial(fail, errno.EIO, "file 2"))
     gate.set()
     with pytest.raises(SessionError, match="file 1"):
         writer.drain()
-    assert done == [True, True]
+    writer.submit(lambda: done.append(True))
     writer.drain()
+    assert done == [True, True]
 
 
 def test_training_hears_of_a_failure_at_a_later_write(writer: ArtifactWriter) -> None:
@@ -133,6 +154,9 @@ def test_training_hears_of_a_failure_at_a_later_write(writer: ArtifactWriter) ->
 
 
 def test_an_error_of_our_own_is_not_dressed_up(writer: ArtifactWriter) -> None:
-    writer.submit(lambda: {}["missing"])
+    def forget() -> None:
+        raise KeyError
+
+    writer.submit(forget)
     with pytest.raises(KeyError):
         writer.drain()

@@ -35,7 +35,9 @@ THRESHOLDS = [below for below, _ in SAVE_FREQUENCIES]
 FREQUENCIES = [*(frequency for _, frequency in SAVE_FREQUENCIES), SAVE_FREQUENCY_OF_LONG_RUNS]
 
 
-@pytest.mark.parametrize(("threshold", "below", "above"), zip(THRESHOLDS, FREQUENCIES, FREQUENCIES[1:], strict=False))
+@pytest.mark.parametrize(
+    ("threshold", "below", "above"), [*zip(THRESHOLDS, FREQUENCIES, FREQUENCIES[1:], strict=False)]
+)
 def test_auto_saves_more_often_in_shorter_runs(threshold: int, below: int, above: int) -> None:
     assert parse_job(job_values(total_timesteps=threshold - 1)).save_frequency == below
     assert parse_job(job_values(total_timesteps=threshold)).save_frequency == above

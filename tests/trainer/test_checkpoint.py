@@ -15,6 +15,7 @@ from trainer import checkpoint, files, layout, training
 from trainer.checkpoint import Contents, entry_of, pack, rotate
 from trainer.layout import Artifacts, checkpoint_name
 from trainer.libraries import library_versions
+from trainer.records import Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +125,7 @@ def test_a_checkpoint_passes_the_inspection_under_its_entry(ended: Ended) -> Non
 
 def test_a_parent_is_opened_by_what_the_request_says(relay: Relay, ended: Ended) -> None:
     request: Any = files.read_json(relay.input_after(job_values(), ended) / layout.REQUEST_FILE)
-    parent = checkpoint.Parent.model_validate(request["parent"])
+    parent = Parent.model_validate(request["parent"])
     record, state, content = checkpoint.open_parent(ended.latest, parent)
     assert record == record_of(ended.latest)
     assert state.session == state_of(ended.latest).session

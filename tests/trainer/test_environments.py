@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecMonitor, VecNormalize
 
-from tests.trainer.conftest import TROUBLED, digest_of, job_values
+from tests.trainer.conftest import TROUBLED, job_values
 from trainer.environments import make_evaluation_envs, make_training_envs
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.errors import InputError
@@ -56,23 +57,17 @@ def test_auto_is_native_where_that_gives_its_state(
 @pytest.mark.slow
 def test_worker_processes_are_seeded_and_evaluation_needs_none(made: Callable[..., VecEnv]) -> None:
     env = {"id": TROUBLED, "n_envs": 2, "vectorization": "subproc"}
-    told = []
-    for _ in range(2):
-        venv = made(**env)
-        assert isinstance(venv.unwrapped, SubprocVecEnv)
-        venv.seed(1)
-        venv.reset()
-        _, rewards, _, _ = venv.step([0, 0])  # type: ignore[arg-type] # a list will do
-        told.append(digest_of(rewards))
-        assert rewards[0] != rewards[1]
-    assert told[0] == told[1]
+    venv = made(**env)
+    assert isinstance(venv.unwrapped, SubprocVecEnv)
+    venv.reset()
+    _, rewards, _, _ = venv.step([0, 0])  # type: ignore[arg-type] # a list will do
+    assert rewards.tolist() == pytest.approx([np.random.RandomState(3 + worker).random_sample() for worker in (0, 1)])
     assert isinstance(made(make_evaluation_envs, **env).unwrapped, DummyVecEnv)
 
 
 def test_arguments_reach_the_environment(made: Callable[..., VecEnv]) -> None:
     venv = made(id="Pendulum-v1", kwargs={"g": 1.5})
     assert venv.get_attr("g") == [1.5]
-    assert made(id=TRAFFIC, kwargs={"decisions": 4}).unwrapped.env.decisions == 4  # type: ignore[attr-defined]
 
 
 def test_normalization_is_as_the_job_says(made: Callable[..., VecEnv]) -> None:
@@ -118,5 +113,5 @@ def test_what_cannot_be_made_is_the_users_to_correct(
 
 @pytest.mark.slow
 def test_what_a_worker_cannot_make_is_the_users_to_correct(made: Callable[..., VecEnv]) -> None:
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="environment CartPole-v1: cannot be made: its worker process has died"):
         made(vectorization="subproc", kwargs={"wheels": 4})

@@ -74,7 +74,7 @@ def test_one_more_rollout_and_a_save_must_fit(
 
 def test_the_limit_counts_from_the_start_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(interruption.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     watched = Interruption(started=900.0, limit=300)
     assert watched.reason(100, 90) is None
     now = 1008.0
@@ -179,13 +179,13 @@ def test_a_second_signal_ends_it_at_once_and_leaves_whole_files(start: Callable[
 def test_sigkill_at_any_moment_leaves_whole_checkpoints(
     start: Callable[..., SessionProcess], relay: Relay, tmp_path: Path
 ) -> None:
-    moments = random.Random(7)  # noqa: S311 - only to spread the moments
+    moments = random.Random(7)
     parent: Ended | None = None
     for number in range(4):
         session = start(tmp_path / f"killed-{number}", parent, eval={"frequency": 2 * ROLLOUT, "episodes": 1})
         session.wait_for("@relay evaluation")
         session.wait_for("@relay checkpoint")
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 0.15))
         os.killpg(session.process.pid, signal.SIGKILL)
         ended = session.end()
         assert ended.code == -signal.SIGKILL

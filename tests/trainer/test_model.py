@@ -70,9 +70,8 @@ def test_classes_are_found_by_name_or_by_module_and_name() -> None:
 def test_a_class_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(InputError) as caught:
         resolve_classes({"activation_fn": name})
-    assert str(caught.value) == f"hyperparameters.policy_kwargs.activation_fn: '{name}' leads to no class; " + (
-        "write module:Name"
-    )
+    assert caught.value.subject == "hyperparameters.policy_kwargs.activation_fn"
+    assert caught.value.problem == f"'{name}' leads to no class"
 
 
 @pytest.mark.parametrize(

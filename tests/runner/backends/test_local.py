@@ -1,0 +1,387 @@
+"""Sessions as real detached processes, each in its sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from runner.backends import local, local_launcher
+from runner.backends.base import State, Status
+from runner.backends.local import LocalBackend
+from runner.layout import RunsFolder, SessionFolder
+from trainer.errors import BackendError, SessionLostError
+from trainer.files import TEMPORARY_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+KEY = "0123456789abcdef" * 4
+PATIENCE_SECONDS = 60
+ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these signals nor these files")
+
+LEAVES_FILES = """
+import json, os
+from pathlib import Path
+
+working = Path(os.environ["RELAY_WORKING"])
+assert Path.cwd() == working
+with (working / "starts.txt").open("a") as starts:
+    starts.write("started\\n")
+(working / "checkpoints").mkdir()
+(working / "checkpoints" / "one.zip").write_bytes(b"one")
+(working / "seen.json").write_text(json.dumps({
+    "input": sorted(path.name for path in Path(os.environ["RELAY_INPUT"]).rglob("*")),
+    "kaggle": os.environ["KAGGLE_KERNEL_RUN_TYPE"],
+    "temporary": os.environ["TMPDIR"],
+    "session": os.getsid(0) if hasattr(os, "getsid") else None,
+}))
+print("hello: 交通")
+"""
+WAITS = "import time\nprint('waiting')\ntime.sleep(600)\n"
+STOPS_ON_REQUEST = """
+import os, signal, sys, time
+from pathlib import Path
+
+signal.signal(signal.SIGTERM, lambda *_: None)
+print("waiting")
+while not Path(os.environ["RELAY_STOP_FILE"]).exists():
+    time.sleep(0.01)
+sys.exit(128 + signal.SIGTERM)
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The folder of all sandboxes."""
+    return tmp_path / "the sandboxes"
+
+
+@pytest.fixture
+def commands(root: Path) -> Iterator[Callable[[], LocalBackend]]:
+    """Opens the backend, as each command does; whatever still runs ends with the test."""
+    opened: list[LocalBackend] = []
+
+    def open_backend() -> LocalBackend:
+        opened.append(LocalBackend(root))
+        return opened[-1]
+
+    yield open_backend
+    for process in processes_in(root):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    for each in opened:
+        for child in each._children:  # noqa: SLF001 - which it leaves behind on purpose
+            child.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def backend(commands: Callable[[], LocalBackend]) -> LocalBackend:
+    """The backend of one command."""
+    return commands()
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """The processes that were started for a sandbox in `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(str(folder) in argument for argument in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def session(tmp_path: Path, script: str) -> SessionFolder:
+    """A package whose script is `script`."""
+    folder = RunsFolder(tmp_path).session("cart", 1)
+    folder.payload.mkdir(parents=True)
+    (folder.payload / "payload.json").write_text("{}", encoding="utf-8")
+    folder.script.write_text(script, encoding="utf-8")
+    return folder
+
+
+def ended(backend: LocalBackend, handle: str = KEY) -> Status:
+    """The status once the session has ended."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (status := backend.status(handle)).state.is_terminal:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return status
+
+
+def wait_for_log(backend: LocalBackend, text: bytes) -> None:
+    """Until the session has printed `text`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while text not in backend.logs(KEY, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def sandbox_of(root: Path) -> Path:
+    """The sandbox of the only session."""
+    return root / KEY[:16]
+
+
+def started_pid(root: Path) -> int:
+    """The process of the only session."""
+    document = json.loads((sandbox_of(root) / local_launcher.STARTED_FILE).read_text(encoding="utf-8"))
+    return int(document["pid"])
+
+
+def test_a_session_runs_to_its_end_and_what_it_left_is_fetched(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    assert backend.find(KEY) is None
+    handle = backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    assert backend.find(KEY) == handle == KEY
+    assert ended(backend) == Status(State.COMPLETE, 0)
+    log = backend.logs(handle, 0)
+    assert log.decode() == "hello: 交通\n"
+    assert backend.logs(handle, 6) == log[6:]
+    assert backend.logs(handle, len(log)) == b""
+    target = tmp_path / "artifacts"
+    target.mkdir()
+    backend.fetch(handle, target)
+    names = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
+    assert names == ["checkpoints/one.zip", "seen.json", "starts.txt"]
+    seen = json.loads((target / "seen.json").read_text(encoding="utf-8"))
+    assert seen["input"] == ["cart", "payload.json"]
+    assert seen["kaggle"] == "Batch"
+    assert seen["temporary"].startswith(str(sandbox_of(root)))
+    assert backend.find(KEY) == handle  # an end is no reason to submit it again
+    backend.release(handle)
+    assert not sandbox_of(root).exists()
+    backend.release(handle)
+    assert backend.find(KEY) is None
+
+
+@ON_POSIX
+def test_a_session_outlives_the_command_and_the_terminal_that_started_it(
+    commands: Callable[[], LocalBackend], backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    backend.submit(session(tmp_path, WAITS), KEY)
+    wait_for_log(backend, b"waiting")
+    pid = started_pid(root)
+    assert os.getsid(pid) == pid != os.getsid(0)
+    # Another command knows of it by its files alone.
+    another = commands()
+    assert another.find(KEY) == KEY
+    assert another.status(KEY) == Status(State.RUNNING)
+
+
+def test_two_submissions_of_one_key_start_one_session(
+    commands: Callable[[], LocalBackend], root: Path, tmp_path: Path
+) -> None:
+    folder, backend = session(tmp_path, LEAVES_FILES), commands()
+    for each in (backend, commands(), backend):
+        each.submit(folder, KEY)
+    assert ended(backend).state is State.COMPLETE
+    for launcher in processes_in(root):
+        launcher.wait(PATIENCE_SECONDS)
+    assert (sandbox_of(root) / local_launcher.WORKING / "starts.txt").read_text(encoding="utf-8") == "started\n"
+    assert backend.logs(KEY, 0).count(b"hello") == 1
+
+
+def test_a_sandbox_is_claimed_once(tmp_path: Path) -> None:
+    assert [local_launcher.claim(tmp_path) for _ in range(3)] == [True, False, False]
+
+
+@ON_POSIX
+def test_a_killed_process_is_a_failure_with_a_reason(backend: LocalBackend, root: Path, tmp_path: Path) -> None:
+    backend.submit(session(tmp_path, WAITS), KEY)
+    wait_for_log(backend, b"waiting")
+    os.kill(started_pid(root), signal.SIGKILL)
+    status = ended(backend)
+    assert (status.state, status.exit_code) == (State.FAILED, None)
+    assert status.reason == "its process ended without a record: killed, out of memory, or the machine went down"
+    assert backend.find(KEY) == KEY
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ("raise SystemExit(3)\n", Status(State.FAILED, 3, "exit code 3")),
+        ("raise SystemExit('the input is not mounted')\n", Status(State.FAILED, 1, "the input is not mounted")),
+        ("1 / 0\n", Status(State.FAILED, 1, "exit code 1")),
+        ("raise SystemExit\n", Status(State.COMPLETE, 0)),
+        ("raise SystemExit(143)\n", Status(State.CANCELLED, 143, "asked to stop (SIGTERM)")),
+        ("raise SystemExit(130)\n", Status(State.CANCELLED, 130, "asked to stop (SIGINT)")),
+    ],
+)
+def test_how_a_script_ends_is_recorded(backend: LocalBackend, tmp_path: Path, script: str, status: Status) -> None:
+    backend.submit(session(tmp_path, script), KEY)
+    assert ended(backend) == status
+
+
+def test_an_error_of_the_script_is_in_the_log(backend: LocalBackend, tmp_path: Path) -> None:
+    backend.submit(session(tmp_path, "1 / 0\n"), KEY)
+    ended(backend)
+    assert b"ZeroDivisionError: division by zero" in backend.logs(KEY, 0)
+
+
+@ON_POSIX
+@pytest.mark.parametrize("script", [WAITS, STOPS_ON_REQUEST])
+def test_cancelling_ends_a_session_by_signal_and_by_file(backend: LocalBackend, tmp_path: Path, script: str) -> None:
+    backend.submit(session(tmp_path, script), KEY)
+    wait_for_log(backend, b"waiting")
+    backend.cancel(KEY)
+    assert ended(backend).state in {State.CANCELLED, State.FAILED}
+    backend.cancel(KEY)  # of one that has ended asks nobody
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with any session."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@ON_POSIX
+def test_a_process_number_that_was_given_away_again_is_not_taken_for_the_session(
+    backend: LocalBackend, root: Path, tmp_path: Path, bystander: subprocess.Popen[bytes]
+) -> None:
+    backend.submit(session(tmp_path, WAITS), KEY)
+    wait_for_log(backend, b"waiting")
+    os.kill(started_pid(root), signal.SIGKILL)
+    ended(backend)
+    started = sandbox_of(root) / local_launcher.STARTED_FILE
+    started.write_text(json.dumps({"pid": bystander.pid}), encoding="utf-8")
+    assert backend.status(KEY).state is State.FAILED
+    backend.cancel(KEY)
+    assert bystander.poll() is None
+
+
+@ON_POSIX
+def test_a_launcher_of_another_sandbox_is_not_taken_for_the_session(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    folder = session(tmp_path, WAITS)
+    backend.submit(folder, KEY)
+    wait_for_log(backend, b"waiting")
+    other = root / ("f" * 16)
+    other.mkdir()
+    (other / local_launcher.STARTED_FILE).write_text(json.dumps({"pid": started_pid(root)}), encoding="utf-8")
+    assert backend.status("f" * 64).state is State.FAILED
+    assert backend.status(KEY).state is State.RUNNING
+
+
+@pytest.fixture
+def laid_out(backend: LocalBackend, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sandbox of a session whose command was killed before it started the process."""
+
+    class KilledError(Exception):
+        pass
+
+    def killed(*_: object, **__: object) -> None:
+        raise KilledError
+
+    folder = session(tmp_path, LEAVES_FILES)
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", killed)
+        with pytest.raises(KilledError):
+            backend.submit(folder, KEY)
+    return sandbox_of(root)
+
+
+def test_a_sandbox_without_a_process_is_no_submission_and_takes_the_next_one(
+    backend: LocalBackend, laid_out: Path, tmp_path: Path
+) -> None:
+    assert backend.find(KEY) is None
+    backend.submit(RunsFolder(tmp_path).session("cart", 1), KEY)
+    assert ended(backend).state is State.COMPLETE
+    assert (laid_out / local_launcher.WORKING / "starts.txt").read_text(encoding="utf-8") == "started\n"
+
+
+def test_a_process_that_is_about_to_start_is_found(backend: LocalBackend, laid_out: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", local_launcher.__file__, str(laid_out)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as starting:
+        assert backend.find(KEY) == KEY
+        assert backend.status(KEY) == Status(State.RUNNING)
+        starting.communicate()
+    assert backend.find(KEY) is None
+
+
+def test_a_process_that_never_starts_is_a_failure_in_the_end(
+    backend: LocalBackend, laid_out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "START_PATIENCE_SECONDS", 0.0)
+    assert laid_out.exists()
+    assert backend.status(KEY).state is State.FAILED
+
+
+def test_a_sandbox_that_was_half_laid_out_is_laid_out_anew(backend: LocalBackend, root: Path, tmp_path: Path) -> None:
+    half = root / f"{KEY[:16]}.building" / local_launcher.INPUT / "cart"
+    half.mkdir(parents=True)
+    (half / "half.json").write_text("{", encoding="utf-8")
+    (half / "half.json").chmod(stat.S_IREAD)
+    assert backend.find(KEY) is None
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    assert ended(backend).state is State.COMPLETE
+    seen = (sandbox_of(root) / local_launcher.WORKING / "seen.json").read_text(encoding="utf-8")
+    assert json.loads(seen)["input"] == ["cart", "payload.json"]
+
+
+def test_the_input_is_read_only(backend: LocalBackend, root: Path, tmp_path: Path) -> None:
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    ended(backend)
+    (mounted,) = (sandbox_of(root) / local_launcher.INPUT / "cart").iterdir()
+    for path in (mounted, sandbox_of(root) / local_launcher.SCRIPT):
+        assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+
+
+@ON_POSIX
+def test_links_special_files_and_half_written_ones_are_not_fetched(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    ended(backend)
+    working = sandbox_of(root) / local_launcher.WORKING
+    secret = tmp_path / "secrets" / "token"
+    secret.parent.mkdir()
+    secret.write_text("secret", encoding="utf-8")
+    (working / "link").symlink_to(secret)
+    (working / "folder").symlink_to(secret.parent)
+    (working / "dangling").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(working / "pipe")
+    (working / f"{TEMPORARY_PREFIX}half").write_bytes(b"half")
+    target = tmp_path / "artifacts"
+    target.mkdir()
+    backend.fetch(KEY, target)
+    names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
+    assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
+
+
+def test_a_fetch_that_was_cut_off_is_gone_on_with(backend: LocalBackend, tmp_path: Path) -> None:
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    ended(backend)
+    target = tmp_path / "artifacts"
+    (target / "checkpoints").mkdir(parents=True)
+    (target / "checkpoints" / "one.zip").write_bytes(b"half")
+    backend.fetch(KEY, target)
+    assert (target / "checkpoints" / "one.zip").read_bytes() == b"one"
+
+
+def test_a_session_whose_sandbox_is_gone_is_lost_and_not_unreachable(backend: LocalBackend, tmp_path: Path) -> None:
+    for call in (
+        lambda: backend.status(KEY),
+        lambda: backend.logs(KEY, 0),
+        lambda: backend.fetch(KEY, tmp_path),
+        lambda: backend.cancel(KEY),
+    ):
+        with pytest.raises(SessionLostError, match=r"session 0123456789ab: its sandbox .* is gone"):
+            call()
+    assert issubclass(SessionLostError, BackendError)

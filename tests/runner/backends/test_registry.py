@@ -1,0 +1,42 @@
+"""Backends by name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runner.backends.base import Backend, State
+from runner.backends.registry import BACKENDS, open_backend
+from runner.layout import RunsFolder
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CALLS = [name for name, member in inspect.getmembers(Backend, inspect.isfunction) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_each_backend_opens_under_its_name_and_answers_every_call(name: str, tmp_path: Path) -> None:
+    backend = open_backend(name, RunsFolder(tmp_path))
+    assert backend.name == name
+    for call in CALLS:
+        wanted = list(inspect.signature(getattr(Backend, call)).parameters)[1:]
+        assert list(inspect.signature(getattr(backend, call)).parameters) == wanted
+    assert list(tmp_path.iterdir()) == []  # opening one writes nothing
+
+
+def test_the_calls_are_the_seven_that_backends_are_told_to_have() -> None:
+    assert sorted(CALLS) == ["cancel", "fetch", "find", "logs", "release", "status", "submit"]
+
+
+def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="backend moon: is unknown; choose one of local"):
+        open_backend("moon", RunsFolder(tmp_path))
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_but_running_stays(state: State) -> None:
+    assert state.is_terminal is (state is not State.RUNNING)

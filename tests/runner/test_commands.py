@@ -1,0 +1,251 @@
+"""What users ask beside running."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import commands
+from runner.ledger import read_ledger
+from runner.lineage import Phase
+from runner.workspace import Workspace
+from tests.project import cart_pole
+from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
+from trainer.errors import IncompatibleError, InputError, RelayError, SessionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A project with one job, of which nothing has run."""
+    write_jobs(tmp_path, cart=cart_pole())
+    return Workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "changes", "sentence"),
+    [
+        (256, {}, "cart: session 0001 reached 256 of 256 timesteps: goal met\n"),
+        (320, {}, "cart: session 0001 reached 320 of 256 timesteps: goal met\n"),
+        (
+            96,
+            {"outcome": {"interrupted_by": "session limit"}},
+            "cart: session 0001 reached 96 of 256 timesteps and ended: session limit\n",
+        ),
+    ],
+)
+def test_a_session_that_ended_in_good_order_is_announced(
+    workspace: Workspace,
+    cart: JobOnDisk,
+    capsys: pytest.CaptureFixture[str],
+    timesteps: int,
+    changes: dict[str, Any],
+    sentence: str,
+) -> None:
+    planned = workspace.plan("cart", "full")
+    cart.add(Phase.RESTORED, timesteps=timesteps, **changes)
+    commands.announce(workspace, planned)
+    assert capsys.readouterr().out == sentence
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "changes", "ending"),
+    [
+        (
+            96,
+            {"execution": {"state": "FAILED", "reason": "out of memory"}},
+            "reached 96 of 256 timesteps and ended: out of memory",
+        ),
+        (
+            96,
+            {
+                "execution": {"state": "FAILED", "reason": "exit code 1"},
+                "outcome": {"error": "ValueError: no such lane", "interrupted_by": "ValueError"},
+            },
+            "reached 96 of 256 timesteps and ended: ValueError: no such lane",
+        ),
+        (
+            96,
+            {"execution": {"state": "CANCELLED", "reason": "asked to stop (SIGTERM)"}},
+            "reached 96 of 256 timesteps and ended: asked to stop (SIGTERM)",
+        ),
+        (None, {"execution": {"state": "FAILED", "reason": "killed"}}, "reached 0 of 256 timesteps and ended: killed"),
+        (96, {}, "reached 96 of 256 timesteps: what it left beyond that was refused"),
+    ],
+)
+def test_a_session_that_failed_is_an_error_that_says_how_to_go_on(
+    workspace: Workspace, cart: JobOnDisk, timesteps: int | None, changes: dict[str, Any], ending: str
+) -> None:
+    planned = workspace.plan("cart", "full")
+    folder = cart.add(Phase.RESTORED, timesteps=timesteps, **changes)
+    with pytest.raises(SessionError) as caught:
+        commands.announce(workspace, planned)
+    assert str(caught.value) == f"cart: session 0001 {ending}; see {folder.log}; `doit resume:cart` goes on"
+
+
+@pytest.mark.parametrize("phase", [None, Phase.SUBMITTED, Phase.VALIDATED])
+def test_a_session_that_was_not_restored_is_an_error(
+    workspace: Workspace, cart: JobOnDisk, phase: Phase | None
+) -> None:
+    planned = workspace.plan("cart", "full")
+    if phase is not None:
+        cart.add(phase)
+    with pytest.raises(SessionError, match="session 0001 was not restored; run the same command again"):
+        commands.announce(workspace, planned)
+
+
+def test_a_goal_that_is_met_is_said_and_a_refusal_is_an_error(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=256, **as_wanted(workspace))
+    commands.announce(workspace, workspace.plan("cart", "full"))
+    assert capsys.readouterr().out == "cart: nothing to do: 256 of 256 timesteps reached in session 0001\n"
+    write_jobs(cart.runs.root, cart=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
+    changed = Workspace(cart.runs.root)
+    with pytest.raises(IncompatibleError, match="job cart: refused: algorithm is PPO in the checkpoint"):
+        commands.announce(changed, changed.plan("cart", "full"))
+
+
+def test_the_plan_names_what_either_run_would_do(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=64, **as_wanted(workspace, profile="quick"))
+    commands.show_plan(workspace, "cart")
+    assert capsys.readouterr().out == (
+        "cart: run_quick nothing to do: 64 of 64 timesteps reached in session 0001\n"
+        "cart: run_full goes on from session 0001 at 64 of 256 timesteps\n"
+    )
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of a table that was printed."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if line.startswith("│")]
+
+
+def test_the_status_shows_every_session_of_every_job(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=64, profile="quick", goal=64)
+    cart.add(Phase.RESTORED, parent=cart.checkpoint(1, 64), execution={"state": "FAILED"})
+    cart.add(Phase.EXECUTED, parent=cart.checkpoint(1, 5_000), execution={"state": "CANCELLED"})
+    cart.add(Phase.SUBMITTED, goal=1_000_000)
+    cart.add(Phase.PLANNED)
+    commands.show_status(workspace, ["cart", "pole"])
+    assert rows(capsys.readouterr().out) == [
+        ["cart", "0001", "quick", "0", "64", "64", "local", "complete", "exact", "21.5"],
+        ["cart", "0002", "full", "64", "64", "256", "local", "failed", "exact", "21.5"],
+        ["cart", "0003", "full", "5,000", "", "256", "local", "cancelled", "", ""],
+        ["cart", "0004", "full", "0", "", "1,000,000", "local", "submitted", "", ""],
+        ["cart", "0005", "full", "0", "", "256", "", "planned", "", ""],
+        ["pole", "-", "", "", "", "", "", "not started", "", ""],
+    ]
+
+
+def test_the_status_says_why_a_resume_is_not_exact(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = cart.checkpoint(1, 64) | {"resume": {"exact": False, "reasons": ["gamma changed"]}}
+    cart.add(Phase.RESTORED, parent=checkpoint | {"best_mean_reward": None})
+    commands.show_status(workspace, ["cart"])
+    (row,) = rows(capsys.readouterr().out)
+    assert row[8:] == ["approximate: gamma changed", ""]
+
+
+def test_a_fresh_start_archives_the_lineage_and_deletes_nothing(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for generation in (1, 2):
+        cart.add(Phase.RESTORED, timesteps=64)
+        before = sorted(path.name for path in cart.runs.job("cart").rglob("*"))
+        commands.start_afresh(workspace, "cart")
+        archived = cart.runs.archive("cart", generation)
+        assert sorted(path.name for path in archived.rglob("*")) == before
+        assert f"cart: 1 session(s) archived in {archived}; the next run starts at 0" in capsys.readouterr().out
+        assert cart.lineage.sessions == ()
+        assert cart.lineage.generation == generation + 1
+
+
+def test_there_is_nothing_to_archive_before_the_first_session(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands.start_afresh(workspace, "cart")
+    assert capsys.readouterr().out == "cart: has no sessions yet, so there is nothing to archive\n"
+    assert not cart.runs.path.exists()
+
+
+def test_a_session_that_may_be_running_is_not_archived(workspace: Workspace, cart: JobOnDisk) -> None:
+    folder = cart.add(Phase.SUBMITTED)
+    with pytest.raises(InputError, match=re.escape("let it end with `doit resume:cart`, or stop it with `doit cancel")):
+        commands.start_afresh(workspace, "cart")
+    assert folder.ledger_json.exists()
+
+
+def test_verify_counts_each_adopted_file_once(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=128, fallbacks=[cart.checkpoint(1, 64)])
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128), fallbacks=[cart.checkpoint(1, 128)])
+    cart.add(Phase.SUBMITTED)
+    commands.verify(workspace, "cart")
+    assert capsys.readouterr().out == "cart: 3 file(s) are as they were adopted\n"
+
+
+def test_verify_names_every_file_that_changed(workspace: Workspace, cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=128)
+    cart.add(Phase.RESTORED, timesteps=256)
+    first, second = (
+        cart.runs.job("cart") / str(session.restored["checkpoint"]["file"]) for session in cart.lineage.sessions
+    )
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1] + b"!")
+    with pytest.raises(RelayError) as caught:
+        commands.verify(workspace, "cart")
+    assert str(caught.value) == (
+        "job cart: 0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip is missing; "
+        "0002/artifacts/checkpoints/cart_checkpoint_256_steps.zip has another sha256 than when it was adopted; "
+        "restore it from a backup; runs go on from the newest intact checkpoint"
+    )
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The handles that a backend was asked to stop."""
+    handles: list[str] = []
+
+    class Remote:
+        def cancel(self, handle: str) -> None:
+            handles.append(handle)
+
+    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Remote())
+    return handles
+
+
+def test_cancel_asks_the_backend_and_notes_that_the_user_did(
+    workspace: Workspace, cart: JobOnDisk, stopped: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
+    commands.cancel(workspace, "cart")
+    assert stopped == ["handle-1"]
+    ledger = read_ledger(folder.ledger_json)
+    assert ledger is not None
+    assert ledger.cancel_requested
+    assert capsys.readouterr().out.startswith("cart: session 0001 was asked to stop; `doit resume:cart` restores")
+
+
+@pytest.mark.parametrize("phase", [None, Phase.PACKAGED, Phase.EXECUTED, Phase.RESTORED])
+def test_cancel_has_nobody_to_ask_when_nothing_runs(
+    workspace: Workspace,
+    cart: JobOnDisk,
+    stopped: list[str],
+    capsys: pytest.CaptureFixture[str],
+    phase: Phase | None,
+) -> None:
+    if phase is not None:
+        cart.add(phase)
+    commands.cancel(workspace, "cart")
+    assert stopped == []
+    assert capsys.readouterr().out == "cart: no session is running\n"

@@ -1,0 +1,153 @@
+"""The package stage: from which checkpoint a session goes on, and which job it refuses."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from runner import fit_probe, stages
+from runner.lineage import Phase, read_document
+from runner.workspace import LiveSession, Workspace
+from tests.project import cart_pole
+from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
+from trainer import layout
+from trainer.errors import CheckpointError, IncompatibleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SPACES = {"observation_space": {"text": "Box(4,)"}, "action_space": {"text": "Discrete(2)"}, "parameters": {"w": [8]}}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A project with one job, of which nothing has run."""
+    write_jobs(tmp_path, cart=cart_pole())
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The answers of the trainer to what a job's model would be; each is given once."""
+    answers: list[dict[str, Any]] = []
+    monkeypatch.setattr(fit_probe, "probe_model", lambda _job, _request, _folders: answers.pop(0))
+    return answers
+
+
+def next_session(workspace: Workspace) -> LiveSession:
+    """The session to come."""
+    (live,) = workspace.live_sessions(workspace.plan("cart", "full"))
+    return live
+
+
+def restored(workspace: Workspace, cart: JobOnDisk, **changes: Any) -> None:
+    """Session 1, which reached 128 timesteps and kept a checkpoint at 64."""
+    cart.add(Phase.RESTORED, timesteps=128, fallbacks=[cart.checkpoint(1, 64)], **{**as_wanted(workspace), **changes})
+    document = read_document(cart.runs.session("cart", 1).restored_json)
+    document["checkpoint"] |= SPACES
+    write(cart.runs.session("cart", 1).restored_json, document)
+
+
+def test_a_first_session_has_no_parent(workspace: Workspace, cart: JobOnDisk) -> None:
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    request = read_document(live.folder.request)
+    assert (request["session"], request["goal"], request["profile"]) == ("0001", 256, "full")
+    assert request["parent"] is None
+    assert request["lineage"] == cart.lineage.generation == 1
+    assert not (live.folder.payload / layout.PARENT_CHECKPOINT).exists()
+
+
+def test_the_next_one_carries_the_newest_checkpoint(workspace: Workspace, cart: JobOnDisk) -> None:
+    restored(workspace, cart)
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 128"
+    reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
+    assert read_document(live.folder.request)["parent"] == {
+        "session": "0001",
+        "timesteps": 128,
+        "sha256": reference["sha256"],
+    }
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"CHECKPOINT at 128")])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
+    workspace: Workspace, cart: JobOnDisk, damage: Callable[[Path], object], capfd: pytest.CaptureFixture[str]
+) -> None:
+    restored(workspace, cart)
+    damage(cart.runs.session("cart", 1).artifacts / "checkpoints" / "cart_checkpoint_128_steps.zip")
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 64"
+    assert read_document(live.folder.request)["parent"]["timesteps"] == 64
+    said = capfd.readouterr().out
+    assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip: " in said
+    assert "cart_checkpoint_64_steps.zip at 64 timesteps instead" in said
+
+
+def test_without_any_intact_checkpoint_nothing_starts_at_zero_unasked(workspace: Workspace, cart: JobOnDisk) -> None:
+    restored(workspace, cart)
+    for path in (cart.runs.session("cart", 1).artifacts / "checkpoints").iterdir():
+        path.unlink()
+    live = next_session(workspace)
+    with pytest.raises(CheckpointError, match=r"no checkpoint is intact any more .* or run `doit fresh:cart`"):
+        stages.package(workspace, live)
+    assert not live.folder.path.exists()
+
+
+@pytest.mark.parametrize(("content", "carried"), [(b"best", True), (b"tampered", False)])
+def test_the_best_model_so_far_travels_along_if_it_is_intact(
+    workspace: Workspace, cart: JobOnDisk, content: bytes, carried: bool
+) -> None:
+    restored(workspace, cart)
+    folder = cart.runs.session("cart", 1)
+    document = read_document(folder.restored_json)
+    best = cart.checkpoint(1, 96)
+    write(folder.restored_json, document | {"best_model": best})
+    (cart.runs.job("cart") / best["file"]).write_bytes(b"checkpoint at 96" if content == b"best" else content)
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    assert (live.folder.payload / layout.PARENT_BEST_MODEL).exists() is carried
+
+
+def test_a_sealed_package_is_left_as_it_is(workspace: Workspace, cart: JobOnDisk) -> None:
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    sealed = live.folder.package_json.read_bytes()
+    write_jobs(cart.runs.root, cart=cart_pole(seed=6))
+    stages.package(workspace, dataclasses.replace(live, plan=Workspace(cart.runs.root).plan("cart", "full")))
+    assert live.folder.package_json.read_bytes() == sealed
+
+
+@pytest.mark.parametrize("change", [{"env": {"id": "CartPole-v1", "n_envs": 4}}, "sources"])
+def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spent(
+    workspace: Workspace, cart: JobOnDisk, probes: list[dict[str, Any]], change: Any
+) -> None:
+    if change == "sources":
+        restored(workspace, cart, sources={"content": "other", "meaning": "other", "python": "3.12"})
+    else:
+        restored(workspace, cart)
+        write_jobs(cart.runs.root, cart=cart_pole(**change))
+    changed = Workspace(cart.runs.root)
+    live = next_session(changed)
+    probes[:] = [SPACES | {"observation_space": {"text": "Box(6,)"}}, SPACES]
+    sentence = r"observation_space is Box\(4,\) in the checkpoint and Box\(6,\) in the job; run `doit fresh:cart`"
+    with pytest.raises(IncompatibleError, match=sentence):
+        stages.package(changed, live)
+    assert not live.folder.path.exists()
+    stages.package(changed, live)
+    assert live.folder.package_json.exists()
+    assert probes == []
+
+
+def test_nothing_is_tried_where_neither_changed(
+    workspace: Workspace, cart: JobOnDisk, probes: list[dict[str, Any]]
+) -> None:
+    restored(workspace, cart)
+    probes[:] = [{}]
+    stages.package(workspace, next_session(workspace))
+    assert probes == [{}]
