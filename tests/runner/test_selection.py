@@ -24,7 +24,6 @@ KNOWN = ["cart", "traffic_light"]
         (["plan"], ("plan",), "full", False),
         (["plan", "verify"], ("plan", "verify"), "full", False),
         (["plan", "cart", "run_quick", "cart"], ("plan:cart", "run_quick:cart"), "quick", False),
-        (["status", "cart"], ("status",), "full", False),
         (["package:cart:0001", "run_quick"], ("package:cart:0001", "run_quick"), "quick", False),
         (["package", "cart"], ("package", "cart"), "full", False),
     ],
@@ -37,7 +36,21 @@ def test_a_command_line_becomes_tasks_a_profile_and_whether_to_go_on(
     assert chosen.command == f"doit {' '.join(tasks)}"
 
 
-@pytest.mark.parametrize("arguments", [["run_quick", "run_full"], ["resume:cart", "run_full:traffic_light"]])
+def test_the_status_of_one_job_is_one_task_about_that_job() -> None:
+    chosen = select(["status", "cart"])
+    assert chosen.tasks == ("status",)
+    assert chosen.jobs(["cart", "other"]) == ["cart"]
+
+
+def test_several_jobs_are_not_archived_unless_they_are_named() -> None:
+    with pytest.raises(InputError, match=r"would archive every job \(cart, other\); name the one"):
+        select(["fresh"]).jobs(["cart", "other"])
+    assert select(["fresh"]).jobs(["cart"]) == ["cart"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run_quick", "run_full"], ["resume:cart", "run_full:traffic_light"], ["fresh:cart", "run_full"]]
+)
 def test_two_kinds_of_run_at_once_are_refused(arguments: list[str]) -> None:
     with pytest.raises(InputError, match="at once; run one at a time") as caught:
         select(arguments)
