@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from runner.display import Display
     from runner.layout import SessionFolder
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 5.0
 LONGEST_BACK_OFF_SECONDS = 300.0
-_FASTER_POLLS = 100
+_FASTER_POLLS = 200
 
 
 def execute(folder: SessionFolder, key: str, backend: Backend, display: Display) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import math
 from typing import TYPE_CHECKING
@@ -67,6 +68,9 @@ class Training:
             raise SessionError(f"job {self._job.name}", problem, "raise total_timesteps to go on")
         progress.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
         begins_anew = self._input.request.parent is None
+        # What stands now stays until the end, so the collector need not walk through it again and again.
+        gc.freeze()
+        gc.enable()
         self._model.learn(goal - start, callback=self._callback, reset_num_timesteps=begins_anew)
 
     def close(self) -> None:

@@ -292,7 +292,7 @@ def test_a_command_that_attaches_reads_on_where_the_last_one_was_cut_off(
 
 def test_a_session_is_looked_at_often_at_first_and_less_often_later() -> None:
     pauses = [poll_pause(polls) for polls in (1, 100, 200, 1_000, 10**6)]
-    assert pauses == [0.1, 0.1, 0.2, 1.0, executing.LONGEST_POLL_SECONDS]
+    assert pauses == [0.05, 0.05, 0.05, 0.25, executing.LONGEST_POLL_SECONDS]
     assert pauses == sorted(pauses)
 
 
