@@ -4,7 +4,6 @@ from pathlib import Path
 
 from doit.tools import config_changed
 
-from runner import commands
 from runner.graph import Graph, Task, Tasks
 from runner.reporter import RelayReporter
 
@@ -71,24 +70,24 @@ def task_resume() -> Tasks:
 
 def task_plan() -> Tasks:
     """Say what the next session of each job would be, and why; spends nothing."""
-    yield from GRAPH.for_each_job(commands.show_plan)
+    yield from GRAPH.for_each_job("show_plan")
 
 
 def task_verify() -> Tasks:
     """Check that every adopted checkpoint still is what was adopted."""
-    yield from GRAPH.for_each_job(commands.verify)
+    yield from GRAPH.for_each_job("verify")
 
 
 def task_cancel() -> Tasks:
     """Ask the running session of each job to stop after a last checkpoint."""
-    yield from GRAPH.for_each_job(commands.cancel)
+    yield from GRAPH.for_each_job("cancel")
 
 
 def task_fresh() -> Tasks:
     """Archive a job's sessions, so that its next run starts anew; deletes nothing."""
-    yield from GRAPH.for_each_job(commands.start_afresh)
+    yield from GRAPH.for_each_job("start_afresh")
 
 
 def task_status() -> Task:
     """Show every session of every job in a table."""
-    return GRAPH.for_all_jobs(commands.show_status)
+    return GRAPH.for_all_jobs("show_status")

@@ -33,9 +33,10 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
         """Store a value; the last one that doit stores of a task commits them all."""
         super().set(task_id, dependency, value)
         if dependency in _LAST_OF_A_TASK:
-            row = (task_id, self.codec.encode(self._cache[task_id]))
-            self._conn.execute("insert or replace into doit values (?,?)", row)
-            self._conn.commit()
+            encoded = self.codec.encode(self._cache[task_id])
+            if self._get_task_data(task_id) != self.codec.decode(encoded):
+                self._conn.execute("insert or replace into doit values (?,?)", (task_id, encoded))
+                self._conn.commit()
             self._dirty.discard(task_id)
 
     def remove(self, task_id: str) -> None:

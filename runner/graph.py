@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from doit import get_var
 from doit.exceptions import TaskError, TaskFailed
 
-from runner import commands, selection
+from runner import selection
 from runner.decide import Refuse
+from runner.outcome import announce
 from runner.workspace import LiveSession, Plan, Workspace
 from trainer.errors import InputError, RelayError
 
@@ -91,21 +92,21 @@ class Graph:
         """For each job a sub-task that runs its live sessions and says what came of them."""
         for plan in self.plans:
             sessions = [] if isinstance(plan.decision, Refuse) else self._workspace.live_sessions(plan)
-            action = functools.partial(commands.announce, self._workspace, plan)
+            action = functools.partial(announce, self._workspace, plan)
             yield self._sub_task(plan.job, action) | {"task_dep": [f"restore:{session.name}" for session in sessions]}
 
-    def for_each_job(self, command: Callable[[Workspace, str], None]) -> Tasks:
-        """For each job a sub-task that calls `command` with it."""
+    def for_each_job(self, command: str) -> Tasks:
+        """For each job a sub-task that calls the function of `runner.commands` with it."""
         for plan in self.plans:
-            yield self._sub_task(plan.job, functools.partial(command, self._workspace, plan.job))
+            yield self._sub_task(plan.job, functools.partial(_run_command, command, self._workspace, plan.job))
 
-    def for_all_jobs(self, command: Callable[[Workspace, list[str]], None]) -> dict[str, Any]:
-        """A task that calls `command` with all jobs that were asked for at once."""
+    def for_all_jobs(self, command: str) -> Task:
+        """A task that calls the function of `runner.commands` with all jobs that were asked for at once."""
         jobs = selection.current().jobs([plan.job for plan in self.plans])
-        action = functools.partial(command, self._workspace, jobs)
+        action = functools.partial(_run_command, command, self._workspace, jobs)
         return {"actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
 
-    def _sub_task(self, job: str, action: Callable[[], None]) -> dict[str, Any]:
+    def _sub_task(self, job: str, action: Callable[[], None]) -> Task:
         return {"name": job, "actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
 
     def rules(self, live: LiveSession) -> dict[str, Any]:
@@ -133,6 +134,12 @@ def _run_stage(name: str, workspace: Workspace, live: LiveSession) -> None:
     from runner import stages  # noqa: PLC0415 - a command with nothing to do needs none of it
 
     getattr(stages, name)(workspace, live)
+
+
+def _run_command(name: str, workspace: Workspace, jobs: str | list[str]) -> None:
+    from runner import commands  # noqa: PLC0415 - likewise
+
+    getattr(commands, name)(workspace, jobs)
 
 
 def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import os
 import platform
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
     try:
         since = dt.datetime.now().astimezone().isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}
-        files.write_json(runs.lock_holder(job), holder)
+        # Only for whoever finds the job held: it need not outlive the machine.
+        runs.lock_holder(job).write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
         lock.release()

@@ -15,6 +15,7 @@ import sys
 import warnings
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,8 +39,8 @@ class SourceDigest(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sources:
-    """The files that a session carries.
+class SourceFolder:
+    """The files of one folder.
 
     Args:
         paths: where each lies, by its name in the bundle.
@@ -49,11 +50,36 @@ class Sources:
     paths: dict[str, Path]
     digests: dict[str, SourceDigest]
 
+    @cached_property
+    def digest(self) -> SourceDigest:
+        """One digest of all contents and one of all meanings."""
+        return SourceDigest(
+            content=files.sha256_of_value({name: each.content for name, each in self.digests.items()}),
+            meaning=files.sha256_of_value({name: each.meaning for name, each in self.digests.items()}),
+        )
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The folders that a session carries, each under its own name."""
+
+    folders: tuple[SourceFolder, ...]
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Where each file lies, by its name in the bundle."""
+        return {name: path for folder in self.folders for name, path in folder.paths.items()}
+
+    @property
+    def digests(self) -> dict[str, SourceDigest]:
+        """The digests of each file, by the same names."""
+        return {name: digest for folder in self.folders for name, digest in folder.digests.items()}
+
     def identity(self) -> dict[str, str]:
         """One digest of all contents and one of all meanings, as JSON."""
         return {
-            "content": files.sha256_of_value({name: each.content for name, each in self.digests.items()}),
-            "meaning": files.sha256_of_value({name: each.meaning for name, each in self.digests.items()}),
+            "content": files.sha256_of_value(sorted(folder.digest.content for folder in self.folders)),
+            "meaning": files.sha256_of_value(sorted(folder.digest.meaning for folder in self.folders)),
             "python": PYTHON,
         }
 
@@ -65,8 +91,8 @@ class Sources:
         """All files as a zip; equal files give equal bytes."""
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as bundle:
-            for name in sorted(self.paths):
-                bundle.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), self.paths[name].read_bytes())
+            for name, path in sorted(self.paths.items()):
+                bundle.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), path.read_bytes())
         return stream.getvalue()
 
 
@@ -118,7 +144,7 @@ class SourceReader:
         self._cache = cache
         self._known: dict[str, list[Any]] = self._load()
         self._seen: dict[str, list[Any]] = {}
-        self._read: dict[tuple[Path, ...], Sources] = {}
+        self._folders: dict[Path, SourceFolder] = {}
 
     def read(self, folders: tuple[Path, ...]) -> Sources:
         """The files below `folders`, each folder under its own name.
@@ -126,9 +152,13 @@ class SourceReader:
         Raises:
             InputError: a folder is missing, or two have the same name.
         """
-        if folders not in self._read:
-            self._read[folders] = self._read_anew(folders)
-        return self._read[folders]
+        names = [folder.name for folder in folders]
+        for folder in folders:
+            if names.count(folder.name) > 1:
+                raise InputError(f"sources {folder}", f"another folder is named {folder.name} too", "rename one")
+            if folder not in self._folders:
+                self._folders[folder] = self._read_folder(folder)
+        return Sources(tuple(self._folders[folder] for folder in folders))
 
     def remember(self) -> None:
         """Keep the digests for the next command."""
@@ -136,18 +166,12 @@ class SourceReader:
             self._known |= self._seen
             files.write_json(self._cache, {"python": PYTHON, "files": self._known})
 
-    def _read_anew(self, folders: tuple[Path, ...]) -> Sources:
-        paths: dict[str, Path] = {}
-        digests: dict[str, SourceDigest] = {}
-        for folder in folders:
-            if not folder.is_dir():
-                raise InputError(f"sources {folder}", "there is no such folder", "correct `sources` in jobs.yaml")
-            if any(name.startswith(f"{folder.name}/") for name in paths):
-                raise InputError(f"sources {folder}", f"another folder is named {folder.name} too", "rename one")
-            for name, entry in sorted(_files_below(folder)):
-                paths[name] = Path(entry.path)
-                digests[name] = self._digest(name, entry)
-        return Sources(paths, digests)
+    def _read_folder(self, folder: Path) -> SourceFolder:
+        if not folder.is_dir():
+            raise InputError(f"sources {folder}", "there is no such folder", "correct `sources` in jobs.yaml")
+        entries = sorted(_files_below(folder))
+        paths = {name: Path(entry.path) for name, entry in entries}
+        return SourceFolder(paths, {name: self._digest(name, entry) for name, entry in entries})
 
     def _digest(self, name: str, entry: os.DirEntry[str]) -> SourceDigest:
         status = entry.stat()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +13,7 @@ from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
-from trainer.errors import IncompatibleError, InputError, RelayError, SessionError
+from trainer.errors import InputError, RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,90 +24,6 @@ def workspace(tmp_path: Path) -> Workspace:
     """A project with one job, of which nothing has run."""
     write_jobs(tmp_path, cart=cart_pole())
     return Workspace(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("timesteps", "changes", "sentence"),
-    [
-        (256, {}, "cart: session 0001 reached 256 of 256 timesteps: goal met\n"),
-        (320, {}, "cart: session 0001 reached 320 of 256 timesteps: goal met\n"),
-        (
-            96,
-            {"outcome": {"interrupted_by": "session limit"}},
-            "cart: session 0001 reached 96 of 256 timesteps and ended: session limit\n",
-        ),
-    ],
-)
-def test_a_session_that_ended_in_good_order_is_announced(
-    workspace: Workspace,
-    cart: JobOnDisk,
-    capsys: pytest.CaptureFixture[str],
-    timesteps: int,
-    changes: dict[str, Any],
-    sentence: str,
-) -> None:
-    planned = workspace.plan("cart", "full")
-    cart.add(Phase.RESTORED, timesteps=timesteps, **changes)
-    commands.announce(workspace, planned)
-    assert capsys.readouterr().out == sentence
-
-
-@pytest.mark.parametrize(
-    ("timesteps", "changes", "ending"),
-    [
-        (
-            96,
-            {"execution": {"state": "FAILED", "reason": "out of memory"}},
-            "reached 96 of 256 timesteps and ended: out of memory",
-        ),
-        (
-            96,
-            {
-                "execution": {"state": "FAILED", "reason": "exit code 1"},
-                "outcome": {"error": "ValueError: no such lane", "interrupted_by": "ValueError"},
-            },
-            "reached 96 of 256 timesteps and ended: ValueError: no such lane",
-        ),
-        (
-            96,
-            {"execution": {"state": "CANCELLED", "reason": "asked to stop (SIGTERM)"}},
-            "reached 96 of 256 timesteps and ended: asked to stop (SIGTERM)",
-        ),
-        (None, {"execution": {"state": "FAILED", "reason": "killed"}}, "reached 0 of 256 timesteps and ended: killed"),
-        (96, {}, "reached 96 of 256 timesteps: what it left beyond that was refused"),
-    ],
-)
-def test_a_session_that_failed_is_an_error_that_says_how_to_go_on(
-    workspace: Workspace, cart: JobOnDisk, timesteps: int | None, changes: dict[str, Any], ending: str
-) -> None:
-    planned = workspace.plan("cart", "full")
-    folder = cart.add(Phase.RESTORED, timesteps=timesteps, **changes)
-    with pytest.raises(SessionError) as caught:
-        commands.announce(workspace, planned)
-    assert str(caught.value) == f"cart: session 0001 {ending}; see {folder.log}; `doit resume:cart` goes on"
-
-
-@pytest.mark.parametrize("phase", [None, Phase.SUBMITTED, Phase.VALIDATED])
-def test_a_session_that_was_not_restored_is_an_error(
-    workspace: Workspace, cart: JobOnDisk, phase: Phase | None
-) -> None:
-    planned = workspace.plan("cart", "full")
-    if phase is not None:
-        cart.add(phase)
-    with pytest.raises(SessionError, match="session 0001 was not restored; run the same command again"):
-        commands.announce(workspace, planned)
-
-
-def test_a_goal_that_is_met_is_said_and_a_refusal_is_an_error(
-    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cart.add(Phase.RESTORED, timesteps=256, **as_wanted(workspace))
-    commands.announce(workspace, workspace.plan("cart", "full"))
-    assert capsys.readouterr().out == "cart: nothing to do: 256 of 256 timesteps reached in session 0001\n"
-    write_jobs(cart.runs.root, cart=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
-    changed = Workspace(cart.runs.root)
-    with pytest.raises(IncompatibleError, match="job cart: refused: algorithm is PPO in the checkpoint"):
-        commands.announce(changed, changed.plan("cart", "full"))
 
 
 def test_the_plan_names_what_either_run_would_do(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from doit.exceptions import TaskError, TaskFailed
 
-from runner import selection
+from runner import commands, selection
 from runner.graph import Graph, exiting_on_error, in_one_sentence
 from runner.lineage import Phase
 from runner.workspace import Workspace
@@ -84,13 +84,17 @@ def test_a_run_waits_for_its_session_and_a_refused_one_for_nothing(graph: Graph,
     assert "refused: algorithm is PPO" in failure.message
 
 
-def test_other_commands_get_the_workspace_and_the_jobs(graph: Graph, tmp_path: Path) -> None:
+def test_other_commands_get_the_workspace_and_the_jobs(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_jobs(tmp_path, cart=cart_pole(), pole=cart_pole())
     seen: list[Any] = []
-    for task in graph.for_each_job(lambda workspace, job: seen.append((workspace, job))):
+    for command in ("verify", "show_status"):
+        monkeypatch.setattr(commands, command, lambda workspace, jobs: seen.append((workspace, jobs)))
+    for task in graph.for_each_job("verify"):
         assert task["uptodate"] == [False]
         assert task["actions"][0]() is None
-    assert graph.for_all_jobs(lambda workspace, jobs: seen.append((workspace, jobs)))["actions"][0]() is None
+    assert graph.for_all_jobs("show_status")["actions"][0]() is None
     assert seen == [(graph.workspace, "cart"), (graph.workspace, "pole"), (graph.workspace, ["cart", "pole"])]
 
 

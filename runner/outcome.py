@@ -1,0 +1,56 @@
+"""What came of a job's run, in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from runner.decide import Nothing, Refuse, Rejudge
+from runner.lineage import Phase, SessionState, read_lineage
+from trainer.errors import IncompatibleError, SessionError
+
+if TYPE_CHECKING:
+    from runner.workspace import Plan, Workspace
+
+
+def announce(workspace: Workspace, planned: Plan) -> None:
+    """Say what came of a job's run.
+
+    Raises:
+        IncompatibleError: it was refused.
+        SessionError: its session failed.
+    """
+    decision = planned.decision
+    if isinstance(decision, Refuse):
+        raise IncompatibleError(f"job {planned.job}", str(decision))
+    if isinstance(decision, Nothing):
+        _say(f"{planned.job}: {decision}")
+    if isinstance(decision, Nothing | Rejudge):
+        return
+    number = int(workspace.live_sessions(planned)[-1].folder.number)
+    session = read_lineage(workspace.runs, planned.job).session(number)
+    if session is None or session.phase is not Phase.RESTORED:
+        raise SessionError(f"job {planned.job}", f"session {number:04d} was not restored", "run the same command again")
+    sentence, failed = outcome_sentence(session)
+    if failed:
+        raise SessionError(f"{planned.job}", sentence, f"see {session.folder.log}; `doit resume:{planned.job}` goes on")
+    _say(f"{planned.job}: {sentence}")
+
+
+def outcome_sentence(session: SessionState) -> tuple[str, bool]:
+    """How a restored session ended, and whether that is a failure."""
+    execution, restored = session.execution, session.restored
+    goal, checkpoint = int(session.request["goal"]), restored["checkpoint"]
+    timesteps = int(checkpoint["timesteps"]) if checkpoint else 0
+    reached = f"session {session.folder.number} reached {timesteps:,} of {goal:,} timesteps"
+    if timesteps >= goal:
+        return f"{reached}: goal met", False
+    reason = restored["outcome"].get("error") or execution["reason"] or restored["outcome"].get("interrupted_by")
+    if reason is None:
+        return f"{reached}: what it left beyond that was refused", True
+    return f"{reached} and ended: {reason}", execution["state"] != "COMPLETE"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
