@@ -51,7 +51,7 @@ TOOLS = {
     "lint": LINT,
     "types": TYPES,
     "pytest": (("pytest",),),
-    "test": (*LINT, *TYPES, ("pytest", "--cov", "--cov-report=term-missing")),
+    "test": (*LINT, *TYPES, ("pytest", "--cov", "--numprocesses=2", "--dist=loadfile")),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
 
