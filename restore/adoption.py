@@ -71,6 +71,7 @@ def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Map
         if best is not None and best.verdict == "sound"
         else (inherited or {}).get("best_model"),
         "outcome": report.outcome,
+        "refused": [f"{each.file}: {each.reason}" for each in report.checkpoints if each.verdict == "refused"],
     }
     return Restoration(document, tuple(_lines(report, sound, document)))
 
@@ -95,7 +96,7 @@ def _lines(report: Report, sound: list[Finding], document: Mapping[str, Any]) ->
             yield f"Refused {finding.file}: {finding.reason}"
     yield f"Found {len(sound)} checkpoint(s) to restore:"
     for finding in sound:
-        yield f"  {finding.file.rsplit('/', 1)[-1]} ({human_bytes(finding.entry.bytes if finding.entry else 0)})"
+        yield f"  {finding.file.rsplit('/', 1)[-1]} ({files.human_bytes(finding.entry.bytes if finding.entry else 0)})"
     yield f"Successfully restored {len(sound)} file(s)"
     checkpoint = document["checkpoint"]
     if checkpoint is None:
@@ -105,16 +106,6 @@ def _lines(report: Report, sound: list[Finding], document: Mapping[str, Any]) ->
         standing = f"session {checkpoint['session']} at {checkpoint['timesteps']:,} timesteps"
         yield f"The checkpoint of {standing} stays in place"
     yield "Next training will automatically resume from latest checkpoint"
-
-
-def human_bytes(count: int) -> str:
-    """A size for people, such as `45.1 KiB`."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":  # noqa: PLR2004 - what makes the next unit
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def first_intact(restored: Mapping[str, Any], job_folder: Path) -> tuple[dict[str, Any] | None, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from restore.compatibility import compare
@@ -142,39 +142,65 @@ class Refuse:
         return f"refused: {there} and {self.ours} in the job; {remedy}"
 
 
-Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse
+@dataclass(frozen=True)
+class Blocked:
+    """Whatever session `session` left was refused, so there is nothing to go on from."""
+
+    job: str
+    session: int
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        found = f"all that session {self.session:04d} left was refused ({'; '.join(self.reasons)})"
+        remedy = f"loosen `validation` in jobs.yaml, or run `doit fresh:{self.job}` to start anew"
+        return f"does not start at zero unasked: {found}; {remedy}"
+
+
+Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse | Blocked
+REFUSALS = Refuse | Blocked
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:
     """What to do next for a job, from what is wanted and what is on disk; spends nothing."""
     head, tip = lineage.head, lineage.tip
-    if head is not None and (unfinished := _unfinished(head, wanted, tip)):
+    if head is not None and (unfinished := _unfinished(head, wanted, lineage)):
         return unfinished
-    if tip is not None and tip.restored.get("rules", {}) != wanted.rules:
-        return Rejudge(tip.number)
-    if tip is None or tip.restored["checkpoint"] is None:
+    if tip is None:
         return Start(wanted.goal)
-    return _decide_from(tip, wanted)
+    if tip.restored.get("rules", {}) != wanted.rules:
+        return Rejudge(tip.number)
+    if tip.restored["checkpoint"] is None:
+        refused = tuple(tip.restored.get("refused", ()))
+        return Blocked(lineage.job, tip.number, refused) if refused else Start(wanted.goal)
+    return _decide_from(tip, wanted, lineage)
 
 
-def _unfinished(head: SessionState, wanted: Wanted, tip: SessionState | None) -> Attach | Finish | None:
+def _unfinished(head: SessionState, wanted: Wanted, lineage: Lineage) -> Attach | Finish | None:
     if head.phase in (Phase.PLANNED, Phase.RESTORED):
         return None
     goal = int(head.request["goal"])
     if head.phase is Phase.SUBMITTED:
         return Attach(head.number, head.ledger["backend"], goal)
-    if head.phase is Phase.PACKAGED and not _is_as_wanted(head, wanted, tip):
+    if head.phase is Phase.PACKAGED and not _is_as_wanted(head, wanted, lineage):
         return None
     return Finish(head.number, head.phase, goal)
 
 
-def _is_as_wanted(head: SessionState, wanted: Wanted, tip: SessionState | None) -> bool:
-    checkpoint = tip.restored["checkpoint"] if tip else None
-    same_parent = (head.request["parent"] or {}).get("sha256") == (checkpoint or {}).get("sha256")
-    return same_parent and head.package["job"] == wanted.job and not changed_inputs(head, wanted)
+def _is_as_wanted(head: SessionState, wanted: Wanted, lineage: Lineage) -> bool:
+    """Whether a session that was packaged and not submitted is the one that would be packaged now."""
+    if head.package["job"] != wanted.job or changed_inputs(head, wanted):
+        return False
+    match decide(wanted, replace(lineage, sessions=lineage.sessions[:-1])):
+        case Start() | Redo(parent=None):
+            return head.request["parent"] is None
+        case Continue(parent=number) | Redo(parent=int(number)):
+            made_by = lineage.session(number)
+            checkpoint = made_by.restored["checkpoint"] if made_by else None
+            return bool(checkpoint and (head.request["parent"] or {}).get("sha256") == checkpoint["sha256"])
+    return False
 
 
-def _decide_from(tip: SessionState, wanted: Wanted) -> Decision:
+def _decide_from(tip: SessionState, wanted: Wanted, lineage: Lineage) -> Decision:
     checkpoint = tip.restored["checkpoint"]
     now: dict[str, Any] = {"training": training_inputs(wanted.job)}
     if wanted.libraries:
@@ -185,18 +211,41 @@ def _decide_from(tip: SessionState, wanted: Wanted) -> Decision:
         change = verdict.incompatible[0]
         return Refuse(job, tip.number, change.path, change.before, change.after)
     if timesteps < wanted.goal:
-        return Continue(int(checkpoint["session"]), timesteps, wanted.goal, tuple(map(str, verdict.recorded)))
+        recorded = tuple(map(str, verdict.recorded))
+        if sources_changed(lineage.session(int(checkpoint["session"])), wanted):
+            recorded += ("its sources changed",)
+        return Continue(int(checkpoint["session"]), timesteps, wanted.goal, recorded)
     changes = changed_inputs(tip, wanted)
     if changes and tip.request["profile"] == wanted.profile and checkpoint["session"] == tip.folder.number:
-        parent = tip.request["parent"]
-        return Redo(tip.number, int(parent["session"]) if parent else None, changes, wanted.goal)
+        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), changes, wanted.goal)
     return Nothing(tip.number, timesteps, wanted.goal)
+
+
+def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int | None:
+    """Where the sessions that stand on the same inputs as `tip` began; being cut off made no difference."""
+    first = tip
+    while (parent := first.request["parent"]) is not None:
+        before = lineage.session(int(parent["session"]))
+        if before is None:
+            return None
+        belongs_to_tip = (
+            before.package["inputs"] == tip.package["inputs"] and before.request["profile"] == tip.request["profile"]
+        )
+        if not belongs_to_tip and int(parent["timesteps"]) < goal:
+            return before.number
+        first = before
+    return None
+
+
+def sources_changed(session: SessionState | None, wanted: Wanted) -> bool:
+    """Whether the sources mean something else than when `session` was packaged."""
+    return session is not None and not same_meaning(session.package["inputs"]["sources"], wanted.sources)
 
 
 def changed_inputs(session: SessionState, wanted: Wanted) -> tuple[str, ...]:
     """What changed since a session was packaged, in words; empty when it is up to date."""
     before, now = session.package["inputs"], wanted.inputs()
     changes = [str(change) for change in differences(before["training"], now["training"])]
-    if not same_meaning(before["sources"], now["sources"]):
+    if sources_changed(session, wanted):
         changes.append("its sources")
     return tuple(changes)

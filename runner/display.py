@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from restore.adoption import human_bytes
+from trainer.files import human_bytes
 from trainer.progress import Event, parse_event
 
 if TYPE_CHECKING:

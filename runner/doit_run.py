@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doit.cmd_run import Run
 
 from runner import selection
-from runner.decide import Attach, Finish, Nothing, Refuse, Rejudge
+from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.graph import Graph, exiting_on_error
 from runner.reporter import RelayReporter
 
@@ -144,11 +144,9 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
         idle: passes in a row in which the job gained no timestep.
         chains: whether sessions are to follow each other until the goal is met.
     """
-    if isinstance(done.after.decision, Refuse) or isinstance(done.before.decision, Nothing | Refuse):
-        return False
     if isinstance(done.before.decision, Rejudge):
-        return not isinstance(done.after.decision, Rejudge)
-    if isinstance(done.after.decision, Nothing):
+        return not isinstance(done.after.decision, Rejudge)  # to do, or to say, what follows from it
+    if isinstance(done.after.decision, Nothing | REFUSALS) or isinstance(done.before.decision, Nothing | REFUSALS):
         return False
     if idle >= PASSES_WITHOUT_PROGRESS or done.was_stopped:
         return False

@@ -28,9 +28,10 @@ def download(folder: SessionFolder, backend: Backend) -> None:
     Raises:
         BackendError: the backend gives no answer, or refuses.
     """
-    if folder.manifest_json.exists():
-        return
     execution = read_document(folder.execution_json)
+    if folder.manifest_json.exists():
+        backend.release(execution["handle"])
+        return
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)
         with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be

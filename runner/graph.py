@@ -11,7 +11,7 @@ from doit import get_var
 from doit.exceptions import TaskError, TaskFailed
 
 from runner import selection
-from runner.decide import Refuse
+from runner.decide import REFUSALS
 from runner.outcome import announce
 from runner.workspace import LiveSession, Plan, Workspace
 from trainer.errors import InputError, RelayError
@@ -41,7 +41,7 @@ class Graph:
         self._root = root
         self._drawn_for: selection.Selection | None = None
         self._plans: list[Plan] = []
-        self._reason_said: tuple[str, str] | None = None
+        self._reasons_said: set[tuple[str, str]] = set()
         self._workspace = Workspace(root)
 
     @property
@@ -91,7 +91,7 @@ class Graph:
     def runs(self) -> Tasks:
         """For each job a sub-task that runs its live sessions and says what came of them."""
         for plan in self.plans:
-            sessions = [] if isinstance(plan.decision, Refuse) else self._workspace.live_sessions(plan)
+            sessions = [] if isinstance(plan.decision, REFUSALS) else self._workspace.live_sessions(plan)
             action = functools.partial(announce, self._workspace, plan)
             yield self._sub_task(plan.job, action) | {"task_dep": [f"restore:{session.name}" for session in sessions]}
 
@@ -116,8 +116,10 @@ class Graph:
     def _title(self, stage: str, live: LiveSession) -> str:
         """The line of a stage that runs; a session's reason stands on its first one."""
         reason = (live.name, live.why)
-        said, self._reason_said = self._reason_said, reason
-        return f"{stage:<8}  {live.name}" if said == reason else f"{stage:<8}  {live.name}  {live.why}"
+        if reason in self._reasons_said:
+            return f"{stage:<8}  {live.name}"
+        self._reasons_said.add(reason)
+        return f"{stage:<8}  {live.name}  {live.why}"
 
     def _draw(self) -> None:
         chosen = selection.current()

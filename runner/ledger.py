@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from runner.lineage import read_document
+from runner.lineage import FORMAT, read_document
 from trainer import files
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Ledger:
 
     def write(self, path: Path) -> Ledger:
         """Put it on disk, durably, and return it."""
-        files.write_json(path, asdict(self))
+        files.write_json(path, {"format": FORMAT, **asdict(self)})
         return self
 
 
@@ -58,4 +58,5 @@ def read_ledger(path: Path) -> Ledger | None:
     if not path.exists():
         return None
     document = read_document(path)
-    return Ledger(**{**document, "entry": Entry(document["entry"])})
+    known = {field.name: document[field.name] for field in fields(Ledger)}
+    return Ledger(**{**known, "entry": Entry(known["entry"])})

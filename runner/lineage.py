@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from runner.layout import RunsFolder, SessionFolder
 
 
+FORMAT = 1
+
+
 class Phase(enum.IntEnum):
     """How far a session has come; each phase is the file that its stage wrote last."""
 
@@ -119,7 +122,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """A JSON document of ours.
 
     Raises:
-        RelayError: it is missing or damaged.
+        RelayError: it is missing or damaged, or another version of kaggle-relay wrote it.
     """
     try:
         document = files.read_json(path)
@@ -127,4 +130,7 @@ def read_document(path: Path) -> dict[str, Any]:
         raise RelayError(str(path), f"cannot be read: {error}", "restore it from a backup, or start anew") from error
     if not isinstance(document, dict):
         raise RelayError(str(path), "is no JSON object", "restore it from a backup, or start anew")
+    if document.get("format") != FORMAT:
+        problem = f"has format {document.get('format')}, expected {FORMAT}"
+        raise RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh`")
     return document

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from runner.decide import Nothing, Refuse, Rejudge
+from runner.decide import REFUSALS, Nothing, Rejudge
 from runner.lineage import Phase, SessionState, read_lineage
 from trainer.errors import IncompatibleError, SessionError
 
@@ -21,7 +21,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
         SessionError: its session failed.
     """
     decision = planned.decision
-    if isinstance(decision, Refuse):
+    if isinstance(decision, REFUSALS):
         raise IncompatibleError(f"job {planned.job}", str(decision))
     if isinstance(decision, Nothing):
         _say(f"{planned.job}: {decision}")
@@ -43,7 +43,8 @@ def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     goal, checkpoint = int(session.request["goal"]), restored["checkpoint"]
     timesteps = int(checkpoint["timesteps"]) if checkpoint else 0
     reached = f"session {session.folder.number} reached {timesteps:,} of {goal:,} timesteps"
-    if timesteps >= goal:
+    is_own = checkpoint is not None and checkpoint["session"] == session.folder.number
+    if timesteps >= goal and is_own:
         return f"{reached}: goal met", False
     reason = restored["outcome"].get("error") or execution["reason"] or restored["outcome"].get("interrupted_by")
     if reason is None:

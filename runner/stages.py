@@ -10,9 +10,9 @@ from runner import download as downloading
 from runner import execute as executing
 from runner import package as packaging
 from runner.backends.registry import open_backend
+from runner.decide import sources_changed
 from runner.display import Display
 from runner.lineage import SessionState, read_document
-from runner.sources import same_meaning
 from trainer import files
 from trainer.errors import CheckpointError, IncompatibleError
 from trainer.identity import training_inputs
@@ -35,6 +35,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         return
     wanted = live.plan.wanted
     parent = _choose_parent(workspace, live)
+    made_by = SessionState(workspace.runs.session(live.plan.job, int(parent.session))) if parent else None
     request = {
         "format": REQUEST_FORMAT,
         "job": live.plan.job,
@@ -45,9 +46,10 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         "parent": {"session": parent.session, "timesteps": parent.timesteps, "sha256": parent.sha256}
         if parent
         else None,
+        "sources_changed": sources_changed(made_by, wanted),
     }
-    if parent and live.parent:
-        _refuse_what_does_not_fit(workspace, live, request, read_document(live.parent.restored_json)["checkpoint"])
+    if made_by is not None:
+        _refuse_what_does_not_fit(workspace, live, request, made_by)
     packaging.make_package(
         live.folder,
         job=wanted.job,
@@ -139,14 +141,14 @@ def _choose_parent(workspace: Workspace, live: LiveSession) -> packaging.ParentF
 
 
 def _refuse_what_does_not_fit(
-    workspace: Workspace, live: LiveSession, request: dict[str, Any], checkpoint: dict[str, Any]
+    workspace: Workspace, live: LiveSession, request: dict[str, Any], made_by: SessionState
 ) -> None:
     """Compare spaces and tensors where the environment or the sources changed; settings were compared in the plan."""
     wanted = live.plan.wanted
-    made_by = SessionState(workspace.runs.session(live.plan.job, int(checkpoint["session"]))).package["inputs"]
-    same_env = made_by["training"]["env"] == training_inputs(wanted.job)["env"]
-    if same_env and same_meaning(made_by["sources"], wanted.sources):
+    same_env = made_by.package["inputs"]["training"]["env"] == training_inputs(wanted.job)["env"]
+    if same_env and not request["sources_changed"]:
         return
+    checkpoint = made_by.restored["checkpoint"]
     from runner.fit_probe import probe_model  # noqa: PLC0415 - rarely needed
 
     described = probe_model(wanted.job, request, workspace.source_folders(wanted.job))

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any
 import restore
 import trainer
 from runner.backends.registry import BACKENDS
-from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, Wanted, decide
+from runner.decide import (
+    Attach,
+    Blocked,
+    Continue,
+    Decision,
+    Finish,
+    Nothing,
+    Redo,
+    Refuse,
+    Rejudge,
+    Start,
+    Wanted,
+    decide,
+)
 from runner.jobs import JobsReader
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
@@ -111,7 +124,7 @@ class Workspace:
                 parent = self.runs.session(plan.job, number)
             case Redo(parent=number):
                 parent = self.runs.session(plan.job, number) if number else None
-            case Nothing() | Refuse() | Rejudge():
+            case Nothing() | Refuse() | Blocked() | Rejudge():
                 tip = lineage.tip
                 return [self._on_disk(plan, tip, str(decision))] if tip else []
         folder = self.runs.session(plan.job, lineage.next_number)

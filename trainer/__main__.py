@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RelayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    finally:
+        for worker in multiprocessing.active_children():
+            worker.kill()
 
 
 if __name__ == "__main__":

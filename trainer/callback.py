@@ -59,6 +59,7 @@ class RelayCallback(BaseCallback):
         self._started_learning = 0.0
         self._boundary_at = 0.0
         self._longest_rollout = 0.0
+        self._longest_evaluation = 0.0
         self._longest_save = 0.0
         self._progress_at = 0.0
 
@@ -85,6 +86,9 @@ class RelayCallback(BaseCallback):
             self._restore = None
         self._started_learning = time.monotonic()
         self._show_progress()
+        milestones = self._standing.milestones
+        if is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency):
+            self._measure()  # the session before had no time left for it
 
     def _note_standing(self) -> None:
         standing, finished = self._standing, self.model.ep_info_buffer
@@ -102,10 +106,13 @@ class RelayCallback(BaseCallback):
         frequency = self._job.eval.frequency
         ends = boundary == "training_end"
         unmeasured_end = ends and frequency > 0 and now != milestones.evaluated_at
+        reason = None
         if unmeasured_end or is_due(now, milestones.evaluated_at, frequency):
-            self._evaluate()
-            milestones.evaluated_at = now
-        reason = None if ends else self._interruption.reason(self._longest_rollout, self._longest_save)
+            reason = None if ends else self._reason_to_stop(self._longest_evaluation)
+            if reason is None:
+                self._measure()
+        if not ends and reason is None:
+            reason = self._reason_to_stop(self._longest_rollout)
         if ends or reason or is_due(now, milestones.saved_at, self._job.save_frequency):
             began = time.monotonic()
             milestones.saved_at = now
@@ -114,6 +121,16 @@ class RelayCallback(BaseCallback):
         if reason:
             self._show_progress()
             raise SessionInterrupted(reason)
+
+    def _reason_to_stop(self, longest_step: float) -> str | None:
+        """Why the session must stop before its next step, whose longest so far took `longest_step` seconds."""
+        return self._interruption.reason(longest_step, self._longest_save)
+
+    def _measure(self) -> None:
+        began = time.monotonic()
+        self._evaluate()
+        self._standing.milestones.evaluated_at = self._standing.timesteps
+        self._longest_evaluation = max(self._longest_evaluation, time.monotonic() - began)
 
     def _show_progress(self) -> None:
         self._progress_at = time.monotonic()

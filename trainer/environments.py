@@ -72,7 +72,9 @@ def _make_one(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
 
 def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env[Any, Any]:
     """What `make` gives, in a process whose generators nobody has seeded yet."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the session ends its workers
+    # Ctrl-C and a stop of the whole group reach all; the session ends its workers after its last checkpoint.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - environments may use it
     return make()

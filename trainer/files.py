@@ -102,3 +102,13 @@ def remove_leftovers(directory: Path) -> None:
     for leftover in directory.rglob(f"{TEMPORARY_PREFIX}*"):
         if leftover.is_file():
             leftover.unlink(missing_ok=True)
+
+
+def human_bytes(count: int) -> str:
+    """A size for people, such as `45.1 KiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":  # noqa: PLR2004 - what makes the next unit
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -41,6 +41,7 @@ class Request(Record):
         profile: `quick` or `full`: whether the job's `quick` block was applied.
         goal: timesteps at which the job is done.
         parent: the checkpoint to go on from, or None to start at zero.
+        sources_changed: whether the sources mean something else than when the parent was made.
     """
 
     job: str
@@ -49,6 +50,7 @@ class Request(Record):
     profile: Literal["quick", "full"]
     goal: Steps
     parent: Parent | None
+    sources_changed: bool = False
 
 
 class FileEntry(BaseModel):

@@ -106,7 +106,10 @@ class Training:
     def _changes_since(self, record: CheckpointRecord) -> tuple[str, ...]:
         changes = differences(record.training, self._job.training_inputs())
         changes += differences(record.libraries, library_versions())
-        return tuple(f"{change} at {record.timesteps:,} timesteps" for change in changes)
+        named = [str(change) for change in changes]
+        if self._input.request.sources_changed:
+            named.append("the sources changed")
+        return tuple(f"{change} at {record.timesteps:,} timesteps" for change in named)
 
     def _restore(self, state: ResumeState, *, same_environments: bool) -> None:
         self._standing.add_inexact(restore(self._model, state, same_environments=same_environments))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import stat
@@ -104,16 +105,13 @@ class LocalBackend:
                 shutil.copyfile(source, temporary)
 
     def cancel(self, handle: str) -> None:
-        """Ask for a stop by a file, which every system has, and by SIGTERM where there is one."""
-        sandbox = self._existing_sandbox(handle)
-        (sandbox / launcher.STOP_FILE).touch()
-        process = self._process_of(sandbox)
-        if process is not None and sys.platform != "win32":
-            process.send_signal(signal.SIGTERM)
+        """Ask for a stop by a file, which every system has; asking twice is asking once."""
+        (self._existing_sandbox(handle) / launcher.STOP_FILE).touch()
 
     def release(self, handle: str) -> None:
-        """Remove the sandbox."""
-        _remove_tree(self._sandbox(handle))
+        """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
+        with contextlib.suppress(OSError):
+            _remove_tree(self._sandbox(handle))
 
     def _reap(self) -> None:
         self._children = [child for child in self._children if child.poll() is None]

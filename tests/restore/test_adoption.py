@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, human_bytes, problem_with
+from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with
 from restore.validation import Finding, Report
 from trainer import files
+from trainer.files import human_bytes
 from trainer.records import CheckpointRecord, FileEntry
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def test_the_document_is_what_the_next_session_needs(finding: Callable[..., Find
     best = finding(32, name="best_model/best_model.zip", kind="best")
     document = restored(report(finding(64, mean_reward=1.5), best=best)).document
     assert document.keys() - {"rules"} == {
-        *("format", "session", "key", "checkpoint", "fallbacks", "best_model", "outcome")
+        *("format", "session", "key", "checkpoint", "fallbacks", "best_model", "outcome", "refused")
     }
     assert (document["format"], document["session"], document["key"]) == (1, "0002", KEY)
     assert document["outcome"] == {"timesteps": 64, "goal_met": False}

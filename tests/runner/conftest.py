@@ -127,7 +127,14 @@ class JobOnDisk:
             ),
             Phase.SUBMITTED: (
                 folder.ledger_json,
-                {"key": key, "backend": "local", "entry": "SUBMITTED", "handle": key, "cancel_requested": False}
+                {
+                    "format": 1,
+                    "key": key,
+                    "backend": "local",
+                    "entry": "SUBMITTED",
+                    "handle": key,
+                    "cancel_requested": False,
+                }
                 | changes.get("ledger", {}),
             ),
             Phase.EXECUTED: (

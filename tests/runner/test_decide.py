@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
+from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.lineage import Phase
 from tests.project import cart_pole
 from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted
@@ -134,8 +135,39 @@ def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, s
     assert str(decision) == "does session 0001 again, since its inputs changed: its sources"
 
 
+def test_what_was_refused_whole_is_not_started_over(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=None)
+    path = cart.lineage.sessions[0].folder.restored_json
+    document = json.loads(path.read_text(encoding="utf-8")) | {"refused": ["a.zip: is cut off"]}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    decision = decide(wanted(), cart.lineage)
+    assert decision == Blocked("cart", 1, ("a.zip: is cut off",))
+    assert "all that session 0001 left was refused (a.zip: is cut off)" in str(decision)
+
+
+def test_a_packaged_redo_is_taken_up_again(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=256)
+    cart.add(Phase.PACKAGED, sources=EDITED)
+    assert decide(wanted(sources=EDITED), cart.lineage) == Finish(2, Phase.PACKAGED, 256)
+
+
+def test_what_was_cut_into_sessions_is_done_again_from_where_it_began(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=64, profile="quick")
+    cart.add(Phase.RESTORED, timesteps=128, parent=cart.checkpoint(1, 64))
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(2, 128))
+    decision = decide(wanted(sources=EDITED), cart.lineage)
+    assert decision == Redo(session=3, parent=1, changes=("its sources",), goal=256)
+
+
+def test_a_lowered_goal_is_redone_from_a_parent_below_it(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=128, profile="quick")
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128))
+    decision = decide(wanted(job_json(total_timesteps=128), sources=EDITED), cart.lineage)
+    assert decision == Redo(session=2, parent=None, changes=("its sources",), goal=128)
+
+
 def test_a_changed_hyperparameter_does_a_finished_session_again_from_its_own_parent(cart: JobOnDisk) -> None:
-    cart.add(Phase.RESTORED, timesteps=128)
+    cart.add(Phase.RESTORED, timesteps=128, profile="quick")
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128))
     decision = decide(wanted(with_hyperparameters(gamma=0.9), sources=EDITED), cart.lineage)
     changes = ("hyperparameters.gamma changed from (unset) to 0.9", "its sources")

@@ -57,7 +57,7 @@ REDO = Redo(session=1, parent=None, changes=("its sources",), goal=256)
         (Rejudge(1), Start(256), 0, True, True),
         (Rejudge(1), NOTHING, 0, False, True),
         (Rejudge(1), Rejudge(1), 0, True, False),
-        (Rejudge(1), REFUSE, 0, True, False),
+        (Rejudge(1), REFUSE, 0, True, True),
     ],
 )
 def test_whether_another_pass_is_needed(

@@ -98,13 +98,24 @@ def test_a_changed_validation_rule_reruns_validate_and_restore_only(trained: Pro
     assert trained.doit("run_quick") == NOTHING_TO_DO
 
 
-def test_a_rule_that_refuses_what_was_adopted_does_the_session_again(trained: Project) -> None:
+def test_a_rule_that_refuses_everything_never_starts_at_zero_and_can_be_loosened_again(trained: Project) -> None:
     trained.write_jobs(cart=cart_pole(validation={"max_checkpoint_bytes": 1_000}))
-    output = trained.doit("run_quick", expect=1)
-    assert stages_run(output)[:3] == ["validate 0001", "restore 0001", "package 0002"]
+    output = trained.doit("run_full", expect=1)
+    assert stages_run(output) == ["validate 0001", "restore 0001"]
     assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_64_steps.zip: has " in output
+    assert "does not start at zero unasked: all that session 0001 left was refused" in output
+    assert "run `doit fresh:cart` to start anew" in output
     trained.write_jobs(cart=cart_pole())
-    assert "nothing to do: 64 of 64 timesteps reached in session 0002" in trained.doit("run_quick")
+    assert "[CHECKPOINT] Resumed at 64 timesteps (exact)" in trained.doit("run_full")
+
+
+def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(trained: Project) -> None:
+    source = trained.root / "trainer" / "evaluation.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
+    assert "at 64 of 256 timesteps (its sources changed)" in trained.doit("plan")
+    trained.doit("run_full")
+    verdict = trained.restored("cart", 2)["checkpoint"]["resume"]
+    assert verdict == {"exact": False, "reasons": ["the sources changed at 64 timesteps"]}
 
 
 def test_two_packages_of_the_same_inputs_have_the_same_bytes(trained: Project) -> None:

@@ -141,12 +141,15 @@ def test_a_signal_costs_no_timestep(start: Callable[..., SessionProcess], relay:
 
 
 @pytest.mark.slow
-def test_ctrl_c_reaches_workers_too_and_costs_no_timestep(start: Callable[..., SessionProcess]) -> None:
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_that_reaches_workers_too_costs_no_timestep(
+    start: Callable[..., SessionProcess], name: str, code: int
+) -> None:
     session = start(env={"id": "CartPole-v1", "vectorization": "subproc"})
     session.wait_for("@relay checkpoint")
-    os.killpg(session.process.pid, signal.SIGINT)
+    os.killpg(session.process.pid, signal.Signals[name])
     ended = session.end()
-    assert (ended.code, ended.metadata.interrupted_by) == (130, "SIGINT"), ended.log
+    assert (ended.code, ended.metadata.interrupted_by) == (code, name), ended.log
     assert record_of(ended.latest).timesteps == ended.metadata.timesteps
 
 
