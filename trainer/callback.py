@@ -9,7 +9,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 
 from trainer import progress
-from trainer.interruption import SessionInterrupted
+from trainer.interruption import SESSION_LIMIT, SessionInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,11 +108,12 @@ class RelayCallback(BaseCallback):
         unmeasured_end = ends and frequency > 0 and now != milestones.evaluated_at
         reason = None
         if unmeasured_end or is_due(now, milestones.evaluated_at, frequency):
-            reason = None if ends else self._reason_to_stop(self._longest_evaluation)
-            if reason is None:
+            if not ends and self._interruption.is_out_of_time(self._longest_evaluation, self._longest_save):
+                reason = SESSION_LIMIT  # the next session begins with the evaluation
+            else:
                 self._measure()
         if not ends and reason is None:
-            reason = self._reason_to_stop(self._longest_rollout)
+            reason = self._interruption.reason(self._longest_rollout, self._longest_save)
         if ends or reason or is_due(now, milestones.saved_at, self._job.save_frequency):
             began = time.monotonic()
             milestones.saved_at = now
@@ -121,10 +122,6 @@ class RelayCallback(BaseCallback):
         if reason:
             self._show_progress()
             raise SessionInterrupted(reason)
-
-    def _reason_to_stop(self, longest_step: float) -> str | None:
-        """Why the session must stop before its next step, whose longest so far took `longest_step` seconds."""
-        return self._interruption.reason(longest_step, self._longest_save)
 
     def _measure(self) -> None:
         began = time.monotonic()

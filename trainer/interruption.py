@@ -75,10 +75,11 @@ class Interruption:
             return self._signal
         if self._stop_file and self._stop_file.exists():
             return STOP_FILE
-        elapsed = time.monotonic() - self._started
-        if must_stop_now(elapsed, self._limit, longest_rollout, longest_save):
-            return SESSION_LIMIT
-        return None
+        return SESSION_LIMIT if self.is_out_of_time(longest_rollout, longest_save) else None
+
+    def is_out_of_time(self, longest_step: float, longest_save: float) -> bool:
+        """Whether a step (a rollout, an evaluation) and a checkpoint might not fit any more; durations in seconds."""
+        return must_stop_now(time.monotonic() - self._started, self._limit, longest_step, longest_save)
 
 
 def exit_code(reason: str | None) -> int:
