@@ -22,6 +22,7 @@ from tests.trainer.conftest import (
     tensors_of,
 )
 from trainer import files, layout
+from trainer.interruption import SESSION_LIMIT, Interruption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -406,3 +407,20 @@ def test_an_error_of_the_last_write_stands_in_the_metadata(relay: Relay, monkeyp
     assert failed.metadata.interrupted_by == "SessionError"
     assert "balance_final.zip: cannot be written: Input/output error" in (failed.metadata.error or "")
     assert failed.steps == [3 * ROLLOUT, 4 * ROLLOUT]
+
+
+def test_an_evaluation_that_no_longer_fits_begins_the_next_session(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_values(eval={"frequency": ROLLOUT})
+    whole = relay.session(job)
+    # In time for the first evaluation and the next rollout, and out of time for the second evaluation.
+    answers = iter([False, False, True])
+    with monkeypatch.context() as clock:
+        clock.setattr(Interruption, "is_out_of_time", lambda *_durations: next(answers))
+        first = relay.session(job)
+    assert (first.metadata.interrupted_by, first.metadata.timesteps) == (SESSION_LIMIT, 2 * ROLLOUT)
+    assert [event["timesteps"] for event in first.events("evaluation")] == [ROLLOUT]
+    second = relay.session(job, first)
+    assert second.events("evaluation")[0]["timesteps"] == 2 * ROLLOUT
+    assert outcome_of(second.latest) == outcome_of(whole.latest)
