@@ -11,15 +11,10 @@ from runner.backends.registry import open_backend
 from runner.ledger import read_ledger
 from runner.lineage import Phase, SessionState, read_lineage
 from trainer.errors import InputError, RelayError
+from trainer.progress import say
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def show_plan(workspace: Workspace, job: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from runner.lineage import read_document
+from runner.lineage import FORMAT, read_document
 from runner.package import entries_below
 from trainer import files
 from trainer.errors import SessionLostError
@@ -39,6 +39,6 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         files.remove_leftovers(folder.arriving_artifacts)
         folder.arriving_artifacts.rename(folder.artifacts)
         files.fsync_directory(folder.path)
-    listed = {"format": 1, "key": execution["key"], "files": entries_below(folder.artifacts)}
+    listed = {"format": FORMAT, "key": execution["key"], "files": entries_below(folder.artifacts)}
     files.write_json(folder.manifest_json, listed)
     backend.release(execution["handle"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.backends.base import State, Status
 from runner.ledger import Entry, Ledger, read_ledger
+from runner.lineage import FORMAT
 from trainer import files
 from trainer.errors import BackendUnreachableError, SessionLostError
 
@@ -42,7 +43,7 @@ def execute(folder: SessionFolder, key: str, backend: Backend, display: Display)
     status = Follower(folder, ledger, backend, display).follow()
     ledger = read_ledger(folder.ledger_json) or ledger
     document = {
-        "format": 1,
+        "format": FORMAT,
         "key": key,
         "backend": ledger.backend,
         "handle": ledger.handle,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from runner.decide import REFUSALS, Nothing, Rejudge
 from runner.lineage import Phase, SessionState, read_lineage
 from trainer.errors import IncompatibleError, SessionError
+from trainer.progress import say
 
 if TYPE_CHECKING:
     from runner.workspace import Plan, Workspace
@@ -24,7 +24,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     if isinstance(decision, REFUSALS):
         raise IncompatibleError(f"job {planned.job}", str(decision))
     if isinstance(decision, Nothing):
-        _say(f"{planned.job}: {decision}")
+        say(f"{planned.job}: {decision}")
     if isinstance(decision, Nothing | Rejudge):
         return
     number = int(workspace.live_sessions(planned)[-1].folder.number)
@@ -34,7 +34,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     sentence, failed = outcome_sentence(session)
     if failed:
         raise SessionError(f"{planned.job}", sentence, f"see {session.folder.log}; `doit resume:{planned.job}` goes on")
-    _say(f"{planned.job}: {sentence}")
+    say(f"{planned.job}: {sentence}")
 
 
 def outcome_sentence(session: SessionState) -> tuple[str, bool]:
@@ -50,8 +50,3 @@ def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     if reason is None:
         return f"{reached}: what it left beyond that was refused", True
     return f"{reached} and ended: {reason}", execution["state"] != "COMPLETE"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

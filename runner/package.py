@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import bootstrap
+from runner.lineage import FORMAT
 from trainer import files, layout
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
     from runner.sources import Sources
 
-FORMAT = 1
 _SLUG_LENGTH = 50
 """What Kaggle allows, for kernels as for datasets."""
 

@@ -12,7 +12,7 @@ from runner import package as packaging
 from runner.backends.registry import open_backend
 from runner.decide import sources_changed
 from runner.display import Display
-from runner.lineage import SessionState, read_document
+from runner.lineage import FORMAT, SessionState, read_document
 from trainer import files
 from trainer.errors import CheckpointError, IncompatibleError
 from trainer.identity import training_inputs
@@ -20,8 +20,6 @@ from trainer.layout import Artifacts
 
 if TYPE_CHECKING:
     from runner.workspace import LiveSession, Workspace
-
-REQUEST_FORMAT = 1
 
 
 def package(workspace: Workspace, live: LiveSession) -> None:
@@ -37,7 +35,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
     parent = _choose_parent(workspace, live)
     made_by = SessionState(workspace.runs.session(live.plan.job, int(parent.session))) if parent else None
     request = {
-        "format": REQUEST_FORMAT,
+        "format": FORMAT,
         "job": live.plan.job,
         "lineage": live.plan.lineage.generation,
         "session": live.folder.number,
