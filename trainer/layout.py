@@ -12,6 +12,8 @@ SOURCES_BUNDLE = "sources.bundle"
 """A zip of Python sources; no archive suffix, since Kaggle unpacks archives in datasets."""
 PARENT_CHECKPOINT = "parent_checkpoint.bundle"
 PARENT_BEST_MODEL = "parent_best_model.bundle"
+REPLAY_FOLDER = "replay"
+"""Holds the segments of replay buffers: beside the checkpoints that name them, and in a session's input."""
 PAYLOAD_FILE = "payload.json"
 """Lists every other file of the input with its sha256 and size."""
 
@@ -35,6 +37,11 @@ def checkpoint_name(scenario: str, timesteps: int) -> str:
     return f"{scenario}_checkpoint_{timesteps}_steps.zip"
 
 
+def segment_name(sha256: str) -> str:
+    """The file name of the replay segment whose bytes have this digest."""
+    return f"{sha256}.segment"
+
+
 def timesteps_in_name(name: str, scenario: str) -> int | None:
     """The timesteps that a checkpoint's file name states, or None for any other file."""
     match = _CHECKPOINT_NAME.fullmatch(name)
@@ -56,6 +63,15 @@ class Artifacts:
     def checkpoint(self, timesteps: int) -> Path:
         """The checkpoint at `timesteps`."""
         return self.checkpoints / checkpoint_name(self.scenario, timesteps)
+
+    @property
+    def replay(self) -> Path:
+        """The folder of the replay segments that the checkpoints name."""
+        return self.checkpoints / REPLAY_FOLDER
+
+    def segment(self, sha256: str) -> Path:
+        """The replay segment with this digest."""
+        return self.replay / segment_name(sha256)
 
     @property
     def best_model(self) -> Path:

@@ -71,6 +71,46 @@ class ResumeVerdict(BaseModel):
     reasons: tuple[str, ...] = ()
 
 
+class ReplayField(BaseModel):
+    """One array of a replay buffer: its name, numpy's name of its type, and the shape of a row (environments first)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    dtype: str
+    shape: tuple[Size, ...]
+
+
+class ReplaySegment(FileEntry):
+    """Some consecutive rows of a replay buffer, in a file named by its digest.
+
+    The file holds, field by field in the buffer's order, the bytes of those rows; `zlib` says that
+    they are compressed. `bytes` and `sha256` are those of the file.
+    """
+
+    first_row: Size
+    rows: Annotated[int, Field(ge=1, strict=True)]
+    compression: Literal["none", "zlib"]
+
+
+class Replay(BaseModel):
+    """The replay buffer of a checkpoint.
+
+    Args:
+        kind: the name of the buffer's class.
+        capacity: rows that it can hold; a row is one transition of each parallel environment.
+        fields: its arrays.
+        segments: the rows that are filled, in order and without a gap, from row 0.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    capacity: Annotated[int, Field(ge=1, strict=True)]
+    fields: tuple[ReplayField, ...]
+    segments: tuple[ReplaySegment, ...]
+
+
 class CheckpointRecord(Record):
     """What a checkpoint says of itself (`relay/checkpoint.json` inside its zip).
 
@@ -88,6 +128,7 @@ class CheckpointRecord(Record):
         best_mean_reward: of the best evaluation so far.
         parent: what the session went on from.
         members: every other member of the zip.
+        replay: the replay buffer, whose segments lie in `replay/` beside it; None without one.
     """
 
     job: str
@@ -106,6 +147,7 @@ class CheckpointRecord(Record):
     best_mean_reward: float | None
     parent: Parent | None
     members: dict[str, FileEntry]
+    replay: Replay | None = None
 
 
 class TrainingMetadata(Record):

@@ -29,6 +29,11 @@ class SessionInput:
         return self.folder / layout.PARENT_CHECKPOINT
 
     @property
+    def parent_replay(self) -> Path:
+        """The folder of the replay segments that the parent names."""
+        return self.folder / layout.REPLAY_FOLDER
+
+    @property
     def parent_best_model(self) -> Path:
         """The best model of the sessions before, where there is one."""
         return self.folder / layout.PARENT_BEST_MODEL
