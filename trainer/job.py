@@ -22,7 +22,7 @@ from trainer.job_problems import InvalidJobError, Problem, problems_of, shown
 from trainer.schedules import parse_duration
 
 if TYPE_CHECKING:
-    from trainer.algorithms.hyperparameters import OnPolicyHyperparameters
+    from trainer.algorithms.hyperparameters import Hyperparameters
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
@@ -91,7 +91,8 @@ class Environment(Section):
 
     `vectorization` is how `n_envs` copies run: `dummy` one after the other, `subproc` in a process
     each, `native` in the environment's own vectorised form, `auto` native where there is one and
-    dummy elsewhere.
+    dummy elsewhere. `frame_stack` is how many of the latest observations the agent sees as one; a
+    job without it is the same job as before there was one.
     """
 
     id: Annotated[str, AfterValidator(_environment_id)]
@@ -100,6 +101,7 @@ class Environment(Section):
     vectorization: Literal["auto", "dummy", "subproc", "native"] = "auto"
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
+    frame_stack: Annotated[Count, Field(gt=1)] | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Evaluation(Section):
@@ -113,6 +115,7 @@ class Validation(Section):
     """The rules by which downloaded artifacts are judged."""
 
     max_checkpoint_bytes: Count = 4 << 30
+    max_replay_bytes: Count = 64 << 30
     max_artifact_files: Count = 10_000
 
 
@@ -142,7 +145,7 @@ class Job(Section):
         return ALGORITHMS[self.algorithm]
 
     @property
-    def typed_hyperparameters(self) -> OnPolicyHyperparameters:
+    def typed_hyperparameters(self) -> Hyperparameters:
         """`hyperparameters` as the model of the job's algorithm."""
         return self.entry.hyperparameters.model_validate(self.hyperparameters)
 
@@ -184,7 +187,7 @@ def parse_job(values: dict[str, Any]) -> Job:
     if problems:
         raise InvalidJobError(problems)
     typed = job.typed_hyperparameters
-    problems = [Problem(("hyperparameters", *path), each) for path, each in typed.conflicts(job.env.n_envs)]
+    problems = [Problem(("hyperparameters", *path), each) for path, each in typed.conflicts(job.env.n_envs, job.policy)]
     if job.env.wrapper is None and job.env.wrapper_kwargs != Normalization():
         message = "is set, but there is no wrapper"
         problems.append(Problem(("env", "wrapper_kwargs"), message, remedy="add `wrapper: VecNormalize`"))
@@ -196,6 +199,7 @@ def parse_job(values: dict[str, Any]) -> Job:
 def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
     """What the job asks of its algorithm in vain; what has the wrong type is reported elsewhere."""
     name, policy, hyperparameters = (values.get(key) for key in ("algorithm", "policy", "hyperparameters"))
+    policy = Job.model_fields["policy"].default if policy is None else policy
     if not isinstance(name, str):
         return []
     if name not in ALGORITHMS:

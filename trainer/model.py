@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from stable_baselines3.common.noise import ActionNoise, NormalActionNoise, OrnsteinUhlenbeckActionNoise
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
+from trainer.algorithms.suitability import refuse_unsuitable
 from trainer.errors import InputError
 from trainer.schedules import parse_schedule
 
 if TYPE_CHECKING:
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecEnv
 
     from trainer.job import Job
@@ -24,24 +29,60 @@ CLASSES_IN_POLICY_KWARGS = {
 """Where a short name given for one of these `policy_kwargs` is looked up; `module:Name` names any other."""
 
 
-def make_model(job: Job, env: VecEnv) -> OnPolicyAlgorithm:
+NOISES: dict[str, type[NormalActionNoise | OrnsteinUhlenbeckActionNoise]] = {
+    "normal": NormalActionNoise,
+    "ornstein-uhlenbeck": OrnsteinUhlenbeckActionNoise,
+}
+"""What `noise_type` names."""
+
+
+def make_model(job: Job, env: VecEnv) -> BaseAlgorithm:
     """The untrained algorithm of `job` over `env`, seeded.
 
     Raises:
-        InputError: its constructor refuses the job's hyperparameters.
+        InputError: it cannot learn in `env`, or its constructor refuses the job's hyperparameters.
     """
-    arguments = dict(job.hyperparameters)
+    refuse_unsuitable(job, env)
+    arguments = constructor_arguments(job, env.action_space.shape or ())
+    try:
+        return job.entry.load_class()(job.policy, env, seed=job.seed, device=job.device, **arguments)
+    except (TypeError, ValueError, AssertionError, AttributeError, LookupError, RuntimeError, MemoryError) as error:
+        subject = f"job {job.name}"
+        problem = f"{job.algorithm} refuses its hyperparameters: {' '.join(str(error).split())}"
+        raise InputError(subject, problem, "correct them in jobs.yaml") from error
+
+
+def constructor_arguments(job: Job, shape_of_actions: tuple[int, ...]) -> dict[str, Any]:
+    """The job's hyperparameters as the constructor of its algorithm takes them.
+
+    Args:
+        job: what is trained.
+        shape_of_actions: of the environment's action space.
+
+    Raises:
+        InputError: the name of a class leads to nothing.
+    """
+    arguments = copy.deepcopy(job.hyperparameters)  # constructors write into the mappings that they are given
     for name in job.entry.schedules:
         if isinstance(arguments.get(name), str):
             arguments[name] = parse_schedule(arguments[name])
     if policy_kwargs := arguments.get("policy_kwargs"):
         arguments["policy_kwargs"] = resolve_classes(policy_kwargs)
-    try:
-        return job.entry.load_class()(job.policy, env, seed=job.seed, device=job.device, **arguments)
-    except (TypeError, ValueError, AssertionError, AttributeError) as error:
-        subject = f"job {job.name}"
-        problem = f"{job.algorithm} refuses its hyperparameters: {error}"
-        raise InputError(subject, problem, "correct them in jobs.yaml") from error
+    if isinstance(arguments.get("train_freq"), list):
+        arguments["train_freq"] = tuple(arguments["train_freq"])
+    if "replay_buffer_class" in arguments:
+        arguments["replay_buffer_class"] = HerReplayBuffer
+    if "noise_type" in arguments:
+        kind, size = NOISES[arguments.pop("noise_type")], arguments.pop("noise_std")
+        arguments["action_noise"] = make_noise(kind, size, shape_of_actions)
+    return arguments
+
+
+def make_noise(
+    kind: type[NormalActionNoise | OrnsteinUhlenbeckActionNoise], size: float, shape: tuple[int, ...]
+) -> ActionNoise:
+    """Noise around zero for actions of that shape, `size` (a standard deviation) in units of the scaled action."""
+    return kind(mean=np.zeros(shape), sigma=np.full(shape, size))
 
 
 def resolve_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +103,7 @@ def resolve_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def parameter_shapes(model: OnPolicyAlgorithm) -> dict[str, tuple[int, ...]]:
+def parameter_shapes(model: BaseAlgorithm) -> dict[str, tuple[int, ...]]:
     """The shape of every tensor of the policy, by name."""
     return {name: tuple(tensor.shape) for name, tensor in model.policy.state_dict().items()}
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.algorithms.hyperparameters import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, PolicyKwargs
+from trainer.algorithms.off_policy import OffPolicyHyperparameters, ReplayBufferKwargs
+from trainer.algorithms.policy_kwargs import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, LstmKwargs
 from trainer.algorithms.registry import ALGORITHMS
 from trainer.job import (
     DEFAULT_SESSION_LIMIT,
@@ -26,6 +28,7 @@ from trainer.job_problems import InvalidJobError, Problem, shown
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+LSTM_POLICIES = ("MlpLstmPolicy", "CnnLstmPolicy", "MultiInputLstmPolicy")
 REFERENCE = (Path(__file__).resolve().parents[2] / "docs" / "jobs.md").read_text(encoding="utf-8")
 
 
@@ -77,6 +80,8 @@ def test_the_save_frequency_follows_the_goal_unless_it_is_set(goal: int, save_fr
         ({"algorithm": "A2C"}, 5),
         ({"hyperparameters": {"n_steps": 128}}, 128),
         ({"hyperparameters": {"n_steps": 128}, "env": {"id": "X", "n_envs": 4}}, 512),
+        ({"algorithm": "DQN", "env": {"id": "X", "n_envs": 3}}, 12),
+        ({"algorithm": "SAC", "hyperparameters": {"train_freq": [5, "episode"]}}, 1),
     ],
 )
 def test_a_rollout_counts_all_environments(changes: dict[str, Any], rollout: int) -> None:
@@ -108,7 +113,39 @@ def test_only_what_decides_the_weights_is_a_training_input(change: dict[str, Any
     [
         (values(sede=1), Problem(("sede",), "unknown key", "sede")),
         (values(eval={"episode": 1}), Problem(("eval", "episode"), "unknown key", "episode")),
-        (values(algorithm="PP0"), Problem(("algorithm",), 'unknown algorithm "PP0"', "PP0", ("PPO", "A2C"))),
+        (values(algorithm="PP0"), Problem(("algorithm",), 'unknown algorithm "PP0"', "PP0", tuple(ALGORITHMS))),
+        (
+            values(algorithm="RecurrentPPO"),
+            Problem(("policy",), 'RecurrentPPO has no policy "MlpPolicy"', "MlpPolicy", LSTM_POLICIES),
+        ),
+        (
+            values(algorithm="RecurrentPPO", policy=None),
+            Problem(("policy",), 'RecurrentPPO has no policy "MlpPolicy"', "MlpPolicy", LSTM_POLICIES),
+        ),
+        (
+            values(algorithm="SAC", hyperparameters={"replay_buffer_class": "HerReplayBuffer"}),
+            Problem(
+                ("hyperparameters", "replay_buffer_class"),
+                "needs the goals of dictionary observations, and the policy is MlpPolicy: "
+                "set policy to MultiInputPolicy",
+            ),
+        ),
+        (
+            values(algorithm="SAC", hyperparameters={"noise_type": "gaussian", "noise_std": 0.1}),
+            Problem(
+                ("hyperparameters", "noise_type"),
+                'unknown name "gaussian"',
+                "gaussian",
+                ("normal", "ornstein-uhlenbeck"),
+            ),
+        ),
+        (
+            values(algorithm="DQN", hyperparameters={"train_freq": "episode"}),
+            Problem(
+                ("hyperparameters", "train_freq"),
+                'must be a whole number of steps above 0, or a list such as [1, episode], found "episode"',
+            ),
+        ),
         (values(device="gpu"), Problem(("device",), 'unknown name "gpu"', "gpu", ("auto", "cpu", "cuda"))),
         (
             values(hyperparameters={"policy_kwargs": {"activation_fn": "relu"}}),
@@ -176,20 +213,79 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
 
 
 def test_the_reference_lists_every_key_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([\w.]+)` \| (\S+) \| ", REFERENCE.partition("## Hyperparameters")[0], re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (\S+) \| ", section("Keys"), re.MULTILINE))
     expected = keys_of(Job)
     del expected["name"]
     assert rows == expected
 
 
-def test_the_reference_lists_every_hyperparameter_and_class() -> None:
-    section = REFERENCE.partition("## Hyperparameters")[2].partition("## How values")[0]
-    words = set(re.findall(r"\w+", section))
-    for entry in ALGORITHMS.values():
-        assert set(entry.hyperparameters.model_fields) <= words
-        assert f"`{entry.name}`" in REFERENCE
-        assert all(f"`{policy}`" in REFERENCE for policy in entry.policies)
-    assert {*PolicyKwargs.model_fields, *ACTIVATIONS, *OPTIMIZERS, *FEATURES_EXTRACTORS} <= words
+def section(title: str) -> str:
+    return REFERENCE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def of_whom(cell: str) -> set[str]:
+    """The algorithms that a cell names: `A`, `B`; or all; or all but `A`."""
+    named = set(names_in(cell))
+    assert named <= set(ALGORITHMS)
+    assert cell.startswith("all") or named
+    return set(ALGORITHMS) - named if cell.startswith("all") else named
+
+
+def test_the_reference_lists_every_algorithm() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section("Algorithms"), re.MULTILINE)
+    expected = []
+    for name, entry in ALGORITHMS.items():
+        source = "[Stable-Baselines3]" if entry.module == "stable_baselines3" else "[sb3-contrib]"
+        has_buffer = issubclass(entry.hyperparameters, OffPolicyHyperparameters)
+        memory = "a replay buffer" if has_buffer else "whole episodes" if name == "ARS" else "its latest rollout"
+        policies = ", ".join(f"`{policy}`" for policy in entry.policies)
+        expected.append((name, f"{source} | {policies} | {', '.join(entry.actions)} | {memory}"))
+    assert rows == expected
+
+
+def test_the_reference_lists_the_hyperparameters_of_every_algorithm() -> None:
+    table = section("Hyperparameters").partition("\n\nSome are written")[0]
+    stated: dict[str, list[str]] = {name: [] for name in ALGORITHMS}
+    for algorithms, keys in re.findall(r"^\| ((?:all|`).*?) \| (.+) \|$", table, re.MULTILINE):
+        for name in of_whom(algorithms):
+            stated[name] += names_in(keys)
+        for key in names_in(keys):
+            schedules = {key in ALGORITHMS[name].schedules for name in of_whom(algorithms)}
+            assert schedules == {f"`{key}` (schedule)" in keys}
+    for name, entry in ALGORITHMS.items():
+        assert sorted(stated[name]) == sorted(entry.hyperparameters.model_fields)
+
+
+def test_the_reference_lists_the_policy_kwargs_of_every_algorithm() -> None:
+    table = section("Hyperparameters").partition("\n### Policies\n")[2]
+    stated: dict[str, list[str]] = {name: [] for name in ALGORITHMS}
+    for keys, algorithms in re.findall(r"^\| (`.+?) \| ((?:all|`).*?) \| .+ \|$", table, re.MULTILINE):
+        for name in of_whom(algorithms):
+            stated[name] += names_in(keys)
+    for name, entry in ALGORITHMS.items():
+        policy_kwargs = get_args(entry.hyperparameters.model_fields["policy_kwargs"].annotation)[0]
+        assert sorted(stated[name]) == sorted(policy_kwargs.model_fields)
+
+
+def test_the_reference_names_every_class_and_every_key_of_the_nested_mappings() -> None:
+    words = set(re.findall(r"\w+", section("Hyperparameters")))
+    assert {*ACTIVATIONS, *OPTIMIZERS, *FEATURES_EXTRACTORS} <= words
+    assert {*ReplayBufferKwargs.model_fields, *LstmKwargs.model_fields} <= words
+
+
+def test_the_examples_of_the_reference_are_jobs() -> None:
+    examples = re.findall(r"^```yaml\n(jobs:.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
+    algorithms = []
+    for example in examples:
+        for name, entry in yaml.safe_load(example)["jobs"].items():
+            entry.pop("quick", None)
+            entry["total_timesteps"] = int(float(entry["total_timesteps"]))
+            algorithms.append(parse_job({"name": name, **entry}).algorithm)
+    assert algorithms == ["PPO", "SAC"]
 
 
 def test_the_reference_states_the_save_frequencies() -> None:

@@ -1,0 +1,97 @@
+"""Whether an algorithm can learn in an environment: what the job alone does not tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
+
+from trainer.algorithms.off_policy import OffPolicyHyperparameters
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stable_baselines3.common.vec_env import VecEnv
+
+    from trainer.job import Job
+
+GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
+MASKING_ALGORITHM = "MaskablePPO"
+EPISODES_IN_BUFFER = 2
+"""How many of the longest episodes a buffer must hold, so that one is whole while the other is overwritten."""
+
+_TIME_LIMIT = "_max_episode_steps"
+"""Where gymnasium's `TimeLimit` keeps it."""
+
+
+def refuse_unsuitable(job: Job, env: VecEnv) -> None:
+    """Refuse an environment that the job's algorithm, policy or replay buffer cannot learn in.
+
+    Raises:
+        InputError: the first thing that does not fit.
+    """
+    for problem, remedy in _misfits(job, env):
+        raise InputError(f"environment {job.env.id}", problem, remedy)
+
+
+def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
+    allowed = tuple(getattr(spaces, name) for name in job.entry.actions)
+    if not isinstance(env.action_space, allowed):
+        expected = " or ".join(job.entry.actions)
+        problem = f"its actions are {_named(env.action_space)}, and {job.algorithm} takes {expected} only"
+        yield problem, "choose another algorithm, as docs/jobs.md lists them"
+    yield from _misfits_of_policy(job, env.observation_space)
+    if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
+        yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or choose PPO"
+    if "replay_buffer_class" in job.hyperparameters:
+        yield from _misfits_of_hindsight(job, env)
+
+
+def _misfits_of_policy(job: Job, space: spaces.Space[object]) -> Iterator[tuple[str, str]]:
+    policy, kwargs = job.policy, job.hyperparameters.get("policy_kwargs") or {}
+    observations = f"its observations are {_named(space)}"
+    of_dictionaries, of_images, of_rows = (_policy_named(job, each) for each in ("MultiInput", "Cnn", "Mlp"))
+    if isinstance(space, spaces.Dict):
+        if policy != of_dictionaries:
+            remedy = f"set policy to {of_dictionaries}" if of_dictionaries else "choose another algorithm"
+            yield f"{observations}, which the policy {policy} cannot read", remedy
+    elif policy == of_dictionaries:
+        yield f"{observations}, and the policy {policy} reads dictionaries only", f"set policy to {of_rows}"
+    elif policy == of_images and "features_extractor_class" not in kwargs:
+        normalized = kwargs.get("normalize_images") is False
+        if not is_image_space(space, check_channels=False, normalized_image=normalized):
+            yield f"{observations}, and the policy {policy} reads images only", f"set policy to {of_rows}"
+
+
+def _policy_named(job: Job, beginning: str) -> str | None:
+    return next((name for name in job.entry.policies if name.startswith(beginning)), None)
+
+
+def _misfits_of_hindsight(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
+    without = "remove replay_buffer_class"
+    space = env.observation_space
+    if not isinstance(space, spaces.Dict) or not set(GOAL_KEYS) <= set(space.spaces):
+        yield f"its observations have no goals: HerReplayBuffer needs the keys {', '.join(GOAL_KEYS)}", without
+    if not env.has_attr("compute_reward"):
+        yield "has no compute_reward(), by which HerReplayBuffer rewards other goals", f"add it, or {without}"
+    hyperparameters = job.typed_hyperparameters
+    if not env.has_attr(_TIME_LIMIT) or not isinstance(hyperparameters, OffPolicyHyperparameters):
+        return
+    n_envs, longest = job.env.n_envs, max(env.get_attr(_TIME_LIMIT))
+    if hyperparameters.first_update(n_envs) < longest * n_envs and not hyperparameters.counts_episodes():
+        problem = f"its episodes last up to {longest:,} steps, and HerReplayBuffer learns from whole ones only"
+        yield problem, f"set learning_starts to {longest * n_envs:,} or more"
+    needed = EPISODES_IN_BUFFER * longest * n_envs
+    if hyperparameters.capacity() < needed:
+        problem = (
+            f"its episodes last up to {longest:,} steps, and the buffer must hold {EPISODES_IN_BUFFER} of each copy"
+        )
+        yield problem, f"set buffer_size to {needed:,} or more"
+
+
+def _named(space: spaces.Space[object]) -> str:
+    """The space in a few words, where its own run over many lines."""
+    shape = "" if isinstance(space, spaces.Dict | spaces.Discrete) else f" of shape {space.shape}"
+    return f"{type(space).__name__}{shape}"
