@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import errno
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trainer import checkpoint, files, layout
 from trainer.errors import SessionError
-from trainer.records import FileEntry, Manifest, TrainingMetadata
+from trainer.records import CheckpointRecord, FileEntry, Manifest, Replay, TrainingMetadata
+from trainer.segments import unnamed_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from trainer.checkpoint import Contents
     from trainer.layout import Artifacts
+    from trainer.replay import Rows
+    from trainer.segments import SegmentStore
 
-MOST_PENDING = 2
+MOST_PENDING = 8
+MOST_PENDING_BYTES = 256 << 20
 """Writes that may wait; beyond these training waits for the disk, so that memory stays bounded."""
 
 
@@ -32,17 +38,24 @@ class ArtifactWriter:
         self.artifacts = artifacts
         self._key = key
         self._entries: dict[str, FileEntry] = {}
+        self._replays: dict[Path, Replay | None] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="artifacts")
-        self._pending: list[Future[None]] = []
+        self._pending: list[_Pending] = []
+        self.longest_write = 0.0
+        """Seconds that the slowest of all writes took."""
 
-    def submit(self, write: Callable[[], None]) -> None:
+    def submit(self, write: Callable[[], object], held_bytes: int = 0) -> None:
         """Run `write` after everything submitted before it.
+
+        Args:
+            write: what to do.
+            held_bytes: the memory that it keeps until it is done.
 
         Raises:
             SessionError: an earlier write failed; the files before it are whole.
         """
-        self._collect(leaving=MOST_PENDING - 1)
-        self._pending.append(self._thread.submit(write))
+        self._collect(most=MOST_PENDING - 1, most_bytes=max(0, MOST_PENDING_BYTES - held_bytes))
+        self._pending.append(_Pending(self._thread.submit(self._timed, write), held_bytes))
 
     def drain(self) -> None:
         """Wait until everything is on disk.
@@ -50,17 +63,38 @@ class ArtifactWriter:
         Raises:
             SessionError: a write failed; the files before it are whole.
         """
-        self._collect(leaving=0)
+        self._collect(most=0, most_bytes=0)
 
     def put(self, target: Path, content: bytes) -> None:
         """Write one artifact at once; call it from within `submit`."""
         files.write_bytes(target, content)
         self._entries[self._name(target)] = checkpoint.entry_of(content)
 
-    def rotate(self) -> None:
-        """Remove surplus checkpoints at once; call it from within `submit`."""
+    def put_checkpoint(self, target: Path, contents: Contents, record: CheckpointRecord) -> int:
+        """Pack and write a checkpoint at once, and give its size in bytes; call it from within `submit`."""
+        packed = checkpoint.pack(contents, record)
+        self.put(target, packed)
+        self._replays[target] = record.replay
+        return len(packed)
+
+    def put_rows(self, store: SegmentStore, rows: Rows) -> None:
+        """Write rows of a replay buffer at once; call it from within `submit`."""
+        self._note(store.put(rows.first_row, rows.count, rows.raw))
+
+    def adopt_segments(self, store: SegmentStore, replay: Replay, source: Path) -> None:
+        """Take over the parent's segments at once; call it from within `submit`."""
+        for segment in replay.segments:
+            self._note(store.adopt(segment, source / layout.segment_name(segment.sha256)))
+
+    def rotate(self, store: SegmentStore | None = None) -> None:
+        """Remove surplus checkpoints, and the segments that none needs any more; call it from within `submit`."""
         for removed in checkpoint.rotate(self.artifacts):
             self._entries.pop(self._name(removed), None)
+            self._replays.pop(removed, None)
+        if store is not None:
+            for removed in unnamed_segments(self.artifacts.replay, [*self._replays.values(), store.replay()]):
+                removed.unlink(missing_ok=True)
+                self._entries.pop(self._name(removed), None)
 
     def publish(self, metadata: TrainingMetadata, *, complete: bool = False) -> None:
         """Write metadata and then the manifest at once; call it from within `submit`.
@@ -74,15 +108,33 @@ class ArtifactWriter:
     def _name(self, path: Path) -> str:
         return path.relative_to(self.artifacts.root).as_posix()
 
-    def _collect(self, *, leaving: int) -> None:
+    def _note(self, written: tuple[Path, FileEntry] | None) -> None:
+        if written is not None:
+            path, entry = written
+            self._entries[self._name(path)] = entry
+
+    def _timed(self, write: Callable[[], object]) -> None:
+        began = time.monotonic()
+        write()
+        self.longest_write = max(self.longest_write, time.monotonic() - began)
+
+    def _collect(self, *, most: int, most_bytes: int) -> None:
         failed: OSError | None = None
-        while self._pending and (len(self._pending) > leaving or self._pending[0].done()):
+        while self._pending:
+            held = sum(each.held_bytes for each in self._pending)
+            if len(self._pending) <= most and held <= most_bytes and not self._pending[0].written.done():
+                break
             try:
-                self._pending.pop(0).result()
+                self._pending.pop(0).written.result()
             except OSError as error:
                 failed = failed or error
         if failed:
             raise _failed_write(failed) from failed
+
+
+class _Pending(NamedTuple):
+    written: Future[None]
+    held_bytes: int
 
 
 def _failed_write(error: OSError) -> SessionError:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.vec_env import VecMonitor, unwrap_vec_wrapper
 
 from trainer import progress
-from trainer.interruption import SESSION_LIMIT, SessionInterrupted
+from trainer.deadline import SESSION_LIMIT, Pace
+from trainer.divergence import refuse_unusable_losses
+from trainer.interruption import SessionInterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trainer.interruption import Interruption
     from trainer.job import Job
     from trainer.resume_state import Boundary
@@ -27,6 +28,26 @@ def is_due(now: int, last: int, frequency: int) -> bool:
     return frequency > 0 and now // frequency > last // frequency
 
 
+class Work(Protocol):
+    """What the session does at rollout boundaries."""
+
+    def resume(self) -> None:
+        """Put the parent's state back, if there is one; called once, at the first rollout start."""
+
+    def note_rows(self) -> None:
+        """Take notice of what the rollout added to the replay buffer, if there is one."""
+
+    def evaluate(self) -> None:
+        """Measure the policy, and keep it if it is the best."""
+
+    def save(self, boundary: Boundary) -> None:
+        """Write a checkpoint."""
+
+    @property
+    def longest_write(self) -> float:
+        """Seconds that the slowest write so far took."""
+
+
 class RelayCallback(BaseCallback):
     """The session's hand in `learn()`.
 
@@ -34,45 +55,34 @@ class RelayCallback(BaseCallback):
         job: what is trained.
         standing: where the session stands; brought up to date at each boundary.
         interruption: what may end the session.
-        restore: puts the parent's state back, at the first rollout start; None without a parent.
-        evaluate: measures the policy and keeps it if it is the best.
-        save: writes a checkpoint of the given boundary.
+        work: what to do at boundaries.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        standing: Standing,
-        interruption: Interruption,
-        *,
-        restore: Callable[[], None] | None,
-        evaluate: Callable[[], None],
-        save: Callable[[Boundary], None],
-    ) -> None:
+    def __init__(self, job: Job, standing: Standing, interruption: Interruption, work: Work) -> None:
         super().__init__()
         self._job = job
         self._standing = standing
         self._interruption = interruption
-        self._restore = restore
-        self._evaluate = evaluate
-        self._save = save
+        self._work = work
+        self._pace = Pace()
         self._started_learning = 0.0
         self._boundary_at = 0.0
-        self._longest_rollout = 0.0
-        self._longest_evaluation = 0.0
-        self._longest_save = 0.0
         self._progress_at = 0.0
+        self._episodes_seen = 0
+        self._episodes_at_start = 0
 
     def _on_rollout_start(self) -> None:
         if not self._started_learning:
             self._start()
+        elif self.model.num_timesteps == self._standing.timesteps:
+            return  # announced twice
         else:
             self._pass_boundary("rollout_start")
         self._boundary_at = time.monotonic()
 
     def _on_step(self) -> bool:
-        self._standing.milestones.episodes += int(self.locals["dones"].sum())
         if time.monotonic() - self._progress_at >= PROGRESS_SECONDS:
+            self._note_standing()
             self._show_progress()
         return True
 
@@ -81,53 +91,89 @@ class RelayCallback(BaseCallback):
         self._show_progress()
 
     def _start(self) -> None:
-        if self._restore is not None:
-            self._restore()
-            self._restore = None
+        with self._interruption.saving():  # half a state is none
+            self._work.resume()
         self._started_learning = time.monotonic()
+        self._episodes_seen = self._episodes_at_start = self._monitor.episode_count
+        self._note_standing()
         self._show_progress()
+        if reason := self._interruption.asked:
+            raise SessionInterrupted(reason)  # nothing has happened that a checkpoint would keep
         milestones = self._standing.milestones
         if is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency):
             self._measure()  # the session before had no time left for it
 
+    @property
+    def _monitor(self) -> VecMonitor:
+        monitor = unwrap_vec_wrapper(self.training_env, VecMonitor)
+        if monitor is None:
+            raise TypeError("the environments are not monitored")
+        return monitor
+
     def _note_standing(self) -> None:
-        standing, finished = self._standing, self.model.ep_info_buffer
-        standing.timesteps = self.model.num_timesteps
-        if finished:
-            standing.mean_reward = float(safe_mean([episode["r"] for episode in finished]))
-        steps, seconds = standing.timesteps - standing.timesteps_at_start, time.monotonic() - self._started_learning
+        """Bring up to date what takes tens of microseconds: too long for each rollout where that is one step."""
+        standing, latest = self._standing, self.model.ep_info_buffer
+        ended = self._monitor.episode_count - self._episodes_seen
+        self._episodes_seen += ended
+        standing.milestones.episodes += ended
+        if latest:
+            standing.mean_reward = float(safe_mean([episode["r"] for episode in latest]))
+        steps = self.model.num_timesteps - standing.timesteps_at_start
+        seconds = time.monotonic() - self._started_learning
         if steps and seconds > 0:
             standing.steps_per_second = steps / seconds
 
     def _pass_boundary(self, boundary: Boundary) -> None:
-        self._note_standing()
-        now, milestones = self._standing.timesteps, self._standing.milestones
-        self._longest_rollout = max(self._longest_rollout, time.monotonic() - self._boundary_at)
+        standing, milestones, pace = self._standing, self._standing.milestones, self._pace
+        now, ends = self.model.num_timesteps, boundary == "training_end"
+        pace.note("rollout", time.monotonic() - self._boundary_at)
+        pace.note("write", self._work.longest_write)
+        refuse_unusable_losses(self.model.logger.name_to_value, self._job.name, standing.timesteps, now)
+        standing.timesteps = now
+        self._work.note_rows()
+        if standing.resumed is not None and standing.resumed.first_rollout_mean_reward is None:
+            self._compare_with_parent()
         frequency = self._job.eval.frequency
-        ends = boundary == "training_end"
         unmeasured_end = ends and frequency > 0 and now != milestones.evaluated_at
         reason = None
         if unmeasured_end or is_due(now, milestones.evaluated_at, frequency):
-            if not ends and self._interruption.is_out_of_time(self._longest_evaluation, self._longest_save):
+            if not ends and self._interruption.is_out_of_time(pace.evaluation, pace):
                 reason = SESSION_LIMIT  # the next session begins with the evaluation
             else:
                 self._measure()
         if not ends and reason is None:
-            reason = self._interruption.reason(self._longest_rollout, self._longest_save)
+            reason = self._interruption.reason(pace)
         if ends or reason or is_due(now, milestones.saved_at, self._job.save_frequency):
-            began = time.monotonic()
-            milestones.saved_at = now
             self._save(boundary)
-            self._longest_save = max(self._longest_save, time.monotonic() - began)
         if reason:
             self._show_progress()
             raise SessionInterrupted(reason)
 
+    def _save(self, boundary: Boundary) -> None:
+        began = time.monotonic()
+        self._note_standing()
+        self._standing.milestones.saved_at = self._standing.timesteps
+        with self._interruption.saving():
+            self._work.save(boundary)
+        self._pace.note("copy", time.monotonic() - began)
+
+    def _compare_with_parent(self) -> None:
+        """Put the first rollout's mean reward beside the parent's last, once an episode has ended."""
+        resumed, latest = self._standing.resumed, self.model.ep_info_buffer
+        ended = self._monitor.episode_count - self._episodes_at_start
+        if resumed is None or not ended or not latest:
+            return
+        first = float(safe_mean([episode["r"] for episode in list(latest)[-ended:]]))
+        self._standing.resumed = resumed.model_copy(update={"first_rollout_mean_reward": first})
+        last = "none" if resumed.mean_reward is None else f"{resumed.mean_reward:.2f}"
+        progress.say(f"[CHECKPOINT] Mean reward of the first rollout: {first:.2f}, of the parent's last: {last}")
+
     def _measure(self) -> None:
         began = time.monotonic()
-        self._evaluate()
+        self._note_standing()
+        self._work.evaluate()
         self._standing.milestones.evaluated_at = self._standing.timesteps
-        self._longest_evaluation = max(self._longest_evaluation, time.monotonic() - began)
+        self._pace.note("evaluation", time.monotonic() - began)
 
     def _show_progress(self) -> None:
         self._progress_at = time.monotonic()

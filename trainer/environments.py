@@ -6,14 +6,25 @@ import functools
 import importlib
 import random
 import signal
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium as gym
 import numpy as np
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecMonitor, VecNormalize
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecEnv,
+    VecFrameStack,
+    VecMonitor,
+    VecNormalize,
+)
 
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.errors import InputError
+from trainer.recorded_actions import record_actions
 from trainer.snapshot import SnapshotWrapper
 
 if TYPE_CHECKING:
@@ -23,41 +34,89 @@ if TYPE_CHECKING:
 
     from trainer.job import Environment, Job
 
+ResumeMethod = Literal["state", "replay", "none"]
+"""How an environment gives its state: by the protocol and pickling, by its recorded actions, not at all."""
 
-def make_training_envs(job: Job) -> VecEnv:
+GIVES_NOTHING_BACK = "the environments do not give their state back"
+
+
+@dataclass(frozen=True)
+class _Construction:
+    """How environments are made: what and how many; how they give their state, or why they do not.
+
+    They run in worker processes only where these are given a seed.
+    """
+
+    env: Environment
+    count: int
+    method: ResumeMethod = "state"
+    refusal: tuple[str, ...] = ()
+    worker_seed: int | None = None
+
+
+def make_training_envs(job: Job, method: ResumeMethod = "state", reasons: tuple[str, ...] = ()) -> VecEnv:
     """The environments that the agent learns in.
+
+    Args:
+        job: what to train.
+        method: how they are to give their state, as `trainer.self_check` has found.
+        reasons: why they cannot, where the method is `none`.
 
     Raises:
         InputError: the environment cannot be made: the sentence names its id and why.
     """
-    return _normalized(VecMonitor(_vectorized(job.env, job.env.n_envs, worker_seed=job.seed)), job.env, training=True)
+    refusal = (reasons or (GIVES_NOTHING_BACK,)) if method == "none" else ()
+    construction = _Construction(job.env, job.env.n_envs, method, refusal, worker_seed=job.seed)
+    return _wrapped(VecMonitor(_vectorized(construction)), job.env, training=True)
 
 
 def make_evaluation_envs(job: Job) -> VecEnv:
-    """Environments of their own for measuring the policy, one for each evaluation episode."""
-    count = job.eval.episodes if _is_native(job.env) else 1
-    return _normalized(VecMonitor(_vectorized(job.env, count)), job.env, training=False)
+    """Environments of their own for measuring the policy, one for each evaluation episode.
+
+    Raises:
+        InputError: likewise.
+    """
+    count = job.eval.episodes if is_native(job.env) else 1
+    return _wrapped(VecMonitor(_vectorized(_Construction(job.env, count))), job.env, training=False)
 
 
-def _normalized(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
-    if env.wrapper is None:
-        return venv
-    arguments = env.wrapper_kwargs.model_dump()
-    if not training:
-        arguments["norm_reward"] = False
-    return VecNormalize(venv, training=training, **arguments)
+def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
+    """Environments made as those that the agent learns in, in this process and without Stable-Baselines3's wrappers.
+
+    All of them in their native form, else one.
+
+    Raises:
+        InputError: likewise.
+    """
+    return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method))
 
 
-def _vectorized(env: Environment, count: int, *, worker_seed: int | None = None) -> VecEnv:
-    """`count` environments, in worker processes only where these are given a seed."""
+def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
     try:
-        if _is_native(env):
-            return SB3VectorAdapter(
-                gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
-            )
-        make: Callable[[], gym.Env[Any, Any]] = functools.partial(_make_one, env.id, env.kwargs)
-        if env.vectorization == "subproc" and worker_seed is not None:
-            return SubprocVecEnv([functools.partial(_make_in_worker, make, worker_seed + i) for i in range(count)])
+        if env.wrapper is not None:
+            arguments = env.wrapper_kwargs.model_dump()
+            if not training:
+                arguments["norm_reward"] = False
+            venv = VecNormalize(venv, training=training, **arguments)
+        if env.frame_stack is not None:
+            venv = VecFrameStack(venv, env.frame_stack)
+        # As the model does itself: so that evaluation's environments are wrapped like the training's.
+        return BaseAlgorithm._wrap_env(venv)  # noqa: SLF001 - the rule is Stable-Baselines3's
+    except (AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        problem = f"Stable-Baselines3 cannot take its observations: {error}"
+        raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
+
+
+def _vectorized(wanted: _Construction) -> VecEnv:
+    env, count = wanted.env, wanted.count
+    try:
+        if is_native(env):
+            made = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
+            return SB3VectorAdapter(made, wanted.refusal)
+        make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
+        if env.vectorization == "subproc" and wanted.worker_seed is not None:
+            seeds = range(wanted.worker_seed, wanted.worker_seed + count)
+            return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
         return DummyVecEnv([make] * count)
     except (EOFError, ConnectionError) as error:
         problem = "cannot be made: its worker process has died, and its last words stand in the log"
@@ -66,8 +125,9 @@ def _vectorized(env: Environment, count: int, *, worker_seed: int | None = None)
         raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error
 
 
-def _make_one(env_id: str, kwargs: dict[str, Any]) -> gym.Env[Any, Any]:
-    return SnapshotWrapper(gym.make(env_id, **kwargs))
+def _make_one(env_id: str, kwargs: dict[str, Any], method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
+    wrapper = SnapshotWrapper(gym.make(env_id, **kwargs), refusal)
+    return record_actions(wrapper) if method == "replay" else wrapper
 
 
 def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env[Any, Any]:
@@ -77,10 +137,16 @@ def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env
         signal.signal(number, signal.SIG_IGN)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - environments may use it
+    torch.manual_seed(seed)
     return make()
 
 
-def _is_native(env: Environment) -> bool:
+def is_native(env: Environment) -> bool:
+    """Whether the environment runs in a vectorised form of its own.
+
+    Raises:
+        InputError: it is not known, or the job asks for a form that it has not.
+    """
     if env.vectorization in ("dummy", "subproc"):
         return False
     native = _has_native_form(_spec(env.id))

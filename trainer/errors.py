@@ -5,6 +5,7 @@
     ├── IncompatibleError       the parent checkpoint does not fit the job
     ├── CheckpointError         a checkpoint cannot be read, written or trusted
     ├── SessionError            a session cannot start or go on
+    │   └── DivergedError            its training came to numbers that are none
     ├── BackendError            a backend refused or lost a session
     │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
     │   └── SessionLostError         the backend knows nothing of a session that it was given
@@ -54,6 +55,10 @@ class CheckpointError(RelayError):
 
 class SessionError(RelayError):
     """A session cannot start or cannot go on."""
+
+
+class DivergedError(SessionError):
+    """A loss or a weight is infinite or not a number: nothing that follows is worth keeping."""
 
 
 class BackendError(RelayError):

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization
 
 if TYPE_CHECKING:
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 SEED_OFFSET = 1_000_003
 """Keeps the evaluation's episodes apart from those that the agent trains on."""
 
 
-def evaluate(model: OnPolicyAlgorithm, venv: VecEnv, *, episodes: int, seed: int) -> float:
+def evaluate(model: BaseAlgorithm, venv: VecEnv, module: str, *, episodes: int, seed: int) -> float:
     """The mean return of `episodes` episodes with deterministic actions.
 
     Every evaluation plays the same episodes, and every generator is left as it was found: training
@@ -26,6 +26,7 @@ def evaluate(model: OnPolicyAlgorithm, venv: VecEnv, *, episodes: int, seed: int
     Args:
         model: the policy to measure.
         venv: environments that nothing else uses.
+        module: where the `evaluate_policy` of this algorithm lives.
         episodes: how many.
         seed: the job's.
     """
@@ -34,7 +35,7 @@ def evaluate(model: OnPolicyAlgorithm, venv: VecEnv, *, episodes: int, seed: int
     if training_envs is not None:
         sync_envs_normalization(training_envs, venv)
     venv.seed(seed + SEED_OFFSET)
-    mean, _ = evaluate_policy(model, venv, n_eval_episodes=episodes, deterministic=True)
+    mean, _ = importlib.import_module(module).evaluate_policy(model, venv, n_eval_episodes=episodes, deterministic=True)
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002 - likewise
     torch.set_rng_state(cpu)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def replacing(target: Path) -> Iterator[Path]:
         OSError: the disk is full or not writable; `target` is then as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = _temporary_beside(target)
     try:
         yield temporary
         with temporary.open("rb+") as stream:
@@ -48,6 +49,37 @@ def replacing(target: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    fsync_directory(target.parent)
+
+
+def _temporary_beside(target: Path) -> Path:
+    return target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Replace `target` by the content of `source`, durably: as a second name of it where the system can, else a copy.
+
+    Only for files that nobody changes in place: two names share one content and its permissions.
+
+    Args:
+        source: a plain file that its writer has synced.
+        target: where it is wanted, which may be a name of `source` already.
+
+    Raises:
+        OSError: `source` cannot be read, or `target` not written; `target` is then as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_beside(target)
+    try:
+        temporary.hardlink_to(source)
+    except OSError:  # another file system, one without links, or a file with too many names
+        with replacing(target) as copy:
+            shutil.copyfile(source, copy)
+        return
+    try:
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)  # a rename between two names of one file does nothing
     fsync_directory(target.parent)
 
 

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 Observation = Any
 """An array, or a dictionary of arrays, with one row for each environment."""
 
+_SMALLEST_BUFFER: dict[str, Any] = {
+    "buffer_size": 1,
+    "n_steps": 1,
+    "replay_buffer_class": None,
+    "replay_buffer_kwargs": {},
+    "optimize_memory_usage": False,
+}
+"""Who only acts needs no replay buffer, which may take gigabytes, and none that asks for environments."""
+
 
 def load_for_inference(path: Path) -> tuple[BaseAlgorithm, Callable[[Observation], Observation]]:
     """The model of a checkpoint, and the function that scales observations as it learned them.
@@ -33,12 +42,17 @@ def load_for_inference(path: Path) -> tuple[BaseAlgorithm, Callable[[Observation
 
     Returns:
         The model, for `predict`, and a function from observations of the environment to those that
-        the policy expects; without `VecNormalize` it gives them back as they are.
+        the policy expects; without `VecNormalize` it gives them back as they are. Frames are scaled
+        before they are stacked.
     """
     with zipfile.ZipFile(path) as packed:
         record = CheckpointRecord.model_validate_json(packed.read(RECORD_MEMBER))
         state = ResumeState.from_bytes(packed.read(STATE_MEMBER))
-    model = ALGORITHMS[record.training["algorithm"]].load_class().load(path, device="cpu")
+    model = (
+        ALGORITHMS[record.training["algorithm"]]
+        .load_class()
+        .load(path, device="cpu", custom_objects=None if state.replay is None else _SMALLEST_BUFFER)
+    )
     env = record.training["env"]
     settings = env["wrapper_kwargs"]
     if env["wrapper"] is None or not settings["norm_obs"]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer import deadline
+from trainer.deadline import SESSION_LIMIT, STOP_FILE, Asked, Pace
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 STOP_FILE_VARIABLE = "RELAY_STOP_FILE"
 """Names a file whose appearance asks the session to stop, for systems that have no SIGTERM."""
-
-SESSION_LIMIT = "session limit"
-STOP_FILE = "stop file"
-MARGIN_SECONDS = 1.0
-MARGIN_SHARE = 0.01
+STOP_FILE_SECONDS = 0.1
+"""How often the file is looked for: rollouts may follow each other within microseconds."""
 
 
 class SessionInterrupted(BaseException):
-    """Raised at a rollout boundary, after the last checkpoint, to end the training loop.
+    """Raised to end the training loop: at a rollout boundary, after the last checkpoint, or by a second signal.
 
     Like KeyboardInterrupt it is no Exception: no `except Exception` on the way may stop it.
     """
@@ -31,21 +33,8 @@ class SessionInterrupted(BaseException):
         super().__init__(reason)
 
 
-def must_stop_now(elapsed: float, limit: float, longest_rollout: float, longest_save: float) -> bool:
-    """Whether one more rollout and a last checkpoint might not fit into the session any more.
-
-    Args:
-        elapsed: seconds since the session began.
-        limit: seconds that the session may last.
-        longest_rollout: seconds of the longest rollout and update so far.
-        longest_save: seconds of the longest checkpoint so far.
-    """
-    margin = max(MARGIN_SECONDS, MARGIN_SHARE * limit)
-    return elapsed + longest_rollout + longest_save + margin > limit
-
-
 class Interruption:
-    """Listens for what may end the session; a second signal ends the process at once.
+    """Listens for what may end the session.
 
     Args:
         started: `time.monotonic()` when the session began.
@@ -55,9 +44,12 @@ class Interruption:
     def __init__(self, started: float, limit: float) -> None:
         self._started = started
         self._limit = limit
-        self._signal: str | None = None
+        self._signals: tuple[str, ...] = ()
+        self._may_give_up = False
         name = os.environ.get(STOP_FILE_VARIABLE)
         self._stop_file = Path(name) if name else None
+        self._has_stop_file = False
+        self._looked_at = 0.0
 
     def listen(self) -> None:
         """Turn SIGTERM and SIGINT into a request to stop at the next rollout boundary."""
@@ -66,24 +58,51 @@ class Interruption:
                 signal.signal(getattr(signal, name), self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self._signal = signal.Signals(number).name
-        signal.signal(number, signal.SIG_DFL)
+        self._signals = (*self._signals, signal.Signals(number).name)
+        if self._may_give_up and deadline.gives_rollout_up(self._signals):
+            self._may_give_up = False
+            raise SessionInterrupted(deadline.reason_of(self._signals))
 
-    def reason(self, longest_rollout: float, longest_save: float) -> str | None:
-        """Why the session must stop now, or None; durations in seconds."""
-        if self._signal:
-            return self._signal
-        if self._stop_file and self._stop_file.exists():
-            return STOP_FILE
-        return SESSION_LIMIT if self.is_out_of_time(longest_rollout, longest_save) else None
+    @contextlib.contextmanager
+    def learning(self) -> Iterator[None]:
+        """While this lasts, a second signal gives the running rollout up."""
+        self._may_give_up = True
+        try:
+            yield
+        finally:
+            self._may_give_up = False
 
-    def is_out_of_time(self, longest_step: float, longest_save: float) -> bool:
-        """Whether a step (a rollout, an evaluation) and a checkpoint might not fit any more; durations in seconds."""
-        return must_stop_now(time.monotonic() - self._started, self._limit, longest_step, longest_save)
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """While this lasts, a signal is noted and nothing more."""
+        before, self._may_give_up = self._may_give_up, False
+        try:
+            yield
+        finally:
+            self._may_give_up = before
+
+    @property
+    def asked(self) -> str | None:
+        """Who asks the session to stop, or None."""
+        return Asked(self._signals, self._finds_stop_file()).reason
+
+    def reason(self, pace: Pace) -> str | None:
+        """Why the session must stop at this rollout boundary, or None."""
+        return self.asked or (SESSION_LIMIT if self.is_out_of_time(pace.rollout, pace) else None)
+
+    def is_out_of_time(self, step: float, pace: Pace) -> bool:
+        """Whether a step (a rollout, an evaluation) of so many seconds and a checkpoint might not fit any more."""
+        return deadline.is_out_of_time(time.monotonic() - self._started, self._limit, step, pace)
+
+    def _finds_stop_file(self) -> bool:
+        if self._stop_file is not None and time.monotonic() - self._looked_at >= STOP_FILE_SECONDS:
+            self._looked_at = time.monotonic()
+            self._has_stop_file = self._stop_file.exists()
+        return self._has_stop_file
 
 
 def exit_code(reason: str | None) -> int:
     """The exit code of a session that ended for `reason`: 128 + the signal's number where it was asked to end."""
     if reason in (None, SESSION_LIMIT):
         return 0
-    return 128 + (signal.SIGTERM if reason == STOP_FILE else signal.Signals[reason])
+    return 128 + (signal.SIGTERM if reason == STOP_FILE else signal.Signals[str(reason).partition(",")[0]])

@@ -7,17 +7,21 @@ import platform
 from importlib import metadata
 
 _VERSION = "Version: "
-DISTRIBUTIONS = ("gymnasium", "numpy", "stable-baselines3", "torch")
+DISTRIBUTIONS = ("gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "torch")
 
 
 @functools.cache
 def library_versions() -> dict[str, str]:
-    """Versions by distribution name, and of `python`."""
-    return {name: _version(name) for name in DISTRIBUTIONS} | {"python": platform.python_version()}
+    """Versions by distribution name, and of `python`; what is not installed is left out."""
+    versions = {name: version for name in DISTRIBUTIONS if (version := _version(name)) is not None}
+    return versions | {"python": platform.python_version()}
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     # `metadata.version` parses the whole document as an e-mail, ten times as slow.
-    text = metadata.distribution(name).read_text("METADATA") or ""
+    try:
+        text = metadata.distribution(name).read_text("METADATA") or ""
+    except metadata.PackageNotFoundError:
+        return None
     version = next((line for line in text.splitlines() if line.startswith(_VERSION)), None)
     return version.removeprefix(_VERSION).strip() if version else metadata.version(name)

@@ -150,6 +150,23 @@ class CheckpointRecord(Record):
     replay: Replay | None = None
 
 
+class Resumed(BaseModel):
+    """The proof that a session went on from its parent, and did not begin anew.
+
+    Args:
+        parent: the checkpoint that was loaded, whose digest was checked.
+        mean_reward: of the parent's latest episodes, None before the first has ended.
+        first_rollout_mean_reward: of the episodes that ended in the first rollout after it; where none
+            did, in the first rollout in which one did; None before that.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parent: Parent
+    mean_reward: float | None
+    first_rollout_mean_reward: float | None = None
+
+
 class TrainingMetadata(Record):
     """What a session was and how it went (`training_metadata.json`).
 
@@ -160,10 +177,11 @@ class TrainingMetadata(Record):
         started_at, updated_at: UTC, ISO 8601.
         timesteps_at_start, timesteps: where it began and how far it got.
         goal_met: whether `timesteps` is at or past the goal.
-        interrupted_by: why it ended before the goal: a signal's name, `session limit`, an error's
-            name; None while it runs and when the goal was met.
+        interrupted_by: why it ended before the goal, as docs/resume.md lists it: a signal's name,
+            `session limit`, `NaN loss`, an error's name; None while it runs and when the goal was met.
         error: the error in one sentence, where there was one.
         resume: whether a resume from its checkpoints is exact.
+        resumed: what it went on from, once that was loaded; None where it began at zero.
         mean_reward, best_mean_reward: as in the checkpoints.
         episodes: finished in this lineage.
         steps_per_second: of this session, process start excluded.
@@ -181,6 +199,7 @@ class TrainingMetadata(Record):
     interrupted_by: str | None
     error: str | None
     resume: ResumeVerdict
+    resumed: Resumed | None = None
     mean_reward: float | None
     best_mean_reward: float | None
     episodes: Steps

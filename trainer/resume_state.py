@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStack, VecMonitor, VecNormalize
 
+from trainer import replay
 from trainer.snapshot import SnapshotError, follows_state_protocol
 from trainer.spaces import random_states, set_random_states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
     from trainer.algorithms.registry import Algorithm
 
@@ -32,13 +33,19 @@ _STATISTICS: dict[type[VecEnvWrapper], tuple[str, ...]] = {VecNormalize: ("obs_r
 _EPISODE_STATE: dict[type[VecEnvWrapper], tuple[str, ...]] = {
     VecNormalize: ("returns", "old_obs", "old_reward"),
     VecMonitor: ("episode_returns", "episode_lengths", "episode_count"),
+    VecFrameStack: ("stacked_obs",),
 }
-_BOUND_TO_EPISODES = ("_last_obs", "_last_original_obs", "_last_episode_starts")
+_BOUND_TO_EPISODES = ("_last_obs", "_last_original_obs", "_last_episode_starts", "_last_lstm_states", "action_noise")
+_REFERRED_TO = ("action_noise",)
+"""`collect_rollouts` holds references to these by the time its start is announced, so they change in place."""
 
 
 @dataclass(frozen=True)
 class ResumeState:
-    """What `capture` takes. `environments` is None where they cannot give their state."""
+    """What `capture` takes.
+
+    `environments` is None where they cannot give their state, `replay` without a replay buffer.
+    """
 
     boundary: Boundary
     attributes: dict[str, Any]
@@ -49,6 +56,7 @@ class ResumeState:
     environments: Any
     exploration: list[torch.Tensor] | None
     session: dict[str, Any]
+    replay: dict[str, Any] | None = None
     inexact: tuple[str, ...] = field(default=())
 
     def to_bytes(self) -> bytes:
@@ -61,7 +69,7 @@ class ResumeState:
         return ResumeState(**pickle.loads(content))  # noqa: S301 - the session trusts its validated parent
 
 
-def capture(model: OnPolicyAlgorithm, algorithm: Algorithm, boundary: Boundary, session: dict[str, Any]) -> ResumeState:
+def capture(model: BaseAlgorithm, algorithm: Algorithm, boundary: Boundary, session: dict[str, Any]) -> ResumeState:
     """Take the state of `model`, its environments and every generator.
 
     Args:
@@ -71,6 +79,7 @@ def capture(model: OnPolicyAlgorithm, algorithm: Algorithm, boundary: Boundary, 
         session: what the session itself must remember, as plain data.
     """
     venv = _venv(model)
+    buffer = getattr(model, "replay_buffer", None)
     inexact: tuple[str, ...] = ()
     try:
         environments = _take_snapshots(venv.unwrapped)
@@ -84,17 +93,21 @@ def capture(model: OnPolicyAlgorithm, algorithm: Algorithm, boundary: Boundary, 
         statistics=[_attributes(wrapper, _STATISTICS) for wrapper in _wrappers(venv)],
         episodes=[_attributes(wrapper, _EPISODE_STATE) for wrapper in _wrappers(venv)],
         environments=environments,
-        exploration=_exploration(model),
+        exploration=_exploration(model, algorithm),
         session=session,
+        replay=None if buffer is None else replay.take_state(buffer),
         inexact=inexact,
     )
 
 
-def restore(model: OnPolicyAlgorithm, state: ResumeState, *, same_environments: bool) -> tuple[str, ...]:
+def restore(
+    model: BaseAlgorithm, algorithm: Algorithm, state: ResumeState, *, same_environments: bool
+) -> tuple[str, ...]:
     """Put `state` back into a model made from the same job, in place.
 
     Args:
-        model: the algorithm, in the first rollout start of `learn()`.
+        model: the algorithm, in the first rollout start of `learn()`; its replay buffer is full again already.
+        algorithm: its registry entry.
         state: what `capture` took.
         same_environments: whether the job's environments are those of the state; if not, their
             episodes start anew and only running statistics are kept.
@@ -115,15 +128,17 @@ def restore(model: OnPolicyAlgorithm, state: ResumeState, *, same_environments: 
             vars(wrapper).update(episodes)
     for name, value in state.attributes.items():
         if keeps_episodes or name not in _BOUND_TO_EPISODES:
-            setattr(model, name, value)
+            _set_attribute(model, name, value)
+    if state.replay is not None and not keeps_episodes:
+        replay.end_running_episodes(model.replay_buffer)  # type: ignore[attr-defined] # its state was taken
     set_random_states(model.action_space, state.action_space)
     _set_generators(state.generators)
-    if model.use_sde:
-        _set_exploration(model, state)
+    if getattr(model, "use_sde", False):
+        _set_exploration(model, algorithm, state)
     return tuple(reasons)
 
 
-def _venv(model: OnPolicyAlgorithm) -> VecEnv:
+def _venv(model: BaseAlgorithm) -> VecEnv:
     venv = model.get_env()
     if venv is None:
         raise TypeError("the model has no environments")
@@ -174,17 +189,26 @@ def _set_generators(generators: tuple[Any, ...]) -> None:
         torch.cuda.set_rng_state_all(cuda)
 
 
-def _exploration(model: OnPolicyAlgorithm) -> list[torch.Tensor] | None:
-    distribution = getattr(model.policy, "action_dist", None)
-    if not model.use_sde or distribution is None:
+def _set_attribute(model: BaseAlgorithm, name: str, value: Any) -> None:
+    ours = getattr(model, name, None)
+    if name in _REFERRED_TO and ours is not None and type(ours) is type(value):
+        vars(ours).update(vars(value))
+    else:
+        setattr(model, name, value)
+
+
+def _exploration(model: BaseAlgorithm, algorithm: Algorithm) -> list[torch.Tensor] | None:
+    distribution = getattr(getattr(model, algorithm.explorer, None), "action_dist", None)
+    if not getattr(model, "use_sde", False) or distribution is None:
         return None
     return [distribution.exploration_mat, distribution.exploration_matrices]
 
 
-def _set_exploration(model: OnPolicyAlgorithm, state: ResumeState) -> None:
+def _set_exploration(model: BaseAlgorithm, algorithm: Algorithm, state: ResumeState) -> None:
+    explorer: Any = getattr(model, algorithm.explorer)
     if state.boundary == "training_end":
         # The uninterrupted run draws this rollout's noise after the boundary, so draw it here.
-        model.policy.reset_noise(model.n_envs)
+        explorer.reset_noise(model.n_envs)
     elif state.exploration is not None:
-        distribution: Any = model.policy.action_dist
+        distribution = explorer.action_dist
         distribution.exploration_mat, distribution.exploration_matrices = state.exploration

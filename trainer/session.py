@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from trainer import progress
 from trainer.artifact_writer import ArtifactWriter
-from trainer.errors import RelayError, SessionError
+from trainer.deadline import NAN_LOSS
+from trainer.errors import DivergedError, RelayError, SessionError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.layout import Artifacts
 from trainer.standing import Standing
@@ -45,6 +46,8 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
     except SessionInterrupted as interrupted:
         reason = interrupted.reason
         code = exit_code(reason)
+    except DivergedError as failure:
+        reason, error, code = NAN_LOSS, str(failure), failure.exit_code
     except RelayError as failure:
         reason, error, code = type(failure).__name__, str(failure), failure.exit_code
     except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so

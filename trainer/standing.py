@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from trainer.libraries import library_versions
 from trainer.model import parameter_shapes
-from trainer.records import CheckpointRecord, ResumeVerdict, TrainingMetadata
+from trainer.records import CheckpointRecord, Resumed, ResumeVerdict, TrainingMetadata
 from trainer.spaces import describe_space
 
 if TYPE_CHECKING:
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trainer.checkpoint import Contents
     from trainer.session_input import SessionInput
 
 
@@ -53,6 +52,7 @@ class Standing:
         inexact: why going on from here is not exact; empty when it is.
         mean_reward: mean return of the latest episodes, None before the first has ended.
         steps_per_second: of this session, process start excluded.
+        resumed: what it went on from, once that is loaded.
     """
 
     session_input: SessionInput
@@ -62,6 +62,7 @@ class Standing:
     inexact: tuple[str, ...] = ()
     mean_reward: float | None = None
     steps_per_second: float | None = None
+    resumed: Resumed | None = None
 
     def __post_init__(self) -> None:
         """Begin where the parent ended."""
@@ -101,6 +102,7 @@ class Standing:
             interrupted_by=interrupted_by,
             error=error,
             resume=self.verdict,
+            resumed=self.resumed,
             mean_reward=self.mean_reward,
             best_mean_reward=self.milestones.best_mean_reward,
             episodes=self.milestones.episodes,
@@ -108,10 +110,8 @@ class Standing:
             libraries=library_versions(),
         )
 
-    def record(
-        self, model: OnPolicyAlgorithm, contents: Contents, kind: Literal["checkpoint", "best", "final"]
-    ) -> CheckpointRecord:
-        """The record of a checkpoint that is taken now."""
+    def record(self, model: BaseAlgorithm, kind: Literal["checkpoint", "best", "final"]) -> CheckpointRecord:
+        """The record of a checkpoint that is taken now; its members and replay buffer are named when it is written."""
         job, request = self.session_input.job, self.session_input.request
         return CheckpointRecord(
             job=job.name,
@@ -129,5 +129,5 @@ class Standing:
             mean_reward=self.mean_reward,
             best_mean_reward=self.milestones.best_mean_reward,
             parent=request.parent,
-            members=contents.entries,
+            members={},
         )

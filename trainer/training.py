@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import functools
 import gc
-import io
 import math
 from typing import TYPE_CHECKING
 
-from trainer import checkpoint, environments, progress
+from trainer import environments, progress
 from trainer.callback import RelayCallback
-from trainer.differences import differences
+from trainer.divergence import refuse_unusable_weights
 from trainer.errors import SessionError
 from trainer.evaluation import evaluate
-from trainer.libraries import library_versions
 from trainer.model import make_model, use_threads
-from trainer.resume_state import capture, restore
+from trainer.resuming import LoadedParent
+from trainer.saving import Saver
+from trainer.self_check import check_environments
 
 if TYPE_CHECKING:
     from trainer.artifact_writer import ArtifactWriter
     from trainer.interruption import Interruption
-    from trainer.records import CheckpointRecord, Parent
-    from trainer.resume_state import Boundary, ResumeState
+    from trainer.resume_state import Boundary
     from trainer.standing import Standing
 
 
@@ -42,24 +41,27 @@ class Training:
         self._input = standing.session_input
         self._job = self._input.job
         self._writer = writer
+        self._interruption = interruption
         use_threads(self._job.threads)
-        self._model = make_model(self._job, environments.make_training_envs(self._job))
+        resumption = check_environments(self._job)
+        self._model = make_model(self._job, environments.make_training_envs(self._job, resumption.method))
         self._evaluation_envs = environments.make_evaluation_envs(self._job) if self._job.eval.frequency else None
-        parent = self._input.request.parent
-        self._callback = RelayCallback(
-            self._job,
-            standing,
-            interruption,
-            restore=self._load(parent) if parent else None,
-            evaluate=self._evaluate,
-            save=self._save,
-        )
+        self._saver = Saver(self._model, standing, writer)
+        self._parent: LoadedParent | None = None
+        if resumption.method == "none":
+            standing.add_inexact(resumption.reasons)
+            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(resumption.reasons)}")
+        if self._input.request.parent is not None:
+            self._parent = LoadedParent(self._model, standing, self._input.request.parent)
+            self._hand_on_best_model()
+        self._callback = RelayCallback(self._job, standing, interruption, self)
 
     def run(self) -> None:
         """Learn until the goal.
 
         Raises:
-            SessionInterrupted: something ended the session at a rollout boundary, after a checkpoint.
+            SessionInterrupted: something ended the session.
+            DivergedError: a loss or a weight is no finite number.
             SessionError: an artifact cannot be written.
         """
         start, goal = self._standing.timesteps, self._job.total_timesteps
@@ -67,11 +69,15 @@ class Training:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {self._job.name}", problem, "raise total_timesteps to go on")
         progress.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
-        begins_anew = self._input.request.parent is None
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
         gc.enable()
-        self._model.learn(goal - start, callback=self._callback, reset_num_timesteps=begins_anew)
+        try:
+            with self._interruption.learning():
+                self._model.learn(goal - start, callback=self._callback, reset_num_timesteps=self._parent is None)
+        except ValueError:
+            refuse_unusable_weights(self._model, self._job.name)  # a policy of NaNs fails in many ways
+            raise
 
     def close(self) -> None:
         """End the environments and their worker processes."""
@@ -80,80 +86,41 @@ class Training:
             if venv is not None:
                 venv.close()
 
-    def _load(self, parent: Parent) -> functools.partial[None]:
-        path = self._input.parent_checkpoint
-        record, state, content = checkpoint.open_parent(path, parent)
-        anew = f"run `doit fresh:{self._job.name}` to start anew"
-        for name, ours in (("algorithm", self._job.algorithm), ("policy", self._job.policy)):
-            if record.training.get(name) != ours:
-                problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
-                raise SessionError(path.name, problem, anew)
-        try:
-            self._model.set_parameters(io.BytesIO(content), device=self._model.device)  # type: ignore[arg-type] # any file
-        except (ValueError, RuntimeError, KeyError) as error:
-            problem = f"does not fit the job's policy: {error}"
-            raise SessionError(path.name, problem, anew) from error
-        self._model.num_timesteps = parent.timesteps
-        vars(self._standing.milestones).update(state.session)
-        self._standing.add_inexact(record.resume.reasons)
-        self._standing.add_inexact(self._changes_since(record))
-        if self._input.parent_best_model.exists():
-            best = self._input.parent_best_model.read_bytes()
-            self._writer.submit(functools.partial(self._writer.put, self._writer.artifacts.best_model, best))
-        same_environments = record.training["env"] == self._job.training_inputs()["env"]
-        return functools.partial(self._restore, state, same_environments=same_environments)
+    @property
+    def longest_write(self) -> float:
+        """Seconds that the slowest write so far took."""
+        return self._writer.longest_write
 
-    def _changes_since(self, record: CheckpointRecord) -> tuple[str, ...]:
-        changes = differences(record.training, self._job.training_inputs())
-        changes += differences(record.libraries, library_versions())
-        named = [str(change) for change in changes]
-        if self._input.request.sources_changed:
-            named.append("the sources changed")
-        return tuple(f"{change} at {record.timesteps:,} timesteps" for change in named)
+    def resume(self) -> None:
+        """Put the parent's state back, if there is one; called once, at the first rollout start."""
+        if self._parent is not None:
+            self._parent.restore()
+            self._saver.begin(self._parent.record.replay, self._input.parent_replay)
 
-    def _restore(self, state: ResumeState, *, same_environments: bool) -> None:
-        self._standing.add_inexact(restore(self._model, state, same_environments=same_environments))
-        reasons = "; ".join(self._standing.inexact)
-        verdict = f"approximate: {reasons}" if reasons else "exact"
-        progress.say(f"[CHECKPOINT] Resumed at {self._model.num_timesteps:,} timesteps ({verdict})")
+    def note_rows(self) -> None:
+        """Take notice of what the rollout added to the replay buffer, if there is one."""
+        self._saver.note_rows()
 
-    def _evaluate(self) -> None:
+    def evaluate(self) -> None:
+        """Measure the policy, and keep it if it is the best."""
         if self._evaluation_envs is None:
             return
         job, milestones = self._job, self._standing.milestones
-        mean = evaluate(self._model, self._evaluation_envs, episodes=job.eval.episodes, seed=job.seed)
+        mean = evaluate(
+            self._model, self._evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
+        )
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
         progress.emit("evaluation", timesteps=self._standing.timesteps, mean_reward=mean, improved=improved)
         if improved:
             milestones.best_mean_reward = mean
-            contents = self._collect("rollout_start")
-            best = checkpoint.pack(contents, self._standing.record(self._model, contents, "best"))
+            self._saver.save_best()
+
+    def save(self, boundary: Boundary) -> None:
+        """Write a checkpoint."""
+        self._saver.save(boundary)
+
+    def _hand_on_best_model(self) -> None:
+        if self._input.parent_best_model.exists():
+            best = self._input.parent_best_model.read_bytes()
             self._writer.submit(functools.partial(self._writer.put, self._writer.artifacts.best_model, best))
-
-    def _save(self, boundary: Boundary) -> None:
-        timesteps, artifacts = self._standing.timesteps, self._writer.artifacts
-        contents = self._collect(boundary)
-        record = functools.partial(self._standing.record, self._model, contents)
-        packed = {}
-        if boundary == "training_end":  # before its checkpoint, which lets the job count as done
-            packed[artifacts.final_model] = checkpoint.pack(contents, record("final"))
-        packed[artifacts.checkpoint(timesteps)] = checkpoint.pack(contents, record("checkpoint"))
-        metadata = self._standing.metadata()
-
-        def write() -> None:
-            for path, content in packed.items():
-                self._writer.put(path, content)
-            self._writer.rotate()
-            self._writer.publish(metadata)
-            for path, content in packed.items():
-                progress.emit("checkpoint", timesteps=timesteps, file=path.name, bytes=len(content))
-
-        self._writer.submit(write)
-
-    def _collect(self, boundary: Boundary) -> checkpoint.Contents:
-        state = capture(self._model, self._job.entry, boundary, self._standing.milestones.to_plain())
-        if set(state.inexact) - set(self._standing.inexact):
-            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
-        self._standing.add_inexact(state.inexact)
-        return checkpoint.collect(self._model, state)

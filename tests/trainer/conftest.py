@@ -36,6 +36,8 @@ from trainer.session_input import read_session_input
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trainer.deadline import Pace
+
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = "balance"
 ROLLOUT = 16
@@ -186,22 +188,26 @@ def digest_of(value: Any) -> str:
 
 
 def tensors_of(checkpoint: Path) -> str:
-    """The sha256 over all tensors of the policy and of its optimizer."""
+    """The sha256 over all tensors of the policy, of its optimizers, and beside them."""
     with zipfile.ZipFile(checkpoint) as packed:
-        members = (packed.read(layout.POLICY_MEMBER), packed.read(layout.OPTIMIZER_MEMBER))
-    return digest_of([torch.load(io.BytesIO(member), weights_only=True) for member in members])
+        members = {name: packed.read(name) for name in packed.namelist() if name.endswith(".pth")}
+    return digest_of({name: torch.load(io.BytesIO(each), weights_only=True) for name, each in members.items()})
 
 
 def outcome_of(checkpoint: Path) -> dict[str, Any]:
     """All that must be equal where two trainings are to be the same one."""
     state, record = state_of(checkpoint), record_of(checkpoint)
+    attributes = dict(state.attributes)
+    latest = attributes.pop("ep_info_buffer")
     return {
         "tensors": tensors_of(checkpoint),
         "timesteps": record.timesteps,
         "statistics": digest_of(state.statistics),
         "episodes": digest_of([{k: v for k, v in each.items() if k != "episode_count"} for each in state.episodes]),
         "generators": digest_of(state.generators),
-        "observation": digest_of(state.attributes["_last_obs"]),
+        "attributes": digest_of(attributes),
+        "latest episodes": [(float(each["r"]), int(each["l"])) for each in latest],
+        "replay buffer": (record.replay, digest_of(state.replay)),
         "mean_reward": record.mean_reward,
         "best_mean_reward": record.best_mean_reward,
         "milestones": state.session,
@@ -232,6 +238,8 @@ class Relay:
         }
         if parent is not None:
             shutil.copyfile(parent, folder / layout.PARENT_CHECKPOINT)
+            if (parent.parent / layout.REPLAY_FOLDER).exists():
+                shutil.copytree(parent.parent / layout.REPLAY_FOLDER, folder / layout.REPLAY_FOLDER)
             values["parent"] = {
                 "session": f"{self._sessions - 1:04d}",
                 "timesteps": record_of(parent).timesteps,
@@ -278,7 +286,7 @@ def stopping(after: int | None) -> Iterator[None]:
     """Let a stop be asked for at the end of a session's rollout number `after`."""
     boundaries = 0
 
-    def reason(_self: Interruption, *_durations: float) -> str | None:
+    def reason(_self: Interruption, _pace: Pace) -> str | None:
         nonlocal boundaries
         boundaries += 1
         return "SIGTERM" if boundaries == after else None

@@ -15,7 +15,7 @@ from trainer import checkpoint, files, layout, training
 from trainer.checkpoint import Contents, entry_of, pack, rotate
 from trainer.layout import Artifacts, checkpoint_name
 from trainer.libraries import library_versions
-from trainer.records import Parent
+from trainer.records import CheckpointRecord, Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,10 +108,19 @@ def test_a_checkpoint_is_one_uncompressed_zip_without_times(ended: Ended) -> Non
 def test_equal_contents_give_equal_bytes(ended: Ended) -> None:
     record = record_of(ended.latest)
     members = {"data": b"{}", "policy.pth": b"tensors"}
-    contents = Contents(members, {name: entry_of(content) for name, content in members.items()})
+    saved = io.BytesIO()
+    with zipfile.ZipFile(saved, "w") as theirs:
+        for name, content in members.items():
+            theirs.writestr(name, content)
+    contents = Contents(saved.getvalue(), b"state")
+    assert contents.held_bytes == len(saved.getvalue()) + len(b"state")
     assert pack(contents, record) == pack(contents, record)
+    members[layout.STATE_MEMBER] = b"state"
     with zipfile.ZipFile(io.BytesIO(pack(contents, record))) as packed:
         assert {name: packed.read(name) for name in members} == members
+        described = CheckpointRecord.model_validate_json(packed.read(layout.RECORD_MEMBER))
+    assert described.members == {name: entry_of(content) for name, content in members.items()}
+    assert described == record.model_copy(update={"members": described.members})
 
 
 def test_a_checkpoint_passes_the_inspection_under_its_entry(ended: Ended) -> None:

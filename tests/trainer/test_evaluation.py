@@ -17,15 +17,17 @@ from trainer.job import parse_job
 from trainer.model import make_model
 
 if TYPE_CHECKING:
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecEnv
+
+STANDARD = "stable_baselines3.common.evaluation"
 
 
 def generators() -> str:
     return digest_of([random.getstate(), np.random.get_state(), torch.get_rng_state()])  # noqa: NPY002 - SB3's
 
 
-def model_and_envs(**env: Any) -> tuple[OnPolicyAlgorithm, VecEnv]:
+def model_and_envs(**env: Any) -> tuple[BaseAlgorithm, VecEnv]:
     job = parse_job(job_values(env={"id": "Pendulum-v1", **env}, eval={"frequency": 1, "episodes": 3}))
     return make_model(job, make_training_envs(job)), make_evaluation_envs(job)
 
@@ -34,21 +36,21 @@ def test_no_generator_has_moved() -> None:
     job = parse_job(job_values(env={"id": "Troubled-v0"}, policy="MultiInputPolicy", eval={"frequency": 1}))
     model, venv = make_model(job, make_training_envs(job)), make_evaluation_envs(job)
     before = generators()
-    evaluate(model, venv, episodes=3, seed=1)
+    evaluate(model, venv, STANDARD, episodes=3, seed=1)
     assert generators() == before
 
 
 def test_each_time_the_same_episodes_are_played() -> None:
     model, venv = model_and_envs()
-    first = evaluate(model, venv, episodes=3, seed=1)
+    first = evaluate(model, venv, STANDARD, episodes=3, seed=1)
     model.learn(16)
     torch.manual_seed(99)
     fresh, other = model_and_envs()
     fresh.policy.load_state_dict(model.policy.state_dict())
-    later = evaluate(model, venv, episodes=3, seed=1)
-    assert later == evaluate(fresh, other, episodes=3, seed=1)
+    later = evaluate(model, venv, STANDARD, episodes=3, seed=1)
+    assert later == evaluate(fresh, other, STANDARD, episodes=3, seed=1)
     assert later != first
-    assert evaluate(model, venv, episodes=3, seed=2) != later
+    assert evaluate(model, venv, STANDARD, episodes=3, seed=2) != later
 
 
 def test_they_are_not_the_episodes_of_the_training() -> None:
@@ -60,7 +62,7 @@ def test_they_are_not_the_episodes_of_the_training() -> None:
     starts: list[Any] = []
     reset = venv.reset
     venv.reset = lambda: starts.append(reset()) or starts[-1]  # type: ignore[method-assign,func-returns-value]
-    evaluate(model, venv, episodes=1, seed=1)
+    evaluate(model, venv, STANDARD, episodes=1, seed=1)
     assert digest_of(starts[0]) != digest_of(seen)
 
 
@@ -76,7 +78,7 @@ def test_it_is_the_mean_of_the_episodes_real_returns(episodes: int) -> None:
         return told
 
     venv.step_wait = watched  # type: ignore[method-assign]
-    assert evaluate(model, venv, episodes=episodes, seed=1) == pytest.approx(np.mean(ends))
+    assert evaluate(model, venv, STANDARD, episodes=episodes, seed=1) == pytest.approx(np.mean(ends))
     assert len(ends) == episodes
 
 
@@ -87,5 +89,5 @@ def test_it_normalizes_by_the_trainings_statistics_and_leaves_them_alone() -> No
     assert isinstance(training, VecNormalize)
     assert isinstance(venv, VecNormalize)
     before = digest_of([training.obs_rms, training.ret_rms])
-    evaluate(model, venv, episodes=2, seed=1)
+    evaluate(model, venv, STANDARD, episodes=2, seed=1)
     assert digest_of([venv.obs_rms, venv.ret_rms]) == digest_of([training.obs_rms, training.ret_rms]) == before

@@ -109,6 +109,87 @@ def test_a_block_that_raises_replaces_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+# A second name, or a copy.
+
+
+@pytest.fixture(params=["one file system", "another", "none with links"])
+def linking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether files can have a second name here."""
+    if request.param == "one file system":
+        return True
+    number = errno.EXDEV if request.param == "another" else errno.EPERM
+
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    return False
+
+
+@pytest.mark.parametrize("before", [None, OLD])
+def test_a_file_is_linked_where_that_works_and_copied_where_not(
+    tmp_path: Path, *, linking: bool, before: bytes | None
+) -> None:
+    source, target = tmp_path / "0.segment", tmp_path / "other folder" / "1.segment"
+    source.write_bytes(NEW)
+    if before is not None:
+        files.write_bytes(target, before)
+    files.link_or_copy(source, target)
+    assert target.read_bytes() == source.read_bytes() == NEW
+    assert target.samefile(source) is linking
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_second_name_of_the_same_file_stays_and_leaves_nothing_behind(tmp_path: Path, *, linking: bool) -> None:
+    source, target = tmp_path / "0.segment", tmp_path / "1.segment"
+    source.write_bytes(NEW)
+    os.link(source, target)
+    for name in (target, target, source):
+        files.link_or_copy(source, name)
+    assert sorted(tmp_path.iterdir()) == [source, target]
+    assert source.read_bytes() == target.read_bytes() == NEW
+    assert target.samefile(source) is linking
+
+
+def test_what_cannot_be_read_replaces_nothing(tmp_path: Path, *, linking: bool) -> None:
+    target = tmp_path / ("linked" if linking else "copied")
+    target.write_bytes(OLD)
+    with pytest.raises(FileNotFoundError):
+        files.link_or_copy(tmp_path / "nowhere", target)
+    assert target.read_bytes() == OLD
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_that_cannot_be_renamed_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "0.segment", tmp_path / "new folder" / "1.segment"
+    source.write_bytes(NEW)
+    files.write_bytes(target, OLD)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.link_or_copy(source, target)
+    assert target.read_bytes() == OLD
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_link_is_renamed_and_then_its_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+
+    def noting(folder: Path) -> None:
+        assert (folder / "1.segment").exists()
+        synced.append(folder)
+
+    monkeypatch.setattr(files, "fsync_directory", noting)
+    (tmp_path / "0.segment").write_bytes(NEW)
+    files.link_or_copy(tmp_path / "0.segment", tmp_path / "1.segment")
+    assert synced == [tmp_path]
+
+
 def test_leftovers_are_removed_wherever_they_lie_and_nothing_else_is(tmp_path: Path) -> None:
     kept = tmp_path / "checkpoints" / "relay-tmp.zip"
     leftover = tmp_path / "checkpoints" / f"{files.TEMPORARY_PREFIX}0123"

@@ -25,8 +25,9 @@ from tests.trainer.conftest import (
     record_of,
 )
 from trainer import interruption
+from trainer.deadline import SESSION_LIMIT, STOP_FILE, Pace
 from trainer.files import TEMPORARY_PREFIX
-from trainer.interruption import SESSION_LIMIT, STOP_FILE, Interruption, must_stop_now
+from trainer.interruption import Interruption, SessionInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,56 +51,57 @@ def listening() -> Iterator[Interruption]:
         signal.signal(number, handler)
 
 
-# The decision.
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "limit", "rollout", "save", "stop"),
-    [
-        (0, 3600, 1, 1, False),
-        (3561, 3600, 2, 1, False),
-        (3562, 3600, 2, 1, True),  # 36 s of margin: one per cent
-        (3561, 3600, 3, 1, True),
-        (3561, 3600, 2, 2, True),
-        (8.8, 10, 0.1, 0.05, False),  # a second of margin at least
-        (9.0, 10, 0.05, 0.05, True),
-        (0, 0.5, 0, 0, True),
-    ],
-)
-def test_one_more_rollout_and_a_save_must_fit(
-    elapsed: float, limit: float, rollout: float, save: float, *, stop: bool
-) -> None:
-    assert must_stop_now(elapsed, limit, rollout, save) is stop
-
-
 def test_the_limit_counts_from_the_start_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     watched = Interruption(started=900.0, limit=300)
-    assert watched.reason(100, 90) is None
+    pace = Pace(rollout=100, copy=90)
+    assert watched.reason(pace) is None
     now = 1008.0
-    assert watched.reason(100, 90) == SESSION_LIMIT
+    assert watched.reason(pace) == SESSION_LIMIT
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_is_noted_and_the_second_is_left_to_the_system(listening: Interruption, name: str) -> None:
+def test_a_signal_is_noted_and_a_second_one_gives_the_rollout_up(listening: Interruption, name: str) -> None:
     number = signal.Signals[name]
-    assert listening.reason(0, 0) is None
-    signal.raise_signal(number)
-    assert listening.reason(0, 0) == name
-    assert signal.getsignal(number) is signal.SIG_DFL
+    with listening.learning():
+        assert listening.asked is None
+        signal.raise_signal(number)
+        assert listening.asked == listening.reason(Pace()) == name
+        with pytest.raises(SessionInterrupted) as given_up:
+            signal.raise_signal(signal.SIGINT)
+    assert given_up.value.reason == f"{name}, then SIGINT"
+
+
+def test_a_second_signal_waits_for_a_checkpoint_and_for_the_end(listening: Interruption) -> None:
+    with listening.learning():
+        with listening.saving():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+        assert listening.asked == "SIGTERM"
+    signal.raise_signal(signal.SIGINT)
+    assert listening.asked == "SIGTERM"
 
 
 def test_a_stop_file_is_seen_when_it_appears(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(interruption.STOP_FILE_VARIABLE, str(tmp_path / "stop"))
     watched = Interruption(time.monotonic(), limit=3600)
-    assert watched.reason(0, 0) is None
+    assert watched.reason(Pace()) is None
     (tmp_path / "stop").touch()
-    assert watched.reason(0, 0) == STOP_FILE
+    time.sleep(interruption.STOP_FILE_SECONDS)
+    assert watched.reason(Pace()) == STOP_FILE
 
 
 @pytest.mark.parametrize(
-    ("reason", "code"), [(None, 0), (SESSION_LIMIT, 0), (STOP_FILE, 143), ("SIGTERM", 143), ("SIGINT", 130)]
+    ("reason", "code"),
+    [
+        (None, 0),
+        (SESSION_LIMIT, 0),
+        (STOP_FILE, 143),
+        ("SIGTERM", 143),
+        ("SIGINT", 130),
+        ("SIGINT, then SIGTERM", 130),
+    ],
 )
 def test_the_exit_code_tells_a_stop_from_an_end(reason: str | None, code: int) -> None:
     assert interruption.exit_code(reason) == code
@@ -173,8 +175,11 @@ def test_a_second_signal_ends_it_at_once_and_leaves_whole_files(start: Callable[
         session.process.wait(0.5)
     session.process.send_signal(signal.SIGTERM)
     ended = session.end()
-    assert ended.code == -signal.SIGTERM
+    assert ended.code == 128 + signal.SIGTERM
     assert ended.steps == [4 * ROLLOUT, 5 * ROLLOUT]
+    assert ended.metadata.interrupted_by == "SIGTERM, then SIGTERM"
+    assert ended.metadata.timesteps == 5 * ROLLOUT
+    assert ended.manifest.complete
     assert_whole(ended.artifacts)
 
 

@@ -9,28 +9,30 @@ import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
 from tests.trainer.conftest import HYPERPARAMETERS, ROLLOUT, digest_of, job_values
+from trainer.algorithms.registry import ALGORITHMS
 from trainer.environments import make_training_envs
 from trainer.job import parse_job
 from trainer.model import make_model
 from trainer.resume_state import ResumeState, capture, restore
 
 if TYPE_CHECKING:
-    from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
     from trainer.resume_state import Boundary
 
+PPO = ALGORITHMS["PPO"]
 NORMALIZED = {"id": "Pendulum-v1", "kwargs": {"max_episode_steps": 10}, "wrapper": "VecNormalize", "n_envs": 2}
 NATIVE = {"id": "trainer.envs:TrafficLight-v0", "kwargs": {"decisions": 10}, "wrapper": "VecNormalize", "n_envs": 2}
 
 
-def trained(rollouts: int = 2, **changes: Any) -> OnPolicyAlgorithm:
+def trained(rollouts: int = 2, **changes: Any) -> BaseAlgorithm:
     job = parse_job(job_values(**changes))
     model = make_model(job, make_training_envs(job))
     return model.learn(rollouts * job.rollout_timesteps)
 
 
-def taken(model: OnPolicyAlgorithm, boundary: Boundary = "rollout_start") -> ResumeState:
-    return capture(model, parse_job(job_values()).entry, boundary, {"saved_at": 5})
+def taken(model: BaseAlgorithm, boundary: Boundary = "rollout_start") -> ResumeState:
+    return capture(model, PPO, boundary, {"saved_at": 5})
 
 
 class At(BaseCallback):
@@ -77,7 +79,7 @@ def test_what_is_put_back_is_what_was_taken(env: dict[str, Any]) -> None:
     first, other = trained(env=env), trained(env=env, seed=9)
     state = ResumeState.from_bytes(taken(first).to_bytes())
     before = digest_of(taken(other).statistics)
-    assert restore(other, ResumeState.from_bytes(taken(first).to_bytes()), same_environments=True) == ()
+    assert restore(other, PPO, ResumeState.from_bytes(taken(first).to_bytes()), same_environments=True) == ()
     again = taken(other)
     assert digest_of(again.statistics) == digest_of(state.statistics) != before
     for name in ("generators", "episodes", "action_space"):
@@ -89,16 +91,16 @@ def test_the_state_is_put_back_in_place() -> None:
     # collect_rollouts holds these already when the callback runs.
     state = ResumeState.from_bytes(taken(trained(env=NORMALIZED)).to_bytes())
     model = trained(env=NORMALIZED, seed=9)
-    before = model.get_env(), model.rollout_buffer, model.action_space
-    restore(model, state, same_environments=True)
-    assert before == (model.get_env(), model.rollout_buffer, model.action_space)
+    before = model.get_env(), vars(model)["rollout_buffer"], model.action_space
+    restore(model, PPO, state, same_environments=True)
+    assert before == (model.get_env(), vars(model)["rollout_buffer"], model.action_space)
 
 
 def test_changed_environments_keep_statistics_and_begin_episodes_anew() -> None:
     state = ResumeState.from_bytes(taken(trained(env=NORMALIZED)).to_bytes())
     model = trained(env={**NORMALIZED, "n_envs": 3}, seed=9)
     episodes, observation = digest_of(taken(model).episodes), model._last_obs  # noqa: SLF001 - what SB3 goes on from
-    reasons = restore(model, state, same_environments=False)
+    reasons = restore(model, PPO, state, same_environments=False)
     assert reasons == ("the environments changed: their episodes start anew",)
     assert digest_of(taken(model).statistics) == digest_of(state.statistics)
     assert digest_of(taken(model).episodes) == episodes
@@ -114,11 +116,11 @@ def test_environments_without_state_are_a_reason(part: str) -> None:
     assert state.inexact[0].startswith("Troubled cannot be pickled and has no get_state/set_state")
     model = trained(env=env, policy="MultiInputPolicy", seed=9)
     observation = model._last_obs  # noqa: SLF001 - what SB3 goes on from
-    assert restore(model, state, same_environments=True) == state.inexact
+    assert restore(model, PPO, state, same_environments=True) == state.inexact
     assert model._last_obs is observation  # noqa: SLF001 - likewise
 
 
-def matrices(model: OnPolicyAlgorithm) -> str:
+def matrices(model: BaseAlgorithm) -> str:
     distribution: Any = model.policy.action_dist
     return digest_of([distribution.exploration_mat, distribution.exploration_matrices])
 
@@ -130,7 +132,7 @@ def test_the_noise_of_gsde_is_that_of_the_uninterrupted_rollout(boundary: Bounda
     content: list[bytes] = []
     noise: list[str] = []
 
-    def take(model: OnPolicyAlgorithm) -> None:
+    def take(model: BaseAlgorithm) -> None:
         if not content:
             content.append(taken(model, boundary).to_bytes())
         noise.append(matrices(model))
@@ -140,8 +142,8 @@ def test_the_noise_of_gsde_is_that_of_the_uninterrupted_rollout(boundary: Bounda
     parameters: Any = copy.deepcopy(first.get_parameters())
     first.learn(ROLLOUT, At(take), reset_num_timesteps=False)
 
-    def put_back(model: OnPolicyAlgorithm) -> None:
-        restore(model, ResumeState.from_bytes(content[0]), same_environments=True)
+    def put_back(model: BaseAlgorithm) -> None:
+        restore(model, PPO, ResumeState.from_bytes(content[0]), same_environments=True)
         noise.append(matrices(model))
 
     resumed.set_parameters(parameters)

@@ -22,7 +22,8 @@ from tests.trainer.conftest import (
     tensors_of,
 )
 from trainer import files, layout
-from trainer.interruption import SESSION_LIMIT, Interruption
+from trainer.deadline import SESSION_LIMIT
+from trainer.interruption import Interruption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +188,8 @@ def test_a_stop_file_stops_it_in_good_order(relay: Relay, monkeypatch: pytest.Mo
     assert relay.session(job_values()).metadata.goal_met
     stop.touch()
     ended = relay.session(job_values())
-    assert (ended.code, ended.metadata.interrupted_by, ended.steps) == (143, "stop file", [ROLLOUT])
+    assert (ended.code, ended.metadata.interrupted_by, ended.steps) == (143, "stop file", [])
+    assert ended.manifest.complete
 
 
 def test_the_best_model_of_an_earlier_session_is_handed_on(relay: Relay) -> None:

@@ -68,4 +68,4 @@ def test_versions_are_those_installed() -> None:
     versions = library_versions()
     assert versions["python"] == platform.python_version()
     assert versions["torch"] == metadata.version("torch")
-    assert versions.keys() == {"python", "torch", "numpy", "gymnasium", "stable-baselines3"}
+    assert versions.keys() == {"python", "torch", "numpy", "gymnasium", "stable-baselines3", "sb3-contrib"}

@@ -1,0 +1,39 @@
+"""The generators of this process, and bits that are compared: what makes two futures the same one."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def generator_states() -> tuple[Any, ...]:
+    """The states of the generators of Python, NumPy, torch, and torch's of each GPU where one is in use."""
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch has not typed it
+    cuda = torch.cuda.get_rng_state_all() if in_use else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002 - SB3 draws from it
+
+
+def set_generator_states(states: tuple[Any, ...]) -> None:
+    """Put back what `generator_states` gave; a machine with other GPUs keeps theirs as they are."""
+    python, numpy, cpu, cuda = states
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002 - likewise
+    torch.set_rng_state(cpu)
+    if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(cuda)
+
+
+def bits_of(value: Any) -> Any:
+    """`value` in a form that is equal to another's only where both have the same bits, NaN and -0.0 included."""
+    if isinstance(value, dict):
+        return {name: bits_of(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(bits_of(each) for each in value)
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        return str(value.dtype), value.shape, value.tobytes()
+    if isinstance(value, torch.Tensor):
+        return bits_of(value.detach().cpu().numpy())
+    return type(value).__name__, value.hex() if isinstance(value, float) else value
