@@ -1,7 +1,7 @@
 """The restore stage: sound checkpoints become what the next session goes on from.
 
 Nothing is copied: a checkpoint stays in the artifacts of the session that made it, and is adopted
-by its digest.
+by its digest. So do the segments of its replay buffer, without which it is worth nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from trainer import files
 from trainer.errors import CheckpointError
+from trainer.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from restore.validation import Finding, Report
+    from trainer.records import Replay
 
 FORMAT = 1
 KEPT_FALLBACKS = 4
+_SHOWN_DIGITS = 12
 _DESCRIBED = {
     "training",
     "libraries",
@@ -55,8 +58,7 @@ def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Map
         inherited: the `restored.json` of the session that this one went on from; its checkpoints
             stay in place behind this session's own.
     """
-    sound = [finding for finding in report.checkpoints if finding.verdict == "sound"]
-    own = [_reference(finding, session, artifacts_folder) for finding in sound]
+    own = [_reference(each, session, artifacts_folder) for each in report.checkpoints if each.verdict == "sound"]
     earlier = [inherited["checkpoint"], *inherited["fallbacks"]] if inherited and inherited["checkpoint"] else []
     checkpoints = [*own, *earlier]
     best = report.best_model
@@ -73,7 +75,7 @@ def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Map
         "outcome": report.outcome,
         "refused": [f"{each.file}: {each.reason}" for each in report.checkpoints if each.verdict == "refused"],
     }
-    return Restoration(document, tuple(_lines(report, sound, document)))
+    return Restoration(document, tuple(_lines(report, own, document)))
 
 
 def _reference(finding: Finding, session: str, artifacts_folder: str) -> dict[str, Any]:
@@ -86,48 +88,98 @@ def _reference(finding: Finding, session: str, artifacts_folder: str) -> dict[st
         "bytes": finding.entry.bytes,
         "sha256": finding.entry.sha256,
         **finding.record.model_dump(mode="json", include=_DESCRIBED),
+        "replay": _replay_reference(finding.record.replay, artifacts_folder),
     }
 
 
-def _lines(report: Report, sound: list[Finding], document: Mapping[str, Any]) -> Iterator[str]:
+def _replay_reference(replay: Replay | None, artifacts_folder: str) -> dict[str, Any] | None:
+    """The files that a checkpoint's replay buffer lies in; rows of equal content share one."""
+    if replay is None:
+        return None
+    sizes = {segment.sha256: segment.bytes for segment in replay.segments}
+    return {
+        "folder": f"{artifacts_folder}/{CHECKPOINTS_FOLDER}/{REPLAY_FOLDER}",
+        "bytes": sum(sizes.values()),
+        "segments": [{"sha256": sha256, "bytes": size} for sha256, size in sizes.items()],
+    }
+
+
+def _lines(report: Report, own: list[dict[str, Any]], document: Mapping[str, Any]) -> Iterator[str]:
     yield "====== CHECKPOINT RESTORATION ======"
     for finding in (*report.checkpoints, report.best_model, report.final_model):
         if finding is not None and finding.verdict == "refused":
             yield f"Refused {finding.file}: {finding.reason}"
-    yield f"Found {len(sound)} checkpoint(s) to restore:"
-    for finding in sound:
-        yield f"  {finding.file.rsplit('/', 1)[-1]} ({files.human_bytes(finding.entry.bytes if finding.entry else 0)})"
-    yield f"Successfully restored {len(sound)} file(s)"
+    yield f"Found {len(own)} checkpoint(s) to restore:"
+    yield from map(_line_of, own)
+    yield f"Successfully restored {len(own)} file(s)"
     checkpoint = document["checkpoint"]
     if checkpoint is None:
         yield "Next training will start at 0 timesteps"
         return
-    if not sound:
+    if not own:
         standing = f"session {checkpoint['session']} at {checkpoint['timesteps']:,} timesteps"
         yield f"The checkpoint of {standing} stays in place"
     yield "Next training will automatically resume from latest checkpoint"
 
 
+def _line_of(reference: Mapping[str, Any]) -> str:
+    line = f"  {reference['file'].rsplit('/', 1)[-1]} ({files.human_bytes(reference['bytes'])})"
+    replay = reference["replay"]
+    return f"{line} with a replay buffer of {files.human_bytes(replay['bytes'])}" if replay else line
+
+
 def first_intact(restored: Mapping[str, Any], job_folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
     """The newest adopted checkpoint whose file still has its digest, and why newer ones were passed over."""
     refused: list[str] = []
+    judged: dict[Path, str | None] = {}
     candidates = [restored["checkpoint"], *restored["fallbacks"]] if restored["checkpoint"] else []
     for candidate in candidates:
-        problem = problem_with(candidate, job_folder)
+        problem = problem_with(candidate, job_folder, judged)
         if problem is None:
             return candidate, refused
         refused.append(f"{candidate['file']}: {problem}")
     return None, refused
 
 
-def problem_with(reference: Mapping[str, Any], job_folder: Path) -> str | None:
-    """What is wrong with an adopted file now, or None when it is as it was adopted."""
-    path = job_folder / reference["file"]
+def problem_with(
+    reference: Mapping[str, Any], job_folder: Path, judged: dict[Path, str | None] | None = None
+) -> str | None:
+    """What is wrong with an adopted file or its replay buffer now, or None when all is as it was adopted.
+
+    Args:
+        reference: the file, as `restored.json` has it.
+        job_folder: where the paths in `reference` begin.
+        judged: the verdicts on segments so far: one that several checkpoints share is read once.
+    """
+    problem = _problem_with_file(job_folder / reference["file"], reference)
+    if problem is not None:
+        return problem
+    judged = {} if judged is None else judged
+    for path, segment in zip(segments_of(reference, job_folder), _segment_entries(reference), strict=True):
+        if path not in judged:
+            judged[path] = _problem_with_file(path, segment)
+        if (problem := judged[path]) is not None:
+            return f"its replay segment {path.name[:_SHOWN_DIGITS]}… {problem}"
+    return None
+
+
+def segments_of(reference: Mapping[str, Any], job_folder: Path) -> tuple[Path, ...]:
+    """The replay segments that an adopted checkpoint needs."""
+    entries = _segment_entries(reference)
+    return tuple(job_folder / reference["replay"]["folder"] / segment_name(each["sha256"]) for each in entries)
+
+
+def _segment_entries(reference: Mapping[str, Any]) -> list[dict[str, Any]]:
+    replay = reference.get("replay")
+    return list(replay["segments"]) if replay else []
+
+
+def _problem_with_file(path: Path, entry: Mapping[str, Any]) -> str | None:
     try:
         size = path.stat().st_size
-        if size != reference["bytes"]:
-            return f"has {size:,} bytes, expected {reference['bytes']:,}"
-        if files.sha256_of_file(path) != reference["sha256"]:
+        if size != entry["bytes"]:
+            return f"has {size:,} bytes, expected {entry['bytes']:,}"
+        if files.sha256_of_file(path) != entry["sha256"]:
             return "has another sha256 than when it was adopted"
     except FileNotFoundError:
         return "is missing"

@@ -1,39 +1,18 @@
 """Which changes of a job its checkpoint survives: pure functions over descriptions.
 
-The rules stand in one table; the first whose path is a prefix of a changed key decides. What no
-rule names is compatible and recorded in the lineage.
+The rules stand in one table, `restore.compatibility_rules.RULES`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from restore.compatibility_rules import RULES, Rule
 from trainer.differences import ABSENT, Difference, differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-class Rule(NamedTuple):
-    """A part of a checkpoint's description whose change is incompatible, and why."""
-
-    path: str
-    why: str
-
-
-RULES = (
-    Rule("algorithm", "each algorithm keeps tensors of its own"),
-    Rule("policy", "each policy class keeps tensors of its own"),
-    Rule("hyperparameters.policy_kwargs", "the network's tensors follow from it"),
-    Rule("hyperparameters.use_sde", "state-dependent exploration has tensors of its own"),
-    Rule("env.wrapper", "the policy has learned from what the wrapper passes on"),
-    Rule("observation_space", "the network's first layer fits the old one"),
-    Rule("action_space", "the network's last layer fits the old one"),
-    Rule("parameters", "the tensors have other shapes"),
-    Rule("libraries.torch", "checkpoints are promised within a major version only"),
-    Rule("libraries.stable-baselines3", "checkpoints are promised within a major version only"),
-)
 
 
 @dataclass(frozen=True)
@@ -48,9 +27,9 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
     """Whether a checkpoint fits a job.
 
     Args:
-        checkpoint: the fields of its record: `training`, `libraries`, and as far as `job` has them
-            `observation_space`, `action_space` and `parameters`.
-        job: the same fields as they would be now.
+        checkpoint: the fields of its record: `training`, `libraries`, `replay` where it has a replay
+            buffer, and as far as `job` has them `observation_space`, `action_space` and `parameters`.
+        job: the same fields as they would be now; a replay buffer is not made to be compared.
 
     A field of `job` that the checkpoint lacks is incompatible: what is not known to fit does not.
     """
@@ -60,38 +39,37 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
         if name == "training":
             changes += differences(before, now)
         elif name == "libraries":
-            changes += differences(_majors(before), _majors(now), name)
+            changes += differences(before, now, name)
         elif name == "parameters":
             changes += differences(_as_lists(before), _as_lists(now), name)
         elif before != now:
             changes.append(Difference(name, _text(before), _text(now)))
-    incompatible = tuple(change for change in changes if rule_for(change.path) or _is_unknown(change))
-    recorded = tuple(change for change in changes if change not in incompatible)
-    return Verdict(incompatible, recorded)
-
-
-def _is_unknown(change: Difference) -> bool:
-    """Whether a whole training input is on one side only, since another version of kaggle-relay wrote the other."""
-    return "." not in change.path and ABSENT in (change.before, change.after)
-
-
-def rule_for(path: str) -> Rule | None:
-    """The rule that makes a change of `path` incompatible, or None.
-
-    Where a whole block is on one side only (`env`, or all of it, the empty path), what a rule names
-    inside it is not known to fit either.
-    """
-    inside = f"{path}." if path else ""
-    return next(
-        (rule for rule in RULES if f"{path}.".startswith(f"{rule.path}.") or rule.path.startswith(inside)), None
+    outcomes = [(change, _outcome(change, checkpoint)) for change in changes]
+    return Verdict(
+        incompatible=tuple(change for change, outcome in outcomes if outcome == "incompatible"),
+        recorded=tuple(change for change, outcome in outcomes if outcome == "recorded"),
     )
 
 
-def _majors(libraries: Any) -> Any:
-    if not isinstance(libraries, dict):
-        return libraries
-    named = {rule.path.removeprefix("libraries.") for rule in RULES if rule.path.startswith("libraries.")}
-    return {name: str(version).split(".")[0] for name, version in libraries.items() if name in named}
+def _outcome(change: Difference, checkpoint: Mapping[str, Any]) -> str:
+    # Where a whole training input is on one side only, another version of kaggle-relay wrote the other.
+    if "." not in change.path and ABSENT in (change.before, change.after):
+        return "incompatible"
+    rule = rule_for(change, checkpoint)
+    return rule.outcome if rule else "incompatible"
+
+
+def rule_for(change: Difference, checkpoint: Mapping[str, Any]) -> Rule | None:
+    """The rule that decides on a change; None where there is none, so that it is not known to fit.
+
+    Nor is a whole block that is on one side only, or of another kind, where a rule names a field inside
+    it as incompatible.
+    """
+    inside = f"{change.path}." if change.path else ""
+    if any(rule.path.startswith(inside) and rule.outcome == "incompatible" for rule in RULES):
+        return None
+    applying = (rule for rule in RULES if rule.when is None or rule.when.holds(change, checkpoint))
+    return next((rule for rule in applying if rule.covers(change.path)), None)
 
 
 def _as_lists(parameters: Any) -> Any:

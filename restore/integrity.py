@@ -9,8 +9,6 @@ What a sound checkpoint does not prove is said in docs/validation.md.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import stat
 import struct
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,8 +16,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import ValidationError
 
 from restore.archive import LOCAL_SIGNATURE, Limits, StrictZip
-from restore.spans import Span, UnsoundError, shown
+from restore.spans import Span, UnsoundError, number, shown
+from restore.strict_json import read_object
 from restore.tensors import read_tensor_specs
+from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import CheckpointError
 from trainer.layout import (
     OPTIMIZER_MEMBER,
@@ -117,7 +117,7 @@ def _check_file(span: Span, expected: FileEntry | None, max_bytes: int) -> None:
         return
     if span.size != expected.bytes:
         guess = ": it is cut off" if span.size < expected.bytes else ""
-        _refuse(f"has {span.size:,} bytes instead of {expected.bytes:,}{guess}")
+        _refuse(f"has {span.size:,} bytes instead of {number(expected.bytes)}{guess}")
     _check_digest("", span.chunks(), expected.sha256)
 
 
@@ -139,15 +139,12 @@ def _read_record(archive: StrictZip) -> CheckpointRecord:
         _refuse(f"lacks {RECORD_MEMBER}: it is a model that was saved by hand, or made by another program")
     content = archive.read(RECORD_MEMBER, MAX_RECORD_BYTES)
     values = _read_json(RECORD_MEMBER, content, strict=True)
-    match values.get("format"):
-        case int(version) if version > FORMAT:
-            _refuse(
-                f"was written in format {version}, and format {FORMAT} is the latest that can be read here", _UPDATE
-            )
-        case int(version) if version == FORMAT:
-            pass
-        case other:
-            _refuse(f"states the format {shown(other)} instead of {FORMAT}")
+    version = values.get("format")
+    if type(version) is not int or version < FORMAT:  # `true` equals 1 too
+        _refuse(f"states the format {shown(version)} instead of {FORMAT}")
+    if version > FORMAT:
+        written = f"was written in format {number(version)}"
+        _refuse(f"{written}, and format {FORMAT} is the latest that can be read here", _UPDATE)
     try:
         return CheckpointRecord.model_validate_json(content, strict=True)
     except ValidationError as error:
@@ -164,34 +161,10 @@ def _read_json(name: str, content: bytes, *, strict: bool) -> dict[str, Any]:
     Raises:
         UnsoundError: it is something else, or holds so many values that reading it would fill the memory.
     """
-    if sum(map(content.count, (b"[", b"{", b","))) > MAX_JSON_VALUES:
-        _refuse(f"member {name} holds more than {MAX_JSON_VALUES:,} values")
-    hooks: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_float": _finite}
     try:
-        values = json.loads(content.decode("utf-8"), **(hooks if strict else {}))
-        if strict:  # half a surrogate pair would fail in every later print
-            json.dumps(values, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise UnsoundError(f"member {name} is not JSON that can be read ({shown(str(error))})") from None
-    if not isinstance(values, dict):
-        _refuse(f"member {name} is JSON of another kind than an object")
-    return values
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key stands twice")
-    return values
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _refuse_constant(text)
+        return read_object(content, max_values=MAX_JSON_VALUES, strict=strict)
+    except UnsoundError as error:
+        raise UnsoundError(f"member {name} {error.problem}") from None
 
 
 def _check_name(name: str, scenario: str | None, record: CheckpointRecord) -> None:
@@ -199,7 +172,7 @@ def _check_name(name: str, scenario: str | None, record: CheckpointRecord) -> No
     if scenario is None:
         return
     if record.kind == "checkpoint" and name != (right := checkpoint_name(scenario, record.timesteps)):
-        _refuse(f"holds the checkpoint at {record.timesteps:,} timesteps, whose name is {shown(right)}")
+        _refuse(f"holds the checkpoint at {number(record.timesteps)} timesteps, whose name is {shown(right)}")
     if record.kind != "checkpoint" and timesteps_in_name(name, scenario) is not None:
         _refuse(f"holds a {record.kind} model under the name of a checkpoint")
 
@@ -215,21 +188,32 @@ def _check_members(archive: StrictZip, record: CheckpointRecord) -> None:
     for name in required:
         if name not in found:
             _refuse(f"lacks the member {name}, without which no training goes on")
-    if not any(_OPTIMIZER_WORD in name and name.endswith(_TORCH_SUFFIX) for name in found):
-        _refuse(f"lacks the state of its optimizer ({OPTIMIZER_MEMBER})")
+    _check_optimizers(found, record.training.get("algorithm"))
     for name, entry in record.members.items():
         size = archive.members[name].size
         if size != entry.bytes:
-            _refuse(f"member {shown(name)} has {size:,} bytes instead of {entry.bytes:,}")
+            _refuse(f"member {shown(name)} has {size:,} bytes instead of {number(entry.bytes)}")
         _check_digest(f"member {shown(name)} ", archive.stream(name), entry.sha256)
+
+
+def _check_optimizers(found: set[str], algorithm: object) -> None:
+    """The state of each optimizer of the algorithm; one that is not known here has at least one."""
+    known = ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
+    if known is None:
+        if not any(_OPTIMIZER_WORD in name and name.endswith(_TORCH_SUFFIX) for name in found):
+            _refuse(f"lacks the state of its optimizer ({OPTIMIZER_MEMBER})")
+        return
+    for name in known.optimizers:
+        if (member := f"{name}{_TORCH_SUFFIX}") not in found:
+            _refuse(f"lacks the state of its optimizer ({member})")
 
 
 def _check_data(archive: StrictZip, record: CheckpointRecord) -> None:
     """SB3's own JSON; the pickles inside its strings stay shut."""
     values = _read_json(_DATA_MEMBER, archive.read(_DATA_MEMBER, MAX_DATA_BYTES), strict=False)
-    timesteps = values.get("num_timesteps", record.timesteps)
-    if timesteps != record.timesteps:
-        _refuse(f"holds a model at {shown(timesteps)} timesteps, and its record says {record.timesteps}")
+    timesteps = values.get("num_timesteps")
+    if type(timesteps) is not int or timesteps != record.timesteps:  # 32.0 would be counted on from
+        _refuse(f"holds a model at {shown(timesteps)} timesteps, and its record says {number(record.timesteps)}")
 
 
 def _check_tensors(archive: StrictZip, record: CheckpointRecord) -> None:
@@ -253,6 +237,6 @@ def _check_parameters(tensors: dict[str, TensorSpec], record: CheckpointRecord) 
         _refuse(f"has the tensor {shown(min(unknown))}, which the record does not list")
     for name, shape in shapes.items():
         if shape != record.parameters[name]:
-            _refuse(f"tensor {shown(name)} has the shape {shape} instead of {record.parameters[name]}")
+            _refuse(f"tensor {shown(name)} has the shape {shown(shape)} instead of {shown(record.parameters[name])}")
     if not shapes:
         _refuse("holds no tensors")

@@ -1,7 +1,11 @@
-"""Names inside an archive from a stranger: each must be a plain file below its folder on every system."""
+"""Names inside an archive from a stranger: each must be a plain file below its folder on every system.
+
+Source: "Naming Files, Paths, and Namespaces" of Microsoft's documentation, for what Windows makes of a name.
+"""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -11,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MAX_NAME_BYTES = 255
+_WINDOWS_CHARACTERS = frozenset('\\:*?"<>|')
+"""A backslash parts folders there, a colon marks a drive or stream, and the others stand in no name."""
+_WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE)
 
 
 def checked_name(raw: bytes, encoding: str) -> str:
@@ -25,10 +32,14 @@ def checked_name(raw: bytes, encoding: str) -> str:
         raise UnsoundError(f"has a member whose name {shown(raw)} cannot be read") from None
     if not name or len(raw) > _MAX_NAME_BYTES or not name.isprintable():
         raise UnsoundError(f"has a member with the impossible name {shown(name)}")
-    # An absolute name begins with an empty part, a folder's ends with one; a colon is a Windows drive or stream.
-    if any(part in {"", ".", ".."} for part in name.split("/")) or "\\" in name or ":" in name:
+    if not _WINDOWS_CHARACTERS.isdisjoint(name) or not all(map(_is_file, name.split("/"))):
         raise UnsoundError(f"has a member {shown(name)}, a name that leads out of its folder or to no file")
     return name
+
+
+def _is_file(part: str) -> bool:
+    # An absolute name begins with an empty part, a folder's ends with one; Windows drops dots and spaces at the end.
+    return part == part.rstrip(". ") != "" and not _WINDOWS_DEVICE.fullmatch(part)
 
 
 def refuse_doubles(names: Iterable[str]) -> None:

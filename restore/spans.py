@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SHOWN_CHARACTERS = 60
+_LARGEST_SHOWN = 1 << 63
 
 
 class UnsoundError(ValueError):
@@ -29,8 +30,14 @@ class UnsoundError(ValueError):
 
 def shown(name: object) -> str:
     """A stranger's value as a short printable string."""
-    text = ascii(name)
+    beginning = name[: _SHOWN_CHARACTERS + 1] if isinstance(name, str | bytes) else name
+    text = ascii(beginning)
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def number(value: int) -> str:
+    """A stranger's number for people; one of thousands of digits has no place in a sentence, nor a text in Python."""
+    return f"{value:,}" if value < _LARGEST_SHOWN else "2**63 or more"
 
 
 class Span:

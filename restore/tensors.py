@@ -10,6 +10,7 @@ those of torch 1.6 (`version`), 2.1 (`byteorder`) and 2.5 to 2.13 (the rest).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,15 +27,25 @@ if TYPE_CHECKING:
     from restore.tensor_specs import Dtype, StorageSpec
 
 MAX_STORAGES = 10_000
+MAX_TENSORS = 10_000
 MAX_PICKLE_BYTES = 1 << 20
 """Enough for some 5,000 tensors, and too few opcodes to fill 100 MB of memory."""
 _MAX_NOTE_BYTES = 1024
 _MAX_DEPTH = 8
+_MAX_NAME_CHARACTERS = 512
+"""A key may stand in a pickle once and before thousands of tensors in their names."""
 
 _PICKLE = "data.pkl"
 _STORAGES = "data/"
-_BYTE_ORDER = "byteorder"
-_NOTES = frozenset({"version", _BYTE_ORDER, ".data/serialization_id", ".format_version", ".storage_alignment"})
+_VERSION = "version"
+_NOTES = {
+    _VERSION: re.compile(rb"(10|[1-9])\n?"),
+    "byteorder": re.compile(rb"little"),
+    ".storage_alignment": re.compile(rb"[0-9]{1,9}"),
+    ".format_version": None,
+    ".data/serialization_id": None,
+}
+"""The small notes, and what they say in a file that torch loads here; None where it takes anything."""
 _BFLOAT16_EXPONENT = 0x7F80
 """All ones here make an infinity or NaN of a bfloat16, a type that numpy lacks."""
 
@@ -58,7 +69,7 @@ def read_tensor_specs(span: Span) -> dict[str, TensorSpec]:
     structure = read_structure(archive.read(f"{root}{_PICKLE}", MAX_PICKLE_BYTES))
     if not isinstance(structure.root, dict):
         raise UnsoundError("holds something other than a dict of tensors")
-    tensors = dict(_named_tensors(structure.root, (), set()))
+    tensors = _unique(_named_tensors(structure.root, (), set()))
     _check_members(archive, root, structure.storages)
     for key, storage in structure.storages.items():
         index = _first_not_finite(archive.stream(f"{root}{_STORAGES}{key}"), storage.dtype)
@@ -70,9 +81,23 @@ def read_tensor_specs(span: Span) -> dict[str, TensorSpec]:
     return tensors
 
 
+def _unique(named: Iterator[tuple[str, TensorSpec]]) -> dict[str, TensorSpec]:
+    """As a dict, given up at the first tensor too many: a few bytes of a pickle name thousands."""
+    tensors: dict[str, TensorSpec] = {}
+    for name, tensor in named:
+        if name in tensors:
+            raise UnsoundError(f"has two tensors of the name {shown(name)}")
+        if len(tensors) == MAX_TENSORS:
+            raise UnsoundError(f"has more than {MAX_TENSORS:,} tensors")
+        tensors[name] = tensor
+    return tensors
+
+
 def _named_tensors(value: object, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[str, TensorSpec]]:
     """Tensors below `value`; a container that stands in two places is walked once, or a few bytes would take years."""
     if isinstance(value, TensorSpec):
+        if sum(map(len, path)) > _MAX_NAME_CHARACTERS:
+            raise UnsoundError(f"has a tensor whose name has more than {_MAX_NAME_CHARACTERS} characters")
         yield ".".join(path), value
     elif isinstance(value, dict | list | tuple) and id(value) not in seen:
         seen.add(id(value))
@@ -92,11 +117,11 @@ def _check_members(archive: StrictZip, root: str, storages: dict[str, StorageSpe
     for name in archive.names:
         if name not in known:
             raise UnsoundError(f"has the member {shown(name)}, which nothing in it refers to")
-    for note in _NOTES:
-        if (name := f"{root}{note}") in archive.members:
+    for note, expected_content in _NOTES.items():
+        if (name := f"{root}{note}") in archive.members or note == _VERSION:
             content = archive.read(name, _MAX_NOTE_BYTES)
-            if note == _BYTE_ORDER and content != b"little":
-                raise UnsoundError(f"has its numbers in the byte order {shown(content)} instead of 'little'")
+            if expected_content is not None and not expected_content.fullmatch(content):
+                raise UnsoundError(f"has the {note.lstrip('.')} {shown(content)}, which cannot be read here")
     for key, storage in storages.items():
         found, expected = archive.span(f"{root}{_STORAGES}{key}").size, storage.elements * storage.dtype.itemsize
         if found != expected:

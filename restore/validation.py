@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from restore.integrity import inspect_checkpoint
+from restore.replay import check_replay
+from restore.spans import UnsoundError
 from trainer import files
+from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import CheckpointError
 from trainer.layout import timesteps_in_name
 from trainer.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
@@ -16,6 +19,7 @@ from trainer.records import CheckpointRecord, FileEntry, Manifest, TrainingMetad
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from restore.replay import Judged
     from trainer.layout import Artifacts
 
 FORMAT: Literal[1] = 1
@@ -63,7 +67,7 @@ class Expectations:
         key: the session's.
         known_keys: keys of the lineage's earlier sessions: a best model may stem from one of them.
         listed: size and sha256 of every downloaded file.
-        max_checkpoint_bytes, max_artifact_files: the job's validation rules.
+        max_checkpoint_bytes, max_replay_bytes, max_artifact_files: the job's validation rules.
         rules: these and the code that applies them, to be kept with the verdicts.
     """
 
@@ -71,6 +75,7 @@ class Expectations:
     known_keys: frozenset[str]
     listed: dict[str, FileEntry]
     max_checkpoint_bytes: int
+    max_replay_bytes: int
     max_artifact_files: int
     rules: dict[str, Any] = field(default_factory=dict)
 
@@ -90,67 +95,101 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
             metadata=metadata,
             outcome=outcome,
         )
-    promised = _promised(artifacts, expected.key)
-    present = {_name(artifacts, path) for path in artifacts.checkpoints_by_timesteps().values()}
-    by_timesteps = {
-        timesteps: name
-        for name in present | promised.keys() | expected.listed.keys()
-        if (timesteps := _timesteps(artifacts, name)) is not None
-    }
+    judge = _Judge(artifacts, expected)
     return Report(
         key=expected.key,
         rules=expected.rules,
-        checkpoints=[
-            _judge(artifacts, by_timesteps[each], expected, promised) for each in sorted(by_timesteps, reverse=True)
-        ],
-        best_model=_judge_if_there(artifacts, artifacts.best_model, expected, promised),
-        final_model=_judge_if_there(artifacts, artifacts.final_model, expected, promised),
+        checkpoints=[judge.judge(name) for name in judge.checkpoints()],
+        best_model=judge.judge_if_there(artifacts.best_model),
+        final_model=judge.judge_if_there(artifacts.final_model),
         metadata=metadata,
         outcome=outcome,
     )
 
 
-def _timesteps(artifacts: Artifacts, name: str) -> int | None:
-    folder, _, file = name.rpartition("/")
-    return timesteps_in_name(file, artifacts.scenario) if folder == artifacts.checkpoints.name else None
+class _Judge:
+    """Judges artifacts of one session; what several of them share is read once."""
 
+    def __init__(self, artifacts: Artifacts, expected: Expectations) -> None:
+        self._artifacts = artifacts
+        self._expected = expected
+        self._promised = _promised(artifacts, expected.key)
+        replay = f"{_name(artifacts, artifacts.replay)}/"
+        self._segments = {
+            name.removeprefix(replay): entry for name, entry in expected.listed.items() if name.startswith(replay)
+        }
+        self._judged: Judged = {}
 
-def _judge_if_there(
-    artifacts: Artifacts, path: Path, expected: Expectations, promised: dict[str, FileEntry]
-) -> Finding | None:
-    name = _name(artifacts, path)
-    there = path.exists() or name in promised or name in expected.listed
-    return _judge(artifacts, name, expected, promised) if there else None
+    def checkpoints(self) -> list[str]:
+        """Every checkpoint that is there or was promised, newest first."""
+        present = {_name(self._artifacts, path) for path in self._artifacts.checkpoints_by_timesteps().values()}
+        by_timesteps = {
+            timesteps: name
+            for name in present | self._promised.keys() | self._expected.listed.keys()
+            if (timesteps := self._timesteps(name)) is not None
+        }
+        return [by_timesteps[each] for each in sorted(by_timesteps, reverse=True)]
 
+    def judge_if_there(self, path: Path) -> Finding | None:
+        """The verdict on a model that not every session leaves."""
+        name = _name(self._artifacts, path)
+        there = path.exists() or name in self._promised or name in self._expected.listed
+        return self.judge(name) if there else None
 
-def _judge(artifacts: Artifacts, name: str, expected: Expectations, promised: dict[str, FileEntry]) -> Finding:
-    path = artifacts.root / name
-    entry = expected.listed.get(name)
-    if entry is None:
-        added = path.exists()
-        reason = "not in the download's manifest: it was added afterwards" if added else _NEVER_DOWNLOADED
-        return Finding(file=name, verdict="refused", reason=reason)
-    if not path.is_file():
-        return Finding(file=name, verdict="refused", reason="missing: it was downloaded, and is gone", entry=entry)
-    try:
-        record = inspect_checkpoint(
-            path,
-            scenario=artifacts.scenario,
-            expected=promised.get(name, entry),
-            max_bytes=expected.max_checkpoint_bytes,
+    def judge(self, name: str) -> Finding:
+        """The verdict on a file of the artifacts."""
+        path = self._artifacts.root / name
+        entry = self._expected.listed.get(name)
+        if entry is None:
+            added = path.exists()
+            reason = "not in the download's manifest: it was added afterwards" if added else _NEVER_DOWNLOADED
+            return Finding(file=name, verdict="refused", reason=reason)
+        if not path.is_file():
+            return Finding(file=name, verdict="refused", reason="missing: it was downloaded, and is gone", entry=entry)
+        try:
+            record = inspect_checkpoint(
+                path,
+                scenario=self._artifacts.scenario,
+                expected=self._promised.get(name, entry),
+                max_bytes=self._expected.max_checkpoint_bytes,
+            )
+            self._check_origin(path, record)
+            self._check_replay(record)
+        except (CheckpointError, UnsoundError) as error:
+            return Finding(file=name, verdict="refused", reason=error.problem, entry=entry)
+        return Finding(file=name, verdict="sound", entry=entry, record=record)
+
+    def _timesteps(self, name: str) -> int | None:
+        folder, _, file = name.rpartition("/")
+        in_place = folder == self._artifacts.checkpoints.name
+        return timesteps_in_name(file, self._artifacts.scenario) if in_place else None
+
+    def _check_origin(self, path: Path, record: CheckpointRecord) -> None:
+        earlier = self._expected.known_keys if path == self._artifacts.best_model else frozenset()
+        if record.job != self._artifacts.scenario:
+            raise CheckpointError(path.name, f"belongs to job {record.job}, expected {self._artifacts.scenario}")
+        if record.key not in {self._expected.key} | earlier:
+            raise CheckpointError(path.name, f"was made by another session (key {record.key[:12]})")
+
+    def _check_replay(self, record: CheckpointRecord) -> None:
+        if record.replay is None:
+            if record.kind == "checkpoint" and _keeps_replay(record.training.get("algorithm")):
+                raise UnsoundError(f"names no replay buffer, without which {record.training['algorithm']} cannot go on")
+            return
+        if record.kind != "checkpoint":
+            raise UnsoundError(f"names a replay buffer, which no {record.kind} model has")
+        check_replay(
+            record.replay,
+            self._artifacts.replay,
+            listed=self._segments,
+            max_bytes=self._expected.max_replay_bytes,
+            judged=self._judged,
         )
-        _check_origin(path, record, artifacts, expected)
-    except CheckpointError as error:
-        return Finding(file=name, verdict="refused", reason=error.problem, entry=entry)
-    return Finding(file=name, verdict="sound", entry=entry, record=record)
 
 
-def _check_origin(path: Path, record: CheckpointRecord, artifacts: Artifacts, expected: Expectations) -> None:
-    allowed = {expected.key} | (expected.known_keys if path == artifacts.best_model else set())
-    if record.job != artifacts.scenario:
-        raise CheckpointError(path.name, f"belongs to job {record.job}, expected {artifacts.scenario}")
-    if record.key not in allowed:
-        raise CheckpointError(path.name, f"was made by another session (key {record.key[:12]})")
+def _keeps_replay(algorithm: object) -> bool:
+    known = ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
+    return known is not None and "buffer_size" in known.hyperparameters.model_fields
 
 
 def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:

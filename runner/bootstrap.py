@@ -17,6 +17,7 @@ from pathlib import Path
 KEY = ""
 PAYLOAD_FILE = "payload.json"
 SOURCES_BUNDLE = "sources.bundle"
+PIECE_BYTES = 1 << 20
 
 
 def main() -> None:
@@ -56,17 +57,26 @@ def check_input(folder: Path) -> bytes:
     canonical = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if hashlib.sha256(canonical.encode()).hexdigest() != KEY:
         sys.exit(f"{folder / PAYLOAD_FILE}: does not add up to the key {KEY[:12]}: package the job again")
-    bundle = b""
+    bundle = io.BytesIO()
     for name, entry in listed.items():
         try:
-            content = (folder / name).read_bytes()
+            found = digest_of(folder / name, bundle if name == SOURCES_BUNDLE else None)
         except OSError as error:
             sys.exit(f"{folder / name}: cannot be read ({error.strerror}): package the job again")
-        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        if found != entry["sha256"]:
             sys.exit(f"{folder / name}: is not the file that was packaged: package the job again")
-        if name == SOURCES_BUNDLE:
-            bundle = content
-    return bundle
+    return bundle.getvalue()
+
+
+def digest_of(path: Path, kept: io.BytesIO | None) -> str:
+    """The sha256 of a file, read in pieces, since replay buffers take gigabytes; the pieces go into `kept` too."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            digest.update(piece)
+            if kept is not None:
+                kept.write(piece)
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":

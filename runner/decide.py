@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from restore.compatibility import compare
 from runner.lineage import Phase
-from runner.sources import same_meaning
+from runner.sources import changed_files, same_meaning
 from trainer.differences import differences
 from trainer.identity import training_inputs
 
 if TYPE_CHECKING:
     from runner.lineage import Lineage, SessionState
+
+_NAMED_SOURCES = 3
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Wanted:
         sources: the identity of the sources that a session would carry.
         libraries: versions that a session would compute with; empty where they are not known.
         rules: what decides the verdict on artifacts.
+        source_table: the digests of each of these sources, to name those that changed; may be empty.
     """
 
     job: dict[str, Any]
@@ -32,6 +35,7 @@ class Wanted:
     sources: dict[str, str]
     libraries: dict[str, str]
     rules: dict[str, Any] = field(default_factory=dict)
+    source_table: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def goal(self) -> int:
@@ -136,10 +140,19 @@ class Refuse:
     theirs: Any
     ours: Any
 
-    def __str__(self) -> str:
+    @property
+    def problem(self) -> str:
+        """What does not fit, with both values."""
         there = f"{self.field} is {self.theirs} in the checkpoint of session {self.session:04d}"
-        remedy = f"run `doit fresh:{self.job}` to archive the lineage and start anew, or change it back"
-        return f"refused: {there} and {self.ours} in the job; {remedy}"
+        return f"{there} and {self.ours} in the job"
+
+    @property
+    def remedy(self) -> str:
+        """The next command or edit."""
+        return f"run `doit fresh:{self.job}` to archive the lineage and start anew, or change it back"
+
+    def __str__(self) -> str:
+        return f"refused: {self.problem}; {self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -247,5 +260,15 @@ def changed_inputs(session: SessionState, wanted: Wanted) -> tuple[str, ...]:
     before, now = session.package["inputs"], wanted.inputs()
     changes = [str(change) for change in differences(before["training"], now["training"])]
     if sources_changed(session, wanted):
-        changes.append("its sources")
+        changes.append(_changed_sources(session, wanted))
     return tuple(changes)
+
+
+def _changed_sources(session: SessionState, wanted: Wanted) -> str:
+    before, now = session.source_table, wanted.source_table
+    same_python = session.package["inputs"]["sources"]["python"] == wanted.sources["python"]
+    names = changed_files(before, now) if before and now and same_python else []
+    if not names:
+        return "its sources"
+    more = f" and {len(names) - _NAMED_SOURCES} more" if len(names) > _NAMED_SOURCES else ""
+    return f"its sources ({', '.join(names[:_NAMED_SOURCES])}{more})"

@@ -67,6 +67,14 @@ class SessionState:
         return read_document(self.folder.package_json)
 
     @cached_property
+    def source_table(self) -> dict[str, list[str]]:
+        """The digests of each source that it carries; empty where its package is gone."""
+        try:
+            return dict(files.read_json(self.folder.sources_table))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    @cached_property
     def ledger(self) -> dict[str, Any]:
         """How far its submission got."""
         return read_document(self.folder.ledger_json)

@@ -31,6 +31,7 @@ class ParentFiles:
         checkpoint: the file, whose digest was checked.
         sha256: that digest.
         best_model: the best model so far, or None.
+        segments: the files of its replay buffer, each compared with the digest in its name just now.
     """
 
     session: str
@@ -38,6 +39,7 @@ class ParentFiles:
     checkpoint: Path
     sha256: str
     best_model: Path | None
+    segments: tuple[Path, ...] = ()
 
 
 def make_package(
@@ -76,7 +78,9 @@ def make_package(
         shutil.copyfile(parent.checkpoint, payload / layout.PARENT_CHECKPOINT)
         if parent.best_model is not None:
             shutil.copyfile(parent.best_model, payload / layout.PARENT_BEST_MODEL)
-    listed = entries_below(payload)
+        for segment in parent.segments:
+            files.link_or_copy(segment, payload / layout.REPLAY_FOLDER / segment.name)
+    listed = entries_below(payload, digest_is_name_in=payload / layout.REPLAY_FOLDER)
     key = files.sha256_of_value(listed)
     files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": listed})
     files.write_json(building / folder.sources_table.name, sources.table())
@@ -88,10 +92,19 @@ def make_package(
     files.write_json(folder.package_json, sealed)
 
 
-def entries_below(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and sha256 of every file below `folder`, by its path with forward slashes."""
+def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Size and sha256 of every file below `folder`, by its path with forward slashes.
+
+    Args:
+        folder: the files.
+        digest_is_name_in: a folder of replay segments that were read a moment ago and need not be again;
+            what came of them on the way is found where the session checks its input.
+    """
     return {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": files.sha256_of_file(path)}
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": path.stem if path.parent == digest_is_name_in else files.sha256_of_file(path),
+        }
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -10,7 +10,7 @@ from runner import download as downloading
 from runner import execute as executing
 from runner import package as packaging
 from runner.backends.registry import open_backend
-from runner.decide import sources_changed
+from runner.decide import Refuse, sources_changed
 from runner.display import Display
 from runner.lineage import FORMAT, SessionState, read_document
 from trainer import files
@@ -86,6 +86,7 @@ def validate(_workspace: Workspace, live: LiveSession) -> None:
         known_keys=frozenset(each.package["key"] for each in earlier),
         listed={name: FileEntry(**entry) for name, entry in manifest["files"].items()},
         max_checkpoint_bytes=rules["max_checkpoint_bytes"],
+        max_replay_bytes=rules["max_replay_bytes"],
         max_artifact_files=rules["max_artifact_files"],
         rules=live.plan.wanted.rules,
     )
@@ -121,9 +122,8 @@ def _choose_parent(workspace: Workspace, live: LiveSession) -> packaging.ParentF
         for reason in refused:
             display.checkpoint_line(f"Refused {reason}")
         if chosen is None:
-            if restored["checkpoint"] is None:
-                return None
-            problem = f"no checkpoint is intact any more ({'; '.join(refused)})"
+            gone = f"no checkpoint is intact any more ({'; '.join(refused)})"
+            problem = gone if refused else f"session {live.parent.number} has no checkpoint any more to go on from"
             remedy = f"restore the files from a backup, or run `doit fresh:{live.plan.job}` to start anew"
             raise CheckpointError(f"job {live.plan.job}", problem, remedy)
         if refused:
@@ -135,6 +135,7 @@ def _choose_parent(workspace: Workspace, live: LiveSession) -> packaging.ParentF
         checkpoint=job_folder / chosen["file"],
         sha256=chosen["sha256"],
         best_model=job_folder / best["file"] if best and adoption.problem_with(best, job_folder) is None else None,
+        segments=adoption.segments_of(chosen, job_folder),
     )
 
 
@@ -151,6 +152,5 @@ def _refuse_what_does_not_fit(
 
     described = probe_model(wanted.job, request, workspace.source_folders(wanted.job))
     for change in compare(checkpoint, described).incompatible:
-        remedy = f"run `doit fresh:{live.plan.job}` to archive the lineage and start anew, or change it back"
-        problem = f"{change.path} is {change.before} in the checkpoint and {change.after} in the job"
-        raise IncompatibleError(f"job {live.plan.job}", problem, remedy)
+        refusal = Refuse(live.plan.job, made_by.number, change.path, change.before, change.after)
+        raise IncompatibleError(f"job {live.plan.job}", refusal.problem, refusal.remedy)

@@ -16,7 +16,7 @@ import psutil
 
 from runner.backends import local_launcher as launcher
 from runner.backends.base import State, Status
-from trainer import files
+from trainer import files, layout
 from trainer.errors import SessionLostError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _CANCELLED_EXIT_CODES = frozenset({128 + signal.SIGTERM, 128 + signal.SIGINT})
 class LocalBackend:
     """Sessions as processes of this machine that outlive the one that started them.
 
-    Each has a sandbox of its own: `kaggle/input` (read-only), `kaggle/working`, `kaggle/src`,
-    `kaggle/temp`, and its log. The handle is the sandbox's name, which is the session's key.
+    Each has a sandbox of its own: `kaggle/input` (read-only, but for replay segments), `kaggle/working`,
+    `kaggle/src`, `kaggle/temp`, and its log. The handle is the sandbox's name, which is the session's key.
 
     Args:
         root: the folder of all sandboxes.
@@ -94,15 +94,17 @@ class LocalBackend:
             return log.read()
 
     def fetch(self, handle: str, folder: Path) -> None:
-        """Copy the files of `kaggle/working`; links and special files stay behind."""
+        """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
         working = self._existing_sandbox(handle) / launcher.WORKING
         for source in sorted(working.rglob("*")):
             if not stat.S_ISREG(source.lstat().st_mode) or source.name.startswith(files.TEMPORARY_PREFIX):
                 continue
             target = folder / source.relative_to(working)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with files.replacing(target) as temporary:
-                shutil.copyfile(source, temporary)
+            if not _is_segment(source):
+                with files.replacing(target) as temporary:
+                    shutil.copyfile(source, temporary)
+            elif not _has_arrived(source, target):
+                files.link_or_copy(source, target)
 
     def cancel(self, handle: str) -> None:
         """Ask for a stop by a file, which every system has; asking twice is asking once."""
@@ -129,14 +131,16 @@ class LocalBackend:
         building = sandbox.with_name(f"{sandbox.name}.building")
         _remove_tree(building)
         mounted = building / launcher.INPUT / folder.path.parent.name
-        shutil.copytree(folder.payload, mounted)
+        shutil.copytree(folder.payload, mounted, copy_function=_place)
         script = building / launcher.SCRIPT
         script.parent.mkdir(parents=True)
         shutil.copyfile(folder.script, script)
         for name in (launcher.WORKING, launcher.TEMPORARY):
             (building / name).mkdir(parents=True)
-        for path in (script, *mounted.iterdir()):
-            path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
+        for path in (script, *mounted.rglob("*")):
+            # A segment may be a second name of the parent's artifact, which would become read-only with it.
+            if path.is_file() and not _is_segment(path):
+                path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
         building.rename(sandbox)
         files.fsync_directory(self._root)
 
@@ -162,6 +166,26 @@ class LocalBackend:
                 return None
             return process if _runs_in(process, sandbox) else None
         return next((each for each in psutil.process_iter() if _runs_in(each, sandbox)), None)
+
+
+def _is_segment(path: Path) -> bool:
+    """Whether a file is a replay segment: gigabytes in all, which nobody changes once they are written."""
+    return path.parent.name == layout.REPLAY_FOLDER and path.name == layout.segment_name(path.stem)
+
+
+def _place(source: str, target: str) -> None:
+    """Bring a file of the payload into the sandbox."""
+    if _is_segment(Path(source)):
+        files.link_or_copy(Path(source), Path(target))
+    else:
+        shutil.copyfile(source, target)
+
+
+def _has_arrived(segment: Path, target: Path) -> bool:
+    """Whether a fetch that was cut off has brought this segment already."""
+    if not target.is_file() or target.stat().st_size != segment.stat().st_size:
+        return False
+    return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
 
 
 def _detachment() -> dict[str, Any]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with
+from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with, segments_of
 from restore.validation import Finding, Report
 from trainer import files
 from trainer.files import human_bytes
+from trainer.layout import segment_name
 from trainer.records import CheckpointRecord, FileEntry
 
 if TYPE_CHECKING:
@@ -100,6 +101,35 @@ def test_the_document_is_what_the_next_session_needs(finding: Callable[..., Find
     assert reference["training"] == {"algorithm": "PPO"}
     assert document["fallbacks"] == []
     assert document["best_model"]["file"] == "0002/artifacts/best_model/best_model.zip"
+
+
+REPLAY = {
+    "kind": "ReplayBuffer",
+    "capacity": 100,
+    "fields": [{"name": "rewards", "dtype": "<f4", "shape": [1]}],
+    "segments": [
+        {"sha256": f"{number:064d}", "bytes": size, "first_row": row, "rows": 1, "compression": "zlib"}
+        for row, (number, size) in enumerate([(1, 1024), (2, 512), (1, 1024)])
+    ],
+}
+
+
+def test_a_reference_carries_the_segments_that_it_needs_each_once(finding: Callable[..., Finding]) -> None:
+    best = finding(32, name="best_model/best_model.zip", kind="best")
+    document = restored(report(finding(64, replay=REPLAY), finding(32), best=best)).document
+    assert document["checkpoint"]["replay"] == {
+        "folder": "0002/artifacts/checkpoints/replay",
+        "bytes": 1536,
+        "segments": [{"sha256": f"{1:064d}", "bytes": 1024}, {"sha256": f"{2:064d}", "bytes": 512}],
+    }
+    assert document["fallbacks"][0]["replay"] is None
+    assert document["best_model"]["replay"] is None
+
+
+def test_the_lines_name_the_size_of_a_replay_buffer(finding: Callable[..., Finding]) -> None:
+    lines = restored(report(finding(64, replay=REPLAY), finding(32))).lines
+    assert "  cartpole_checkpoint_64_steps.zip (64.0 KiB) with a replay buffer of 1.5 KiB" in lines
+    assert "  cartpole_checkpoint_32_steps.zip (32.0 KiB)" in lines
 
 
 def test_the_document_survives_json(finding: Callable[..., Finding], tmp_path: Path) -> None:
@@ -202,6 +232,80 @@ def test_where_none_is_intact_each_is_named(adopted: dict[str, Any], tmp_path: P
     chosen, refused = first_intact(adopted, tmp_path)
     assert chosen is None
     assert refused == [f"0002/artifacts/{each}.zip: has 3 bytes, expected 17" for each in (96, 64, 32)]
+
+
+@pytest.fixture
+def with_replay(adopted: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """The same, the first two with replay buffers that share a segment."""
+
+    def replay(*contents: bytes) -> dict[str, Any]:
+        entries = [{"sha256": files.sha256_of_bytes(each), "bytes": len(each)} for each in contents]
+        for entry, content in zip(entries, contents, strict=True):
+            path = tmp_path / FOLDER / "checkpoints" / "replay" / segment_name(str(entry["sha256"]))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return {"folder": f"{FOLDER}/checkpoints/replay", "bytes": 0, "segments": entries}
+
+    newest, (earlier, oldest) = adopted["checkpoint"], adopted["fallbacks"]
+    references = [newest | {"replay": replay(b"shared", b"new")}, earlier | {"replay": replay(b"shared", b"old")}]
+    return {"checkpoint": references[0], "fallbacks": [references[1], oldest | {"replay": None}]}
+
+
+def segment_of(reference: dict[str, Any], index: int, tmp_path: Path) -> Path:
+    return segments_of(reference, tmp_path)[index]
+
+
+def test_a_checkpoint_is_intact_with_all_of_its_segments(with_replay: dict[str, Any], tmp_path: Path) -> None:
+    assert first_intact(with_replay, tmp_path) == (with_replay["checkpoint"], [])
+    found = [path.read_bytes() for path in segments_of(with_replay["checkpoint"], tmp_path)]
+    assert found == [b"shared", b"new"]
+    assert segments_of(with_replay["fallbacks"][1], tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "is missing"),
+        (b"ne", "has 2 bytes, expected 3"),
+        (b"NEW", "has another sha256 than when it was adopted"),
+    ],
+)
+def test_a_segment_that_is_damaged_has_the_one_before_gone_on_from(
+    with_replay: dict[str, Any], tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    path = segment_of(with_replay["checkpoint"], 1, tmp_path)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    chosen, refused = first_intact(with_replay, tmp_path)
+    assert chosen == with_replay["fallbacks"][0]
+    assert refused == [f"0002/artifacts/96.zip: its replay segment {path.name[:12]}… {why}"]
+
+
+def test_a_shared_segment_that_is_damaged_passes_over_all_that_need_it_and_is_read_once(
+    with_replay: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = segment_of(with_replay["checkpoint"], 0, tmp_path)
+    shared.write_bytes(b"SHARED")
+    read: list[Path] = []
+    plain = files.sha256_of_file
+
+    def noting(path: Path) -> str:
+        read.append(path)
+        return plain(path)
+
+    monkeypatch.setattr(files, "sha256_of_file", noting)
+    chosen, refused = first_intact(with_replay, tmp_path)
+    assert chosen == with_replay["fallbacks"][1]
+    assert len(refused) == 2
+    assert read.count(shared) == 1
+
+
+def test_a_reference_from_before_there_were_replay_buffers_needs_no_segment(
+    adopted: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "replay" not in adopted["checkpoint"]
+    assert segments_of(adopted["checkpoint"], tmp_path) == ()
 
 
 def test_without_a_checkpoint_there_is_nothing_to_choose(tmp_path: Path) -> None:

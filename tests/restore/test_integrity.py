@@ -21,6 +21,7 @@ from stable_baselines3 import PPO
 
 from restore import integrity, tensors
 from restore.integrity import inspect_checkpoint
+from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import CheckpointError
 from trainer.files import sha256_of_bytes
 from trainer.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
@@ -61,7 +62,7 @@ def entry(content: bytes) -> FileEntry:
 @pytest.mark.parametrize("algorithm", ["PPO", "A2C", "PPO with gSDE", "DQN", "SAC"])
 def test_sound_checkpoints_pass(saved_models: dict[str, Members], pack: Pack, inspect: Inspect, algorithm: str) -> None:
     members = {**saved_models[algorithm], STATE_MEMBER: b""}
-    content = pack(members)
+    content = pack(members, training={"algorithm": algorithm.partition(" ")[0]})
     record = inspect(content, expected=entry(content))
     assert record.timesteps == 32
     assert record.members.keys() == members.keys()
@@ -207,6 +208,44 @@ def test_a_missing_member_is_named(
     assert name in refusal(inspect, pack(rest, parameters=record["parameters"]))
 
 
+@pytest.mark.parametrize("algorithm", ["PPO", "A2C", "DQN", "SAC"])
+def test_the_state_of_each_optimizer_of_the_algorithm_is_there(
+    saved_models: dict[str, Members], pack: Pack, inspect: Inspect, algorithm: str
+) -> None:
+    members = {**saved_models[algorithm], STATE_MEMBER: b""}
+    optimizers = ALGORITHMS[algorithm].optimizers
+    assert optimizers
+    for name in optimizers:
+        rest = {each: content for each, content in members.items() if each != f"{name}.pth"}
+        sentence = refusal(inspect, pack(rest, training={"algorithm": algorithm}))
+        assert f"lacks the state of its optimizer ({name}.pth)" in sentence
+
+
+@pytest.mark.parametrize(
+    ("training", "sound"),
+    [
+        ({"algorithm": "ARS"}, True),
+        ({"algorithm": "PPO"}, False),
+        ({"algorithm": "of a later version"}, False),
+        ({"algorithm": ["PPO"]}, False),
+        ({"algorithm": None}, False),
+        ({}, False),
+    ],
+)
+def test_only_an_algorithm_that_is_known_to_have_no_optimizer_needs_none(
+    members: Members, pack: Pack, inspect: Inspect, training: dict[str, Any], *, sound: bool
+) -> None:
+    del (without := dict(members))[OPTIMIZER_MEMBER]
+    if sound:
+        inspect(pack(without, training=training))
+    else:
+        assert f"lacks the state of its optimizer ({OPTIMIZER_MEMBER})" in refusal(
+            inspect, pack(without, training=training)
+        )
+    if training != {"algorithm": "PPO"}:
+        inspect(pack({**without, "actor.optimizer.pth": members[OPTIMIZER_MEMBER]}, training=training))
+
+
 def test_members_are_those_of_the_record(members: Members, inspect: Inspect, record_of: Any, zipped: Any) -> None:
     record = {RECORD_MEMBER: json.dumps(record_of(members)).encode()}
     assert "'evil.pth', which its record does not list" in refusal(
@@ -301,7 +340,7 @@ def test_a_record_that_is_no_json_object_is_refused(inspect: Inspect, zipped: An
 
 
 def test_a_field_that_is_missing_is_named(members: Members, inspect: Inspect, record_of: Any, zipped: Any) -> None:
-    for field in set(record_of(members)):
+    for field in record_of(members).keys() - {"replay"}:  # which no record had before there were replay buffers
         values = {name: value for name, value in record_of(members).items() if name != field}
         sentence = refusal(inspect, zipped({RECORD_MEMBER: json.dumps(values).encode(), **members}))
         assert "format" in sentence if field == "format" else f"wrong '{field}': field required" in sentence

@@ -46,6 +46,7 @@ def with_pickle(program: bytes) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("archive/data.pkl", program)
+        archive.writestr("archive/version", b"3\n")
     return stream.getvalue()
 
 
@@ -228,7 +229,11 @@ def test_a_pickle_past_the_limit_is_refused() -> None:
         ({"archive/code/x.py": b""}, "which nothing in it refers to"),
         ({"archive/constants.pkl": b""}, "which nothing in it refers to"),
         ({"version": b"3"}, "which nothing in it refers to"),
-        ({"archive/byteorder": b"big"}, "byte order b'big' instead of 'little'"),
+        ({"archive/byteorder": b"big"}, "byteorder b'big'"),
+        ({"archive/version": b"11"}, "version b'11'"),
+        ({"archive/version": b""}, "version b''"),
+        ({"archive/version": None}, "lacks the member 'archive/version'"),
+        ({"archive/.storage_alignment": b"-1"}, "storage_alignment b'-1'"),
         ({"archive/data.pkl": None}, "lacks the member 'archive/data.pkl'"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +15,11 @@ from trainer.records import FileEntry, ResumeVerdict, TrainingMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SCENARIO = "cartpole"
 KEY, PARENT_KEY, FOREIGN_KEY = "a" * 64, "b" * 64, "c" * 64
 NESTED = b"[" * 200_000
+ROW_BYTES = 8
 
 
 class Download:
@@ -78,12 +79,24 @@ class Download:
         document = {"format": 1, "key": key, "complete": complete, "files": entries}
         self.put(self.artifacts.manifest, json.dumps(document).encode())
 
+    def replay(self, *values: int, **changes: Any) -> dict[str, Any]:
+        """A replay buffer as a record names it, of two rows in each segment; its files are there and listed."""
+        segments: list[dict[str, Any]] = []
+        for value in values:
+            raw = bytes([value]) * 2 * ROW_BYTES
+            name = self.put(self.artifacts.segment(files.sha256_of_bytes(raw)), raw)
+            rows = {"first_row": 2 * len(segments), "rows": 2, "compression": "none"}
+            segments.append(self.listed[name].model_dump() | rows)
+        fields = [{"name": "rewards", "dtype": "<f4", "shape": [2]}]
+        return {"kind": "ReplayBuffer", "capacity": 100, "fields": fields, "segments": segments} | changes
+
     def report(self, **changes: Any) -> Report:
         values = {
             "key": KEY,
             "known_keys": frozenset({PARENT_KEY}),
             "listed": self.listed,
             "max_checkpoint_bytes": 1 << 20,
+            "max_replay_bytes": 1 << 20,
             "max_artifact_files": 100,
             "rules": {"max_artifact_files": 100},
             **changes,
@@ -267,6 +280,109 @@ def test_a_final_model_may_not(download: Download) -> None:
     final = download.report().final_model
     assert final is not None
     assert final.verdict == "refused"
+
+
+# Replay buffers.
+
+
+def segment(replay: dict[str, Any], index: int) -> str:
+    """By what words a segment is called."""
+    return f"its replay segment {index + 1} of {len(replay['segments'])} ({replay['segments'][index]['sha256'][:12]}…)"
+
+
+def test_checkpoints_with_their_replay_buffers_are_sound_and_keep_what_they_say(download: Download) -> None:
+    earlier, later = download.replay(1, 2), download.replay(1, 3, 4)
+    download.checkpoint(32, replay=earlier)
+    download.checkpoint(64, replay=later)
+    download.put(download.artifacts.segment("0" * 64), b"left by a checkpoint that is gone")
+    report = download.report()
+    assert told(report.checkpoints) == {"64": "sound", "32": "sound"}
+    for finding, replay in zip(report.checkpoints, (later, earlier), strict=True):
+        assert finding.record is not None
+        assert finding.record.replay is not None
+        assert finding.record.replay.model_dump(mode="json") == replay
+
+
+def test_a_checkpoint_without_all_of_its_replay_buffer_is_refused_by_name_and_the_other_stays(
+    download: Download,
+) -> None:
+    earlier, later = download.replay(1, 2), download.replay(1, 3)
+    download.checkpoint(32, replay=earlier)
+    download.checkpoint(64, replay=later)
+    lost = download.artifacts.segment(later["segments"][1]["sha256"])
+    lost.unlink()
+    problem = f"{segment(later, 1)} is missing: it was downloaded, and is gone"
+    assert told(download.report().checkpoints) == {"64": problem, "32": "sound"}
+    del download.listed[f"checkpoints/replay/{lost.name}"]
+    assert told(download.report().checkpoints) == {"64": f"{segment(later, 1)} is missing", "32": "sound"}
+
+
+def test_a_shared_segment_that_is_damaged_refuses_every_checkpoint_that_names_it(download: Download) -> None:
+    earlier, later = download.replay(1, 2), download.replay(1, 3)
+    download.checkpoint(32, replay=earlier)
+    download.checkpoint(64, replay=later)
+    download.artifacts.segment(earlier["segments"][0]["sha256"]).write_bytes(bytes(2 * ROW_BYTES))
+    refused = told(download.report().checkpoints)
+    assert refused["64"] == refused["32"]
+    assert refused["32"].startswith(f"{segment(earlier, 0)} has the sha256 ")
+
+
+def test_segments_are_looked_for_where_the_checkpoint_lies(download: Download) -> None:
+    replay = download.replay(1)
+    path = download.artifacts.segment(replay["segments"][0]["sha256"])
+    content = path.read_bytes()
+    path.unlink()
+    del download.listed[f"checkpoints/replay/{path.name}"]
+    for elsewhere in (f"replay/{path.name}", f"checkpoints/{path.name}"):
+        download.put(download.artifacts.root / elsewhere, content)
+    download.checkpoint(32, replay=replay)
+    assert reason(download.report()) == f"{segment(replay, 0)} is missing"
+
+
+def test_a_segment_is_read_once_however_many_checkpoints_share_it(
+    download: Download, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay = download.replay(1, 2)
+    for timesteps in (32, 64):
+        download.checkpoint(timesteps, replay=replay)
+    opened: list[str] = []
+    plain_open = Path.open
+
+    def noting(path: Path, *arguments: Any, **more: Any) -> Any:
+        opened.append(path.name)
+        return plain_open(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", noting)
+    assert told(download.report().checkpoints) == {"64": "sound", "32": "sound"}
+    segments = [name for name in opened if name.endswith(".segment")]
+    assert sorted(segments) == sorted(layout.segment_name(each["sha256"]) for each in replay["segments"])
+
+
+@pytest.mark.parametrize("kind", ["best", "final"])
+def test_a_model_that_names_a_replay_buffer_is_refused(download: Download, kind: str) -> None:
+    getattr(download, kind)(32, replay=download.replay(1))
+    finding = getattr(download.report(), f"{kind}_model")
+    assert finding.reason == f"names a replay buffer, which no {kind} model has"
+
+
+def test_a_checkpoint_that_cannot_go_on_without_a_replay_buffer_names_one(download: Download) -> None:
+    # Its optimizer has the name of PPO's, so that the members of PPO will do.
+    download.checkpoint(32, training={"algorithm": "DQN"})
+    assert reason(download.report()) == "names no replay buffer, without which DQN cannot go on"
+    download.checkpoint(32, training={"algorithm": "DQN"}, replay=download.replay(1))
+    download.best(32, training={"algorithm": "DQN"})
+    report = download.report()
+    assert told(report.checkpoints) == {"32": "sound"}
+    assert report.best_model is not None
+    assert report.best_model.verdict == "sound"
+
+
+def test_a_replay_buffer_beyond_the_limit_of_the_job_is_refused(download: Download) -> None:
+    download.checkpoint(32, replay=download.replay(1, 2))
+    assert told(download.report(max_replay_bytes=4 * ROW_BYTES).checkpoints) == {"32": "sound"}
+    assert reason(download.report(max_replay_bytes=4 * ROW_BYTES - 1)) == (
+        "its replay buffer holds 32 bytes, more than the 31 allowed by validation.max_replay_bytes"
+    )
 
 
 # The job's own rules.

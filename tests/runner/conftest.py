@@ -17,6 +17,7 @@ from tests.project import cart_pole
 from trainer import files
 from trainer.identity import training_inputs
 from trainer.job import parse_job
+from trainer.libraries import library_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +26,7 @@ if TYPE_CHECKING:
     from runner.workspace import Workspace
 
 JOB = "cart"
-LIBRARIES = {
-    "gymnasium": "1.2.0",
-    "numpy": "2.0.2",
-    "python": "3.12.1",
-    "stable-baselines3": "2.8.0",
-    "torch": "2.10.0",
-}
+LIBRARIES = library_versions()
 SOURCES = {"content": "c" * 64, "meaning": "e" * 64, "python": "3.12"}
 
 

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from runner import bootstrap
 from runner.layout import RunsFolder, SessionFolder
-from runner.package import make_package
+from runner.package import ParentFiles, make_package
 from runner.sources import SourceReader
 from tests.runner.conftest import job_json
 from trainer import files, layout
@@ -137,6 +139,56 @@ def test_a_changed_file_is_named_and_nothing_runs(packaged: SessionFolder, machi
     changed = machine.mount(packaged) / name
     changed.write_bytes(changed.read_bytes() + b" ")
     assert machine.refuses(packaged) == f"{changed}: is not the file that was packaged: package the job again"
+
+
+@pytest.fixture
+def replaying(packaged: SessionFolder, tmp_path: Path) -> tuple[SessionFolder, Path]:
+    """The same session, packaged anew with a parent whose replay buffer is a segment of some pieces; its name."""
+    checkpoint, content = tmp_path / "checkpoint.zip", os.urandom(2 * bootstrap.PIECE_BYTES + 17)
+    checkpoint.write_bytes(b"weights")
+    segment = tmp_path / layout.segment_name(files.sha256_of_bytes(content))
+    segment.write_bytes(content)
+    parent = ParentFiles("0001", 64, checkpoint, files.sha256_of_file(checkpoint), None, (segment,))
+    sources = SourceReader(tmp_path / "none.json").read(
+        tuple(tmp_path / "sources" / name for name in ("trainer", "helper"))
+    )
+    packaged.package_json.unlink()
+    make_package(packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=parent)
+    return packaged, Path("replay", segment.name)
+
+
+def test_a_session_with_a_replay_buffer_runs(replaying: tuple[SessionFolder, Path], machine: Machine) -> None:
+    folder, segment = replaying
+    assert (machine.mount(folder) / segment).is_file()
+    assert machine.run(folder).returncode == 7
+
+
+@pytest.mark.parametrize("position", [0, bootstrap.PIECE_BYTES, -1])
+def test_a_changed_segment_is_named_and_nothing_runs(
+    replaying: tuple[SessionFolder, Path], machine: Machine, position: int
+) -> None:
+    folder, segment = replaying
+    changed = machine.mount(folder) / segment
+    content = bytearray(changed.read_bytes())
+    content[position] ^= 1
+    changed.write_bytes(content)
+    assert machine.refuses(folder) == f"{changed}: is not the file that was packaged: package the job again"
+    changed.unlink()
+    assert machine.refuses(folder).startswith(f"{changed}: cannot be read (No such file or directory)")
+
+
+def test_files_are_read_in_pieces(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as stream:
+        stream.truncate(24 * bootstrap.PIECE_BYTES)
+    tracemalloc.start()
+    try:
+        digest = bootstrap.digest_of(large, None)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert digest == files.sha256_of_file(large)
+    assert peak < 4 * bootstrap.PIECE_BYTES
 
 
 def test_a_missing_file_is_named_and_nothing_runs(packaged: SessionFolder, machine: Machine) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.lineage import Phase
 from tests.project import cart_pole
-from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted
+from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted, write
 
 EDITED = {"content": "1" * 64, "meaning": "2" * 64, "python": "3.12"}
 COMMENTED = {**SOURCES, "content": "3" * 64}
@@ -104,8 +104,13 @@ def test_a_change_that_the_checkpoint_does_not_survive_is_refused(
 def test_a_checkpoint_of_another_major_version_is_refused(cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=96)
     decision = decide(wanted(libraries=LIBRARIES | {"torch": "3.0.0"}), cart.lineage)
-    assert decision == Refuse("cart", 1, "libraries.torch", "2", "3")
-    assert isinstance(decide(wanted(libraries=LIBRARIES | {"torch": "2.11.0"}), cart.lineage), Continue)
+    assert decision == Refuse("cart", 1, "libraries.torch", LIBRARIES["torch"], "3.0.0")
+
+
+def test_other_versions_are_gone_on_with_and_recorded(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96)
+    decision = decide(wanted(libraries=LIBRARIES | {"torch": "2.99.0"}), cart.lineage)
+    assert decision == Continue(1, 96, 256, (f"libraries.torch changed from {LIBRARIES['torch']} to 2.99.0",))
 
 
 def test_versions_that_are_not_known_yet_refuse_nothing(cart: JobOnDisk) -> None:
@@ -133,6 +138,53 @@ def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, s
     decision = decide(wanted(sources=sources), cart.lineage)
     assert decision == Redo(session=1, parent=None, changes=("its sources",), goal=256)
     assert str(decision) == "does session 0001 again, since its inputs changed: its sources"
+
+
+def table(**meanings: str) -> dict[str, list[str]]:
+    """Digests of sources by name."""
+    return {f"trainer/{name}.py": [meaning, meaning] for name, meaning in meanings.items()}
+
+
+@pytest.mark.parametrize(
+    ("packaged", "now", "words"),
+    [
+        (table(a="1", b="1"), table(a="1", b="2"), "its sources (trainer/b.py)"),
+        (table(a="1", b="1"), table(b="1", c="1"), "its sources (trainer/a.py, trainer/c.py)"),
+        (
+            table(**dict.fromkeys("abcde", "1")),
+            table(a="1"),
+            "its sources (trainer/b.py, trainer/c.py, trainer/d.py and 1 more)",
+        ),
+        (table(a="1", b="1", c="1"), table(d="1"), "its sources (trainer/a.py, trainer/b.py, trainer/c.py and 1 more)"),
+        (table(a="1", b="1"), table(c="1"), "its sources (trainer/a.py, trainer/b.py, trainer/c.py)"),
+        (table(a="1"), {}, "its sources"),
+        ({}, table(a="1"), "its sources"),
+        (None, table(a="1"), "its sources"),
+    ],
+)
+def test_sources_that_changed_are_named(
+    cart: JobOnDisk, packaged: dict[str, list[str]] | None, now: dict[str, list[str]], words: str
+) -> None:
+    folder = cart.add(Phase.RESTORED, timesteps=256)
+    if packaged is not None:
+        write(folder.sources_table, packaged)
+    decision = decide(wanted(sources=EDITED, source_table=now), cart.lineage)
+    assert decision == Redo(session=1, parent=None, changes=(words,), goal=256)
+
+
+def test_sources_that_another_python_read_are_not_named_one_by_one(cart: JobOnDisk) -> None:
+    write(cart.add(Phase.RESTORED, timesteps=256).sources_table, table(a="1"))
+    decision = decide(wanted(sources=OTHER_PYTHON, source_table=table(a="2")), cart.lineage)
+    assert decision == Redo(session=1, parent=None, changes=("its sources",), goal=256)
+
+
+def test_a_replay_buffer_ties_a_run_to_its_number_of_environments(cart: JobOnDisk) -> None:
+    folder = cart.add(Phase.RESTORED, timesteps=96)
+    document = json.loads(folder.restored_json.read_text(encoding="utf-8"))
+    document["checkpoint"]["replay"] = {"folder": "", "bytes": 0, "segments": []}
+    write(folder.restored_json, document)
+    decision = decide(wanted(job_json(env={"id": "CartPole-v1", "n_envs": 4})), cart.lineage)
+    assert decision == Refuse("cart", 1, "env.n_envs", 2, 4)
 
 
 def test_what_was_refused_whole_is_not_started_over(cart: JobOnDisk) -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.jobs_file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
+from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import InputError
 from trainer.job import parse_job
 
@@ -276,10 +277,74 @@ def test_what_is_wrong_with_an_entry_is_told_with_line_key_and_remedy(
 
 
 @pytest.mark.parametrize(
+    ("addition", "key", "problem"),
+    [
+        ("hyperparameters: {n_step: 3}", "hyperparameters.n_step", "unknown key; did you mean n_steps?"),
+        (
+            "hyperparameters: {clip_range: 0.2}",
+            "hyperparameters.clip_range",
+            "unknown key; the keys here are learning_rate",
+        ),
+        (
+            "hyperparameters: {handle_timeout_termination: false}",
+            "hyperparameters.handle_timeout_termination",
+            "unknown key; it belongs under hyperparameters.replay_buffer_kwargs",
+        ),
+        (
+            "hyperparameters: {replay_buffer_kwargs: {n_sampled_goals: 4}}",
+            "hyperparameters.replay_buffer_kwargs.n_sampled_goals",
+            "unknown key; did you mean n_sampled_goal?",
+        ),
+        (
+            "hyperparameters: {replay_buffer_class: HERReplayBuffer}",
+            "hyperparameters.replay_buffer_class",
+            'unknown name "HERReplayBuffer"; did you mean HerReplayBuffer?',
+        ),
+        (
+            "hyperparameters: {replay_buffer_class: HerReplayBuffer}",
+            "hyperparameters.replay_buffer_class",
+            "needs the goals of dictionary observations, and the policy is MlpPolicy: set policy to MultiInputPolicy",
+        ),
+        (
+            "hyperparameters: {train_freq: [1, episodes]}",
+            "hyperparameters.train_freq",
+            'must be a whole number of steps above 0, or a list such as [1, episode], found [1, "episodes"]',
+        ),
+        (
+            "hyperparameters: {ent_coef: auto-0.1}",
+            "hyperparameters.ent_coef",
+            "must be auto, auto_ with a number above 0 to begin with, or a number that is not negative, found",
+        ),
+        (
+            "hyperparameters: {noise_std: 0.1}",
+            "hyperparameters.noise_std",
+            "is the size of no noise: set noise_type to normal or ornstein-uhlenbeck",
+        ),
+        (
+            "hyperparameters: {policy_kwargs: {net_arch: {pi: [64]}}}",
+            "hyperparameters.policy_kwargs.net_arch",
+            "must have both keys, pi and qf, found",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_replay_buffer_is_told_as_well(
+    tmp_path: Path, addition: str, key: str, problem: str
+) -> None:
+    sentence = complaint(tmp_path, added(addition).replace("PPO", "SAC"))
+    assert sentence.startswith(f"jobs.yaml, line 6, jobs.traffic.{key}: {problem}")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
         ("PPO", "PPPO", 'line 4, jobs.traffic.algorithm: unknown algorithm "PPPO"; did you mean PPO?'),
-        ("PPO", "DDPG", 'line 4, jobs.traffic.algorithm: unknown algorithm "DDPG"; write PPO or A2C'),
+        ("PPO", "Muzero", 'line 4, jobs.traffic.algorithm: unknown algorithm "Muzero"; write PPO, A2C, DQN, SAC, '),
+        ("PPO", "ddpg", 'line 4, jobs.traffic.algorithm: unknown algorithm "ddpg"; did you mean DDPG?'),
+        (
+            "PPO",
+            "RecurrentPPO",
+            'line 2, jobs.traffic.policy: RecurrentPPO has no policy "MlpPolicy"; did you mean MlpLstmPolicy?',
+        ),
         ("PPO", "3", "line 4, jobs.traffic.algorithm: must be text, found 3"),
         ("5000", "0", "line 5, jobs.traffic.total_timesteps: must be above 0, found 0"),
         ("5000", "-5", "line 5, jobs.traffic.total_timesteps: must be above 0, found -5"),
@@ -670,6 +735,7 @@ _words = st.sampled_from(
             "pi",
             "seed",
         ),
+        *("train_freq", "episode", "ent_coef", "noise_std", "replay_buffer_class", "HerReplayBuffer", "lstm_kwargs"),
         *("activation_fn", "ReLU", "total_timesteps", "save_freq", "auto", "eval", "sources", "..", "validation"),
     ],
 )
@@ -684,7 +750,7 @@ _values = st.recursive(
 _entries = st.fixed_dictionaries(
     {
         "env": st.just({"id": "X"}) | _values,
-        "algorithm": st.sampled_from(["PPO", "A2C"]),
+        "algorithm": st.sampled_from(list(ALGORITHMS)),
         "total_timesteps": st.just(5) | _values,
     },
     optional={

@@ -48,6 +48,15 @@ def test_a_session_that_was_never_packaged_gives_its_number_up(cart: JobOnDisk) 
     assert cart.lineage.next_number == 3
 
 
+@pytest.mark.parametrize("content", [None, "{", "[1]", "3"])
+def test_a_package_whose_table_of_sources_is_gone_or_damaged_names_none(cart: JobOnDisk, content: str | None) -> None:
+    folder = cart.add(Phase.PACKAGED)
+    if content is not None:
+        folder.package.mkdir()
+        folder.sources_table.write_text(content, encoding="utf-8")
+    assert cart.lineage.sessions[0].source_table == {}
+
+
 def test_sessions_are_ordered_by_number_and_other_files_are_none(cart: JobOnDisk) -> None:
     job = cart.runs.job(cart.name)
     for name in ("10000", "0002", "9999", "notes", ".0003"):

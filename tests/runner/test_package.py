@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,6 +132,78 @@ def test_each_input_changes_the_key(tmp_path: Path, sources: Sources, parent: Pa
         for number, (carried, checkpoint, changes) in enumerate(variants)
     }
     assert len(keys) == len(variants)
+
+
+@pytest.fixture
+def replaying(parent: ParentFiles, tmp_path: Path) -> ParentFiles:
+    """A checkpoint with a replay buffer in two segments."""
+    folder = tmp_path / "artifacts" / "checkpoints" / "replay"
+    segments = []
+    for content in (b"the first rows", b"the rows after them"):
+        path = folder / layout.segment_name(files.sha256_of_bytes(content))
+        files.write_bytes(path, content)
+        segments.append(path)
+    files.write_bytes(folder / layout.segment_name("0" * 64), b"of another checkpoint")
+    return dataclasses.replace(parent, segments=tuple(segments))
+
+
+def test_the_segments_of_the_parent_travel_along_and_the_key_covers_them(
+    tmp_path: Path, sources: Sources, replaying: ParentFiles
+) -> None:
+    folder = package(tmp_path, sources, replaying)
+    assert sorted((folder.payload / layout.REPLAY_FOLDER).iterdir()) == sorted(
+        folder.payload / layout.REPLAY_FOLDER / each.name for each in replaying.segments
+    )
+    listed = files.read_json(folder.payload / layout.PAYLOAD_FILE)["files"]
+    for segment in replaying.segments:
+        content = segment.read_bytes()
+        assert listed[f"replay/{segment.name}"] == {"bytes": len(content), "sha256": files.sha256_of_bytes(content)}
+    assert key_of(folder) == files.sha256_of_value(listed)
+    keys = {
+        key_of(package(tmp_path / str(count), sources, dataclasses.replace(replaying, segments=carried)))
+        for count, carried in enumerate([(), replaying.segments[:1], replaying.segments])
+    }
+    assert len(keys) == 3
+
+
+def test_segments_are_linked_and_not_read_again(
+    tmp_path: Path, sources: Sources, replaying: ParentFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    plain = files.sha256_of_file
+
+    def noting(path: Path) -> str:
+        read.append(path.name)
+        return plain(path)
+
+    monkeypatch.setattr(files, "sha256_of_file", noting)
+    folder = package(tmp_path, sources, replaying)
+    assert layout.PARENT_CHECKPOINT in read
+    for segment in replaying.segments:
+        assert segment.name not in read
+        assert (folder.payload / layout.REPLAY_FOLDER / segment.name).samefile(segment)
+
+
+def test_only_a_folder_of_segments_is_listed_by_its_names(tmp_path: Path) -> None:
+    name = f"{'1' * 64}.segment"
+    for place in ("replay", "checkpoints/replay"):
+        files.write_bytes(tmp_path / place / name, b"rows")
+    found = entries_below(tmp_path, digest_is_name_in=tmp_path / "replay")
+    assert found[f"replay/{name}"] == {"bytes": 4, "sha256": "1" * 64}
+    assert found[f"checkpoints/replay/{name}"] == {"bytes": 4, "sha256": files.sha256_of_bytes(b"rows")}
+    digests = {entry["sha256"] for entry in entries_below(tmp_path).values()}
+    assert digests == {files.sha256_of_bytes(b"rows")}
+
+
+def test_a_package_with_segments_can_be_made_again_and_removed(
+    tmp_path: Path, sources: Sources, replaying: ParentFiles
+) -> None:
+    folder = package(tmp_path, sources, replaying)
+    first = content_of(folder.path)
+    folder.package_json.unlink()
+    assert content_of(package(tmp_path, sources, replaying).path) == first
+    shutil.rmtree(folder.path)
+    assert [segment.read_bytes() for segment in replaying.segments] == [b"the first rows", b"the rows after them"]
 
 
 def test_a_sealed_package_is_left_as_it_is(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:

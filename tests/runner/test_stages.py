@@ -12,8 +12,9 @@ from runner.lineage import Phase, read_document
 from runner.workspace import LiveSession, Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
-from trainer import layout
+from trainer import files, layout
 from trainer.errors import CheckpointError, IncompatibleError
+from trainer.layout import Artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +90,75 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     assert "cart_checkpoint_64_steps.zip at 64 timesteps instead" in said
 
 
+def with_replay(cart: JobOnDisk, **rows: bytes) -> dict[str, Path]:
+    """Session 1 with a replay buffer at each of its checkpoints: the rows that only one has, and shared ones."""
+    folder = cart.runs.session("cart", 1)
+    replay = Artifacts(folder.artifacts, "cart").replay
+    paths = {name: replay / layout.segment_name(files.sha256_of_bytes(content)) for name, content in rows.items()}
+    document = read_document(folder.restored_json)
+    for reference, own in ((document["checkpoint"], "newest"), (document["fallbacks"][0], "earlier")):
+        contents = (rows["shared"], rows[own])
+        reference["replay"] = {
+            "folder": "0001/artifacts/checkpoints/replay",
+            "bytes": sum(map(len, contents)),
+            "segments": [{"sha256": files.sha256_of_bytes(each), "bytes": len(each)} for each in contents],
+        }
+    for name, content in rows.items():
+        files.write_bytes(paths[name], content)
+    write(folder.restored_json, document)
+    return paths
+
+
+def test_the_replay_buffer_of_the_checkpoint_travels_along(workspace: Workspace, cart: JobOnDisk) -> None:
+    restored(workspace, cart)
+    paths = with_replay(cart, shared=b"shared", newest=b"newest", earlier=b"earlier")
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    carried = {path.name for path in (live.folder.payload / layout.REPLAY_FOLDER).iterdir()}
+    assert carried == {paths["shared"].name, paths["newest"].name}
+
+
+def test_a_checkpoint_whose_replay_buffer_is_damaged_is_named_and_the_one_before_it_taken(
+    workspace: Workspace, cart: JobOnDisk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    restored(workspace, cart)
+    paths = with_replay(cart, shared=b"shared", newest=b"newest", earlier=b"earlier")
+    paths["newest"].write_bytes(b"NEWEST")
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 64"
+    carried = {path.name for path in (live.folder.payload / layout.REPLAY_FOLDER).iterdir()}
+    assert carried == {paths["shared"].name, paths["earlier"].name}
+    file = "0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip"
+    problem = f"its replay segment {paths['newest'].name[:12]}… has another sha256 than when it was adopted"
+    assert f"[CHECKPOINT] Refused {file}: {problem}" in capfd.readouterr().out
+
+
+def test_rows_that_every_checkpoint_needs_leave_none_to_go_on_from(workspace: Workspace, cart: JobOnDisk) -> None:
+    restored(workspace, cart)
+    with_replay(cart, shared=b"shared", newest=b"newest", earlier=b"earlier")["shared"].unlink()
+    live = next_session(workspace)
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint is intact any more \(.*segment .* is missing; .*missing\)"
+    ):
+        stages.package(workspace, live)
+    assert not live.folder.path.exists()
+
+
+def test_a_planned_parent_that_has_no_checkpoint_any_more_is_no_start_at_zero(
+    workspace: Workspace, cart: JobOnDisk
+) -> None:
+    restored(workspace, cart)
+    live = next_session(workspace)
+    document = read_document(cart.runs.session("cart", 1).restored_json)
+    write(cart.runs.session("cart", 1).restored_json, document | {"checkpoint": None, "fallbacks": []})
+    with pytest.raises(
+        CheckpointError, match=r"session 0001 has no checkpoint any more to go on from; .*doit fresh:cart"
+    ):
+        stages.package(workspace, live)
+    assert not live.folder.path.exists()
+
+
 def test_without_any_intact_checkpoint_nothing_starts_at_zero_unasked(workspace: Workspace, cart: JobOnDisk) -> None:
     restored(workspace, cart)
     for path in (cart.runs.session("cart", 1).artifacts / "checkpoints").iterdir():
@@ -135,7 +205,8 @@ def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spe
     changed = Workspace(cart.runs.root)
     live = next_session(changed)
     probes[:] = [SPACES | {"observation_space": {"text": "Box(6,)"}}, SPACES]
-    sentence = r"observation_space is Box\(4,\) in the checkpoint and Box\(6,\) in the job; run `doit fresh:cart`"
+    there = r"observation_space is Box\(4,\) in the checkpoint of session 0001"
+    sentence = rf"^job cart: {there} and Box\(6,\) in the job; run `doit fresh:cart` to archive"
     with pytest.raises(IncompatibleError, match=sentence):
         stages.package(changed, live)
     assert not live.folder.path.exists()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import pathlib
 import signal
 import stat
 import subprocess
@@ -20,7 +22,8 @@ from runner.backends.base import State, Status
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder, SessionFolder
 from trainer.errors import BackendError, SessionLostError
-from trainer.files import TEMPORARY_PREFIX
+from trainer.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
+from trainer.layout import segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -372,6 +375,108 @@ def test_a_fetch_that_was_cut_off_is_gone_on_with(backend: LocalBackend, tmp_pat
     (target / "checkpoints" / "one.zip").write_bytes(b"half")
     backend.fetch(KEY, target)
     assert (target / "checkpoints" / "one.zip").read_bytes() == b"one"
+
+
+# Replay segments: gigabytes, which are linked and not copied.
+
+LEAVES_SEGMENT = """
+import hashlib, os
+from pathlib import Path
+
+(given,) = Path(os.environ["RELAY_INPUT"]).rglob("*.segment")
+folder = Path(os.environ["RELAY_WORKING"]) / "checkpoints" / "replay"
+folder.mkdir(parents=True)
+os.link(given, folder / given.name)
+content = given.read_bytes() + b" and more"
+(folder / f"{hashlib.sha256(content).hexdigest()}.segment").write_bytes(content)
+(folder / "notes.txt").write_bytes(b"no segment")
+(folder / ".relay-tmp-half").write_bytes(b"half")
+"""
+
+
+def named(content: bytes) -> str:
+    """The file name of a segment."""
+    return segment_name(sha256_of_bytes(content))
+
+
+@pytest.fixture
+def with_segment(tmp_path: Path) -> SessionFolder:
+    """A package with a segment that is a second name of the parent's artifact."""
+    folder = session(tmp_path, LEAVES_SEGMENT)
+    artifact = tmp_path / "parent" / "checkpoints" / "replay" / named(b"rows")
+    write_bytes(artifact, b"rows")
+    link_or_copy(artifact, folder.payload / "replay" / artifact.name)
+    return folder
+
+
+def test_a_segment_goes_into_the_sandbox_and_out_of_it_without_a_copy(
+    backend: LocalBackend, root: Path, tmp_path: Path, with_segment: SessionFolder
+) -> None:
+    artifact = tmp_path / "parent" / "checkpoints" / "replay" / named(b"rows")
+    mode = artifact.stat().st_mode
+    backend.submit(with_segment, KEY)
+    assert ended(backend).state is State.COMPLETE
+    mounted = sandbox_of(root) / local_launcher.INPUT / "cart"
+    assert (mounted / "replay" / artifact.name).samefile(artifact)
+    target = tmp_path / "artifacts"
+    backend.fetch(KEY, target)
+    left = target / "checkpoints" / "replay"
+    assert sorted(path.name for path in left.iterdir()) == sorted(
+        [named(b"rows"), named(b"rows and more"), "notes.txt"]
+    )
+    assert (left / artifact.name).samefile(artifact)
+    working = sandbox_of(root) / local_launcher.WORKING / "checkpoints" / "replay"
+    assert (left / named(b"rows and more")).samefile(working / named(b"rows and more"))
+    assert not (left / "notes.txt").samefile(working / "notes.txt")
+    backend.release(KEY)
+    assert not sandbox_of(root).exists()
+    assert artifact.read_bytes() == b"rows"
+    assert artifact.stat().st_mode == mode
+    assert (left / named(b"rows and more")).read_bytes() == b"rows and more"
+
+
+def test_the_input_of_a_session_with_segments_is_read_only_and_its_folders_can_be_entered(
+    backend: LocalBackend, root: Path, with_segment: SessionFolder
+) -> None:
+    backend.submit(with_segment, KEY)
+    ended(backend)
+    mounted = sandbox_of(root) / local_launcher.INPUT / "cart"
+    assert not (mounted / "payload.json").stat().st_mode & stat.S_IWUSR
+    assert (mounted / "replay").stat().st_mode & stat.S_IXUSR
+
+
+def test_where_there_are_no_links_segments_are_copied(
+    backend: LocalBackend, tmp_path: Path, with_segment: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(pathlib.Path, "hardlink_to", refused)
+    backend.submit(with_segment, KEY)
+    assert ended(backend).state is State.COMPLETE
+    backend.fetch(KEY, tmp_path / "artifacts")
+    left = tmp_path / "artifacts" / "checkpoints" / "replay"
+    assert (left / named(b"rows")).read_bytes() == b"rows"
+    assert not (left / named(b"rows")).samefile(with_segment.payload / "replay" / named(b"rows"))
+    backend.release(KEY)
+    assert backend.find(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("arrived", "kept"),
+    [(b"rows and more", True), (b"rows and mor", False), (b"rows and mUre", False)],
+)
+def test_a_segment_that_has_arrived_is_kept_if_it_is_whole(
+    backend: LocalBackend, tmp_path: Path, with_segment: SessionFolder, arrived: bytes, *, kept: bool
+) -> None:
+    backend.submit(with_segment, KEY)
+    ended(backend)
+    there = tmp_path / "artifacts" / "checkpoints" / "replay" / named(b"rows and more")
+    write_bytes(there, arrived)
+    number = there.stat().st_ino
+    backend.fetch(KEY, tmp_path / "artifacts")
+    assert there.read_bytes() == b"rows and more"
+    assert (there.stat().st_ino == number) is kept
 
 
 def test_a_session_whose_sandbox_is_gone_is_lost_and_not_unreachable(backend: LocalBackend, tmp_path: Path) -> None:
