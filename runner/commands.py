@@ -14,6 +14,8 @@ from trainer.errors import InputError, RelayError
 from trainer.progress import say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runner.workspace import Workspace
 
 
@@ -85,6 +87,7 @@ def verify(workspace: Workspace, job: str) -> None:
         RelayError: one is not; the sentence names it.
     """
     problems, checked = [], 0
+    judged: dict[Path, str | None] = {}
     for session in read_lineage(workspace.runs, job).sessions:
         if session.phase is not Phase.RESTORED:
             continue
@@ -94,7 +97,7 @@ def verify(workspace: Workspace, job: str) -> None:
             if reference is None or reference["session"] != session.folder.number:
                 continue
             checked += 1
-            problem = problem_with(reference, workspace.runs.job(job))
+            problem = problem_with(reference, workspace.runs.job(job), judged)
             if problem:
                 problems.append(f"{reference['file']} {problem}")
     if problems:

@@ -12,6 +12,8 @@ from trainer.differences import differences
 from trainer.identity import training_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.lineage import Lineage, SessionState
 
 _NAMED_SOURCES = 3
@@ -27,7 +29,7 @@ class Wanted:
         sources: the identity of the sources that a session would carry.
         libraries: versions that a session would compute with; empty where they are not known.
         rules: what decides the verdict on artifacts.
-        source_table: the digests of each of these sources, to name those that changed; may be empty.
+        source_table: gives the digests of each of these sources, to name those that changed; may give none.
     """
 
     job: dict[str, Any]
@@ -35,7 +37,7 @@ class Wanted:
     sources: dict[str, str]
     libraries: dict[str, str]
     rules: dict[str, Any] = field(default_factory=dict)
-    source_table: dict[str, list[str]] = field(default_factory=dict)
+    source_table: Callable[[], dict[str, list[str]]] = field(default=dict, compare=False)
 
     @property
     def goal(self) -> int:
@@ -265,7 +267,7 @@ def changed_inputs(session: SessionState, wanted: Wanted) -> tuple[str, ...]:
 
 
 def _changed_sources(session: SessionState, wanted: Wanted) -> str:
-    before, now = session.source_table, wanted.source_table
+    before, now = session.source_table, wanted.source_table()
     same_python = session.package["inputs"]["sources"]["python"] == wanted.sources["python"]
     names = changed_files(before, now) if before and now and same_python else []
     if not names:

@@ -143,11 +143,11 @@ class Workspace:
         values = dict(self._jobs.read()[job][profile])
         if self._backend is not None:
             values["backend"] = self._backend
-        sources = self._sources.read(self.source_folders(values)).identity()
+        sources = self._sources.read(self.source_folders(values))
         libraries = library_versions() if values["backend"] == "local" else {}
         code = self._sources.read((Path(restore.__file__).parent,)).identity()
         rules = {"job": values["validation"], "code": {"meaning": code["meaning"], "python": code["python"]}}
-        return Wanted(values, profile, sources, libraries, rules)
+        return Wanted(values, profile, sources.identity(), libraries, rules, sources.table)
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+from stable_baselines3.common.noise import VectorizedActionNoise
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStack, VecMonitor, VecNormalize
 
 from trainer import replay
+from trainer.devices import moved
 from trainer.snapshot import SnapshotError, follows_state_protocol
 from trainer.spaces import random_states, set_random_states
 
@@ -36,8 +38,8 @@ _EPISODE_STATE: dict[type[VecEnvWrapper], tuple[str, ...]] = {
     VecFrameStack: ("stacked_obs",),
 }
 _BOUND_TO_EPISODES = ("_last_obs", "_last_original_obs", "_last_episode_starts", "_last_lstm_states", "action_noise")
-_REFERRED_TO = ("action_noise",)
-"""`collect_rollouts` holds references to these by the time its start is announced, so they change in place."""
+_NOISE, _NOISE_STATE = "action_noise", "noise_prev"
+"""Of the kinds of action noise only the random walk (Ornstein-Uhlenbeck) has a state."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def capture(model: BaseAlgorithm, algorithm: Algorithm, boundary: Boundary, sess
         environments, inexact = None, (str(error),)
     return ResumeState(
         boundary=boundary,
-        attributes={name: getattr(model, name) for name in algorithm.state if hasattr(model, name)},
+        attributes={name: moved(getattr(model, name), "cpu") for name in algorithm.state if hasattr(model, name)},
         generators=_generators(),
         action_space=random_states(model.action_space),
         statistics=[_attributes(wrapper, _STATISTICS) for wrapper in _wrappers(venv)],
@@ -190,18 +192,29 @@ def _set_generators(generators: tuple[Any, ...]) -> None:
 
 
 def _set_attribute(model: BaseAlgorithm, name: str, value: Any) -> None:
-    ours = getattr(model, name, None)
-    if name in _REFERRED_TO and ours is not None and type(ours) is type(value):
-        vars(ours).update(vars(value))
+    if name == _NOISE:
+        _go_on_with_noise(getattr(model, name, None), value)
     else:
-        setattr(model, name, value)
+        setattr(model, name, moved(value, model.device))
+
+
+def _go_on_with_noise(noise: Any, before: Any) -> None:
+    """Let action noise go on from where it stood, as strong as the job says now.
+
+    In place: `collect_rollouts` holds a reference to it by the time its start is announced.
+    """
+    if isinstance(noise, VectorizedActionNoise) and isinstance(before, VectorizedActionNoise):
+        for ours, theirs in zip(noise.noises, before.noises, strict=True):
+            _go_on_with_noise(ours, theirs)
+    elif type(noise) is type(before) and hasattr(before, _NOISE_STATE):
+        setattr(noise, _NOISE_STATE, getattr(before, _NOISE_STATE))
 
 
 def _exploration(model: BaseAlgorithm, algorithm: Algorithm) -> list[torch.Tensor] | None:
     distribution = getattr(getattr(model, algorithm.explorer, None), "action_dist", None)
     if not getattr(model, "use_sde", False) or distribution is None:
         return None
-    return [distribution.exploration_mat, distribution.exploration_matrices]
+    return [moved(each, "cpu") for each in (distribution.exploration_mat, distribution.exploration_matrices)]
 
 
 def _set_exploration(model: BaseAlgorithm, algorithm: Algorithm, state: ResumeState) -> None:
@@ -211,4 +224,4 @@ def _set_exploration(model: BaseAlgorithm, algorithm: Algorithm, state: ResumeSt
         explorer.reset_noise(model.n_envs)
     elif state.exploration is not None:
         distribution = explorer.action_dist
-        distribution.exploration_mat, distribution.exploration_matrices = state.exploration
+        distribution.exploration_mat, distribution.exploration_matrices = moved(state.exploration, model.device)

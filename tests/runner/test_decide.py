@@ -168,13 +168,13 @@ def test_sources_that_changed_are_named(
     folder = cart.add(Phase.RESTORED, timesteps=256)
     if packaged is not None:
         write(folder.sources_table, packaged)
-    decision = decide(wanted(sources=EDITED, source_table=now), cart.lineage)
+    decision = decide(wanted(sources=EDITED, source_table=lambda: now), cart.lineage)
     assert decision == Redo(session=1, parent=None, changes=(words,), goal=256)
 
 
 def test_sources_that_another_python_read_are_not_named_one_by_one(cart: JobOnDisk) -> None:
     write(cart.add(Phase.RESTORED, timesteps=256).sources_table, table(a="1"))
-    decision = decide(wanted(sources=OTHER_PYTHON, source_table=table(a="2")), cart.lineage)
+    decision = decide(wanted(sources=OTHER_PYTHON, source_table=lambda: table(a="2")), cart.lineage)
     assert decision == Redo(session=1, parent=None, changes=("its sources",), goal=256)
 
 

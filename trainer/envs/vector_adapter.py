@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 
 from trainer.errors import InputError
+from trainer.snapshot import SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,12 +30,13 @@ class SB3VectorAdapter(VecEnv):
 
     Args:
         env: a vectorised environment that resets within the step that ends an episode.
+        refusal: why its state is not to be taken, where that is known; empty where it can be.
 
     Raises:
         InputError: `env` resets in another step, which Stable-Baselines3 cannot express.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], refusal: tuple[str, ...] = ()) -> None:
         mode = env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.SAME_STEP:
             found = mode.value if isinstance(mode, AutoresetMode) else mode
@@ -44,6 +46,7 @@ class SB3VectorAdapter(VecEnv):
                 "set vectorization to dummy or subproc",
             )
         self.env = env
+        self._refusal = refusal
         self._actions: NDArray[Any] = np.zeros(0)
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
@@ -83,7 +86,7 @@ class SB3VectorAdapter(VecEnv):
     def get_state(self) -> Callable[[], dict[str, Any]]:
         """`get_state` of `env`; an AttributeError where it has none."""
         method: Callable[[], dict[str, Any]] = self.env.get_state  # type: ignore[attr-defined]
-        return method
+        return self._refuse if self._refusal else method
 
     @property
     def set_state(self) -> Callable[[dict[str, Any]], None]:
@@ -130,6 +133,9 @@ class SB3VectorAdapter(VecEnv):
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
         """No pictures."""
         return [None] * self.num_envs
+
+    def _refuse(self) -> dict[str, Any]:
+        raise SnapshotError(*self._refusal)
 
     def _expect_all(self, indices: VecEnvIndices, action: str) -> None:
         if sorted(self._get_indices(indices)) != list(range(self.num_envs)):
