@@ -6,6 +6,7 @@ What torch would refuse, or what would make it allocate more than the file holds
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MAX_DIMENSIONS = 64
+_MAX_ELEMENTS = 1 << 62
 _STORAGE_KEY = re.compile(r"0|[1-9][0-9]{0,8}")
 _DEVICE = re.compile(r"[a-z]{1,16}(:[0-9]{1,3})?")
 
@@ -86,11 +88,11 @@ def _rebuild_tensor(
         raise UnsoundError("holds a tensor with metadata, or with a stride that does not fit its shape")
     _check_gradient(storage, requires_grad, hooks)
     tensor = TensorSpec(storage, offset, sizes, steps)
-    elements = 1
-    for size in sizes:
-        elements *= size
+    elements = math.prod(sizes)
+    # torch multiplies the sizes of an empty tensor too, in 64 bits.
+    overflows = math.prod(max(size, 1) for size in sizes) > _MAX_ELEMENTS
     # A view may not repeat elements: with a stride of 0 a few bytes would make terabytes.
-    if tensor.end > storage.elements or elements > storage.elements:
+    if tensor.end > storage.elements or elements > storage.elements or overflows:
         raise UnsoundError(f"holds a tensor of shape {shown(sizes)} that reaches past its storage {storage.key}")
     return tensor
 

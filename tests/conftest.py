@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long",
+        action="store_true",
+        help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
+        "takes tens of minutes (tests/scenarios/test_kills.py); without it a seeded share of them is taken",
+    )
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project of the test's own, in a folder whose path has a space."""

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.box2d_worlds import renew_world
 from trainer.generators import bits_of, generator_states, set_generator_states
 from trainer.snapshot import SnapshotError, SnapshotWrapper
-from trainer.spaces import random_states, set_random_states
+from trainer.spaces import make_generators, random_states, set_random_states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,8 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment, and note how; what came before is forgotten."""
-        arguments = {"seed": seed, "options": copy.deepcopy(options)}
+        arguments = copy.deepcopy({"seed": seed, "options": options})
+        _make_generators(self.env)
         self._begin({"arguments": arguments, "draws": _draws_of(self.env), "process": generator_states()})
         observation, info = self._reset(arguments)
         return observation, info
@@ -85,7 +86,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         set_generator_states(beginning["process"])
         _set_draws(self.env, beginning["draws"])
         self._begin(beginning)
-        self._reset(copy.deepcopy(beginning["arguments"]))
+        self._reset(beginning["arguments"])
         self._actions, self._bytes = list(state["actions"]), state["bytes"]
         for action in self._actions:
             self._step(copy.deepcopy(action))
@@ -103,7 +104,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
     def _reset(self, arguments: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         renew_world(self.env)
-        observation, info = self.env.reset(**arguments)
+        observation, info = self.env.reset(**copy.deepcopy(arguments))
         self._latest = (copy.deepcopy(observation),)
         return observation, info
 
@@ -122,24 +123,32 @@ def record_actions(wrapper: SnapshotWrapper) -> SnapshotWrapper:
     return wrapper
 
 
+def _spaces(env: Any) -> dict[str, gym.Space[Any]]:
+    return {name: each for name, each in vars(env).items() if isinstance(each, gym.Space)}
+
+
+def _make_generators(env: Any) -> None:
+    _ = env.np_random
+    for space in _spaces(env).values():
+        make_generators(space)
+
+
 def _draws_of(env: Any) -> dict[str, Any]:
     """Where the generators stand that belong to `env`: its own, and those of its spaces."""
-    generator = env._np_random  # noqa: SLF001 - `np_random` would make one where there is none
     return {
-        "seed": env._np_random_seed,  # noqa: SLF001 - likewise
-        "generator": None if generator is None else generator.bit_generator.state,
-        "spaces": {name: random_states(each) for name, each in vars(env).items() if isinstance(each, gym.Space)},
+        "seed": env._np_random_seed,  # noqa: SLF001 - asking without the underscore may make another generator
+        "generator": env.np_random.bit_generator.state,
+        "spaces": {name: random_states(each) for name, each in _spaces(env).items()},
     }
 
 
 def _set_draws(env: Any, draws: dict[str, Any]) -> None:
-    generator = None
-    if draws["generator"] is not None:
-        generator = np.random.Generator(getattr(np.random, draws["generator"]["bit_generator"])())
-        generator.bit_generator.state = draws["generator"]
-    env._np_random, env._np_random_seed = generator, draws["seed"]  # noqa: SLF001 - likewise
-    for name, states in draws["spaces"].items():
-        set_random_states(vars(env)[name], states)
+    generator = np.random.Generator(getattr(np.random, draws["generator"]["bit_generator"])())
+    generator.bit_generator.state = draws["generator"]
+    env.np_random = generator
+    env._np_random_seed = draws["seed"]  # noqa: SLF001 - it can be read only
+    for name, space in _spaces(env).items():
+        set_random_states(space, draws["spaces"][name])
 
 
 def _packed(actions: list[Any]) -> Sequence[Any]:

@@ -195,7 +195,7 @@ def _do(venv: VecEnv, actions: NDArray[Any] | None) -> tuple[tuple[Any, ...], bo
     torch.rand(1)
     if actions is None:
         return bits_of((venv.reset(),)), True
-    observations, rewards, dones, infos = venv.step(actions)
+    observations, rewards, dones, infos = venv.step(actions.copy())  # some environments write into them
     shown = [{name: info[name] for name in _INFOS if name in info} for info in infos]
     return bits_of((observations, rewards, dones, shown)), bool(dones.any())
 

@@ -38,6 +38,12 @@ def set_random_states(space: gym.Space[Any], states: list[Mapping[str, Any] | No
             each._np_random = generator  # noqa: SLF001 - likewise
 
 
+def make_generators(space: gym.Space[Any]) -> None:
+    """Make the generators that were not made yet, so that what they will draw can be drawn again."""
+    for each in _space_and_parts(space):
+        _ = each.np_random
+
+
 def _space_and_parts(space: gym.Space[Any]) -> Iterator[gym.Space[Any]]:
     yield space
     if isinstance(space, gym.spaces.Dict | gym.spaces.Tuple):

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from measuring.tables import publish, table
-from trainer import files, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +25,9 @@ TIMED: Final = (
     ("trainer.environments:make_training_envs", "the environments made"),
     ("stable_baselines3:PPO.collect_rollouts", "rollouts, with saves and evaluations at their start"),
     ("stable_baselines3:PPO.train", "gradient steps"),
-    ("trainer.training:Training._evaluate", "evaluations"),
-    ("trainer.training:Training._save", "saves, as far as training waits for them"),
-    ("trainer.training:capture", "- state of environments and generators taken"),
+    ("trainer.training:Training.evaluate", "evaluations"),
+    ("trainer.training:Training.save", "saves, as far as training waits for them"),
+    ("trainer.saving:capture", "- state of environments and generators taken"),
     ("trainer.resume_state:ResumeState.to_bytes", "- state pickled"),
     ("stable_baselines3:PPO.save", "- model.save"),
     ("trainer.checkpoint:entry_of", "- sha256 of members and files (both threads)"),
@@ -54,7 +53,7 @@ def show_breakdown(folder: Path, job: dict[str, Any]) -> None:
     """Run one session of `job` (as JSON) in this process, and print what its parts cost."""
     publish(_import_table())
     costs = {label: _timed(target) for target, label in TIMED}
-    session_input = _write_input(folder / "input", job)
+    session_input = importlib.import_module("measuring.session_input").write_session_input(folder / "input", job)
     began = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
         code = importlib.import_module("trainer.session").run_session(
@@ -77,19 +76,6 @@ def _import_table() -> str:
         importlib.import_module(name)
         rows.append([name, f"{time.perf_counter() - began:.3f} s", f"{time.process_time() - cpu:.3f} s"])
     return table(["import, in this order", "wall", "CPU"], rows)
-
-
-def _write_input(folder: Path, job: dict[str, Any]) -> Any:
-    request = {"job": job["name"], "lineage": 1, "session": "0001", "profile": "full", "parent": None}
-    documents = {
-        layout.JOB_FILE: job,
-        layout.REQUEST_FILE: request | {"goal": job["total_timesteps"]},
-        layout.PAYLOAD_FILE: {"key": files.sha256_of_value(job), "files": {}},
-    }
-    folder.mkdir()
-    for name, document in documents.items():
-        (folder / name).write_text(json.dumps(document), encoding="utf-8")
-    return importlib.import_module("trainer.session_input").read_session_input(folder)
 
 
 def _timed(target: str) -> Cost:

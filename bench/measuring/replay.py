@@ -7,6 +7,7 @@ records of them. Started as a program, this is doit with that backend in place o
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from runner.backends.local import LocalBackend
 from runner.backends.registry import BACKENDS
 from trainer import checkpoint, files
 from trainer.artifact_writer import ArtifactWriter
-from trainer.layout import RECORD_MEMBER, Artifacts
+from trainer.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
 from trainer.records import CheckpointRecord, TrainingMetadata
 from trainer.session_input import SessionInput, read_session_input
 
@@ -97,8 +98,13 @@ def _repacked(source: Path, session: SessionInput) -> bytes:
     with zipfile.ZipFile(source) as packed:
         members = {name: packed.read(name) for name in packed.namelist()}
     record = CheckpointRecord.model_validate_json(members.pop(RECORD_MEMBER))
+    state = members.pop(STATE_MEMBER)
+    model = io.BytesIO()
+    with zipfile.ZipFile(model, "w") as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
     update = {"job": session.job.name, "session": session.request.session, "key": session.key}
-    return checkpoint.pack(checkpoint.Contents(members, record.members), record.model_copy(update=update))
+    return checkpoint.pack(checkpoint.Contents(model.getvalue(), state), record.model_copy(update=update))
 
 
 if __name__ == "__main__":

@@ -134,11 +134,22 @@ def test_any_bytes_are_refused_in_one_way(content: bytes, ending: bytes) -> None
         "new\nline",
         "x" * 256,
         "..",
+        "nul",
+        "a/COM1.txt",
+        "LPT\u00b9",
+        "a./b",
+        "a ",
+        "a?",
     ],
 )
 def test_names_that_leave_their_folder_are_refused(zipped: Callable[..., bytes], name: str) -> None:
     with pytest.raises(UnsoundError, match="name"):
         strict(zipped({name: b""}))
+
+
+@pytest.mark.parametrize("name", ["null", ".data/serialization_id", "comm1", "a.nul", "con-1", "_version", "a b"])
+def test_names_of_plain_files_pass(zipped: Callable[..., bytes], name: str) -> None:
+    assert read_all(zipped({name: b""})) == {name: b""}
 
 
 def test_a_name_with_a_null_is_refused(zipped: Callable[..., bytes]) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from restore.archive import Limits, StrictZip
 from restore.spans import UnsoundError
 from restore.tensor_specs import TensorSpec
-from restore.tensors import MAX_PICKLE_BYTES, read_tensor_specs
+from restore.tensors import MAX_PICKLE_BYTES, MAX_TENSORS, read_tensor_specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +214,20 @@ def test_memory_is_bounded(filler: bytes) -> None:
     assert peak < 120_000_000
 
 
+def test_names_and_tensors_are_of_a_bounded_number() -> None:
+    # One key of a pickle stands in front of every name below it: a megabyte of pickle made gigabytes of names.
+    one = th.ones(1)
+    for value, sentence in (
+        ({"x" * 300: {"y" * 300: one}}, "more than 512 characters"),
+        ({"x": [one] * (MAX_TENSORS + 1)}, f"more than {MAX_TENSORS:,} tensors"),
+        ({"x.y": one, "x": {"y": one}}, "two tensors of the name 'x.y'"),
+        ({1: one, "1": one}, "two tensors of the name '1'"),
+    ):
+        with pytest.raises(UnsoundError, match=sentence):
+            specs_of(saved(value))
+    assert len(specs_of(saved({"x": [one] * MAX_TENSORS}))) == MAX_TENSORS
+
+
 def test_a_pickle_past_the_limit_is_refused() -> None:
     with pytest.raises(UnsoundError, match="more than the 1,048,576 allowed"):
         specs_of(with_pickle(bytes(MAX_PICKLE_BYTES + 1)))
@@ -255,6 +269,7 @@ def test_storages_are_those_of_the_pickle(
         (0, (2,), (2,), "reaches past"),
         (0, (1 << 40,), (0,), "reaches past"),
         (0, (1 << 60,) * 64, (0,) * 64, "reaches past"),
+        (0, (1 << 32, 1 << 32, 0), (0, 0, 0), "reaches past"),
         (0, (1,) * 65, (1,) * 65, "too many dimensions"),
         (0, (2,), (), "does not fit"),
         (0, (-1,), (1,), "not a whole number"),

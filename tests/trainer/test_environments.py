@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecMonitor, VecNormalize
+from stable_baselines3.common.envs import FakeImageEnv
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecEnv,
+    VecEnvWrapper,
+    VecFrameStack,
+    VecMonitor,
+    VecNormalize,
+    VecTransposeImage,
+    sync_envs_normalization,
+)
 
 from tests.trainer.conftest import TROUBLED, job_values
-from trainer.environments import make_evaluation_envs, make_training_envs
+from trainer.environments import ResumeMethod, make_evaluation_envs, make_training_envs
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.errors import InputError
 from trainer.job import parse_job
+from trainer.job_problems import InvalidJobError
+from trainer.recorded_actions import ActionRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TRAFFIC = "trainer.envs:TrafficLight-v0"
+IMAGES = "Images-v0"
+if IMAGES not in gym.registry:
+    gym.register(
+        IMAGES, functools.partial(FakeImageEnv, screen_height=40, screen_width=40, n_channels=1, channel_first=False)
+    )
 
 
 @pytest.fixture
@@ -90,9 +110,70 @@ def test_native_evaluation_plays_its_episodes_at_once(made: Callable[..., VecEnv
     assert made(make_evaluation_envs, id=TRAFFIC).num_envs == 3
 
 
+def test_the_latest_frames_are_seen_as_one_outside_of_the_scaling(made: Callable[..., VecEnv]) -> None:
+    venv = made(wrapper="VecNormalize", frame_stack=3, n_envs=2)
+    assert isinstance(venv, VecFrameStack)
+    assert isinstance(venv.venv, VecNormalize)
+    assert venv.observation_space.shape == (12,)
+    first = venv.reset()
+    second, _, _, _ = venv.step(np.zeros(2, int))
+    assert isinstance(first, np.ndarray)
+    assert isinstance(second, np.ndarray)
+    assert not first[:, :8].any()
+    np.testing.assert_array_equal(second[:, 4:8], first[:, 8:])
+
+
+def test_evaluation_sees_what_the_training_sees(made: Callable[..., VecEnv]) -> None:
+    scaled = {"wrapper": "VecNormalize", "wrapper_kwargs": {"norm_obs": False}}
+    env: dict[str, Any] = {"id": IMAGES, "frame_stack": 2, **scaled}
+    training, evaluation = made(**env), made(make_evaluation_envs, **env)
+    assert training.observation_space == evaluation.observation_space
+    assert training.observation_space.shape == (2, 40, 40)
+    layers = [[type(each) for each in _layers(venv)] for venv in (training, evaluation)]
+    assert layers[0] == layers[1] == [VecTransposeImage, VecFrameStack, VecNormalize, VecMonitor, DummyVecEnv]
+    training.reset()
+    training.step(np.zeros(1, int))
+    sync_envs_normalization(training, evaluation)
+    counts = [_layers(venv)[2].ret_rms.count for venv in (training, evaluation)]  # type: ignore[attr-defined]
+    assert counts[0] == counts[1] > 1
+
+
+def _layers(venv: VecEnv) -> list[VecEnv]:
+    return [venv, *(_layers(venv.venv) if isinstance(venv, VecEnvWrapper) else [])]
+
+
+@pytest.mark.parametrize("frames", [1, 0, -2, "3", 1.5, True])
+def test_fewer_than_two_frames_are_no_stack(frames: object) -> None:
+    with pytest.raises(InvalidJobError, match=r"env\.frame_stack: must be"):
+        parse_job(job_values(env={"id": "CartPole-v1", "frame_stack": frames}))
+
+
+def test_a_job_without_a_stack_is_the_job_that_it_was_before_there_were_any() -> None:
+    assert (
+        "frame_stack" not in parse_job(job_values(env={"id": "CartPole-v1", "frame_stack": None})).model_dump()["env"]
+    )
+    assert parse_job(job_values(env={"id": "CartPole-v1", "frame_stack": 4.0})).model_dump()["env"]["frame_stack"] == 4
+
+
+@pytest.mark.parametrize(("method", "recorders"), [("state", 0), ("replay", 1), ("none", 0)])
+def test_only_where_actions_are_to_be_repeated_are_they_recorded(method: ResumeMethod, recorders: int) -> None:
+    venv = make_training_envs(parse_job(job_values()), method)
+    layer, found = venv.unwrapped.envs[0], 0  # type: ignore[attr-defined] # it is a DummyVecEnv
+    while isinstance(layer, gym.Wrapper):
+        found += isinstance(layer, ActionRecorder)
+        layer = layer.env
+    assert found == recorders
+    venv.close()
+
+
 @pytest.mark.parametrize(
     ("env", "problem"),
     [
+        ({"id": "Blackjack-v1", "frame_stack": 2}, "environment Blackjack-v1: Stable-Baselines3 cannot take its obs"),
+        (
+            {"id": "FrozenLake-v1", "wrapper": "VecNormalize"},
+            "environment FrozenLake-v1: Stable-Baselines3 cannot take",
+        ),
         ({"id": "Nowhere-v0"}, "environment Nowhere-v0: is not known: "),
         ({"id": "no_such_module:CartPole-v1"}, "environment no_such_module:CartPole-v1: is not known: "),
         ({"id": "CartPole-v1", "vectorization": "native"}, "has no vectorised form of its own that gives its state"),

@@ -140,6 +140,64 @@ def test_an_own_protocol_saves_what_pickle_cannot() -> None:
     assert second.unwrapped._steps == 5  # type: ignore[attr-defined] # noqa: SLF001 - what it remembers
 
 
+class Refusing(Troubled):
+    """Has both methods, and neither works."""
+
+    def get_state(self) -> dict[str, Any]:
+        raise RuntimeError("busy")
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        raise RuntimeError(f"busy with {state}")
+
+
+def test_a_protocol_that_fails_is_named() -> None:
+    told = made(Refusing()).try_snapshot()
+    assert str(told) == "Refusing does not give its state (RuntimeError: busy)"
+
+
+def test_a_state_that_is_not_taken_back_is_named() -> None:
+    class Giving(Refusing):
+        def get_state(self) -> dict[str, Any]:
+            return {}
+
+    env = made(Giving())
+    told = env.try_restore(env.take_snapshot())
+    assert str(told) == "Giving does not take its state back (RuntimeError: busy with {})"
+
+
+def test_a_state_fits_the_layers_that_it_was_taken_of() -> None:
+    snapshot = made(NormalizeObservation(cart_pole())).take_snapshot()
+    with pytest.raises(SnapshotError) as caught:
+        made(cart_pole()).restore_snapshot(snapshot)
+    said = str(caught.value)
+    assert said.startswith("its state is that of CartPoleEnv in ")
+    assert said.count("NormalizeObservation") == 1
+    assert made(NormalizeObservation(cart_pole())).try_restore(snapshot) is None
+
+
+def test_a_state_of_another_format_is_said_to_be_one() -> None:
+    told = made(cart_pole()).try_restore(b"\x80\x05N.")
+    assert str(told) == "its state was taken by another version of kaggle-relay"
+
+
+def test_no_state_is_taken_where_that_is_known_to_fail() -> None:
+    env = SnapshotWrapper(cart_pole(), ("it forgets", "it walks off"))
+    env.reset()
+    told = env.try_snapshot()
+    assert isinstance(told, SnapshotError)
+    assert (told.reasons, str(told)) == (("it forgets", "it walks off"), "it forgets; it walks off")
+
+
+def test_generators_can_be_left_to_whoever_keeps_them() -> None:
+    env = made(gym.make("Troubled-v0"))
+    snapshot, whole = env.take_snapshot(generators=False), env.take_snapshot()
+    drawn = random.random(), np.random.random()  # noqa: NPY002 - what the environment draws from
+    env.restore_snapshot(snapshot)
+    assert (random.random(), np.random.random()) != drawn  # noqa: NPY002 - likewise
+    env.restore_snapshot(whole)
+    assert (random.random(), np.random.random()) == drawn  # noqa: NPY002 - likewise
+
+
 def test_the_protocol_is_asked_of_the_layer_itself() -> None:
     assert follows_state_protocol(TrafficLightEnv())
     assert not follows_state_protocol(gym.Wrapper(TrafficLightEnv()))

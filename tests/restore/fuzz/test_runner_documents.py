@@ -1,0 +1,74 @@
+"""The runner's own documents, read back after a kill or a full disk: whatever is in them, one error comes of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.lineage import read_document
+from tests.restore.fuzz.guard import WAITING, fuzz
+from tests.restore.fuzz.json_damage import FORMATS, Flaw, nasty_values, other_text
+from trainer.errors import RelayError
+
+if TYPE_CHECKING:
+    from tests.restore.fuzz.guard import Guard
+
+DOCUMENT: dict[str, Any] = {
+    "format": 1,
+    "key": "0" * 64,
+    "backend": "local",
+    "entry": "SUBMITTED",
+    "handle": "1234",
+    "files": {"a": {"bytes": 1, "sha256": "0" * 64}},
+}
+
+
+@WAITING
+def test_documents_of_the_runner(guard: Guard) -> None:
+    path = guard.artifacts / "ledger.json"
+
+    @fuzz(160)
+    @given(data=st.data())
+    def refused_or_read(data: st.DataObject) -> None:
+        content = other_text(data.draw, DOCUMENT)
+        path.write_bytes(content)
+        try:
+            with guard.watching():
+                assert isinstance(read_document(path), dict)
+        except RelayError:
+            guard.refused_by(lambda: read_document(path), content)
+        finally:
+            path.unlink()
+
+    refused_or_read()
+    guard.enough()
+
+
+@WAITING
+def test_documents_of_other_versions(guard: Guard) -> None:
+    path = guard.artifacts / "package.json"
+    for wrong in FORMATS:
+        path.write_bytes(json.dumps(Flaw(("format",), wrong).of(DOCUMENT)).encode())
+        guard.refused_by(lambda: read_document(path), wrong)
+    path.unlink()
+
+
+def test_documents_of_other_kinds(guard: Guard) -> None:
+    path = guard.artifacts / "request.json"
+
+    @fuzz(60)
+    @given(value=nasty_values().filter(lambda value: not isinstance(value, dict)))
+    def refused(value: object) -> None:
+        path.write_bytes(json.dumps(value).encode())
+        guard.refused_by(lambda: read_document(path), value)
+
+    refused()
+    guard.enough()
+    path.unlink()
+    path.mkdir()
+    guard.refused_by(lambda: read_document(path), "a folder")
+    path.rmdir()
+    guard.refused_by(lambda: read_document(path), "nothing")
