@@ -66,7 +66,7 @@ COURSES: Final = {
         "DQN",
         "CartPole-v1",
         n_envs=1,
-        timesteps=50_000,
+        timesteps=50_176,
         hyperparameters={
             "learning_rate": 0.0023,
             "batch_size": 64,
@@ -90,7 +90,7 @@ COURSES: Final = {
         hyperparameters={"learning_rate": 0.001},
     ),
 }
-"""As rl-baselines3-zoo 2.9.2 has them; PPO's timesteps are whole rollouts."""
+"""As rl-baselines3-zoo 2.9.2 has them; the timesteps are whole rollouts."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from restore.documents import read_document, sentence
 from restore.integrity import inspect_checkpoint
 from restore.replay import check_replay
 from restore.spans import UnsoundError
-from trainer import files
 from trainer.algorithms.registry import ALGORITHMS
 from trainer.errors import CheckpointError
 from trainer.layout import timesteps_in_name
@@ -167,7 +167,8 @@ class _Judge:
     def _check_origin(self, path: Path, record: CheckpointRecord) -> None:
         earlier = self._expected.known_keys if path == self._artifacts.best_model else frozenset()
         if record.job != self._artifacts.scenario:
-            raise CheckpointError(path.name, f"belongs to job {record.job}, expected {self._artifacts.scenario}")
+            problem = f"belongs to job {sentence(record.job)}, expected {self._artifacts.scenario}"
+            raise CheckpointError(path.name, problem)
         if record.key not in {self._expected.key} | earlier:
             raise CheckpointError(path.name, f"was made by another session (key {record.key[:12]})")
 
@@ -195,8 +196,8 @@ def _keeps_replay(algorithm: object) -> bool:
 def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:
     """What the session itself says of its artifacts, if it ended in good order and is ours."""
     try:
-        manifest = Manifest.model_validate(_read_bounded(artifacts.manifest))
-    except (OSError, ValueError, RecursionError):
+        manifest = read_document(artifacts.manifest, Manifest, MAX_DOCUMENT_BYTES)
+    except (OSError, UnsoundError):
         return {}
     return manifest.files if manifest.complete and manifest.key == key else {}
 
@@ -204,25 +205,18 @@ def _promised(artifacts: Artifacts, key: str) -> dict[str, FileEntry]:
 def _judge_metadata(artifacts: Artifacts, expected: Expectations) -> tuple[Finding, dict[str, Any]]:
     name = _name(artifacts, artifacts.metadata)
     try:
-        metadata = TrainingMetadata.model_validate(_read_bounded(artifacts.metadata))
+        metadata = read_document(artifacts.metadata, TrainingMetadata, MAX_DOCUMENT_BYTES)
     except FileNotFoundError:
         return Finding(file=name, verdict="refused", reason="missing: the session ended before it wrote any"), {}
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        reason = f"unreadable: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (OSError, UnsoundError) as error:
+        reason = f"unreadable: {error.problem if isinstance(error, UnsoundError) else error.strerror or error}"
         return Finding(file=name, verdict="refused", reason=reason), {}
-    except (OSError, ValueError, RecursionError) as error:
-        return Finding(file=name, verdict="refused", reason=f"unreadable: {error}"), {}
     if metadata.key != expected.key:
         return Finding(file=name, verdict="refused", reason="belongs to another session"), {}
     fields = {"timesteps", "goal_met", "interrupted_by", "error", "episodes", "steps_per_second"}
-    return Finding(file=name, verdict="sound"), metadata.model_dump(mode="json", include=fields)
-
-
-def _read_bounded(path: Path) -> Any:
-    if (size := path.stat().st_size) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"{size:,} bytes, more than {MAX_DOCUMENT_BYTES:,}")
-    return files.read_json(path)
+    outcome = metadata.model_dump(mode="json", include=fields)
+    shown_later = {each: sentence(outcome[each]) for each in ("interrupted_by", "error") if outcome[each] is not None}
+    return Finding(file=name, verdict="sound"), outcome | shown_later
 
 
 def _name(artifacts: Artifacts, path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from restore.spans import shown
 from trainer import files
 from trainer.errors import RelayError
 
@@ -134,11 +135,12 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     try:
         document = files.read_json(path)
-    except (OSError, ValueError) as error:
-        raise RelayError(str(path), f"cannot be read: {error}", "restore it from a backup, or start anew") from error
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"cannot be read: {shown(str(error))}"
+        raise RelayError(str(path), problem, "restore it from a backup, or start anew") from error
     if not isinstance(document, dict):
         raise RelayError(str(path), "is no JSON object", "restore it from a backup, or start anew")
-    if document.get("format") != FORMAT:
-        problem = f"has format {document.get('format')}, expected {FORMAT}"
+    if document.get("format") != FORMAT or document.get("format") is True:
+        problem = f"has format {shown(document.get('format'))}, expected {FORMAT}"
         raise RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh`")
     return document

@@ -97,7 +97,8 @@ class Blow:
     hangs: float = 0.0
 
     def __str__(self) -> str:
-        return f"{' and '.join(each.name for each in self.signals)} at {self.event} {self.number}"
+        hanging = f" after {self.hangs} s" if self.hangs else ""
+        return f"{' and '.join(each.name for each in self.signals)} at {self.event} {self.number}{hanging}"
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def test_a_sigkill_at_each_file_operation_leaves_nothing_broken(trials: Trials, 
 
 
 def test_while_the_disk_hangs_training_goes_no_further_than_the_next_checkpoint(trials: Trials) -> None:
-    for name in trials.some_of(OFF_POLICY):
+    for name in trials.some_of(ON_POLICY):
         draw, whole = draw_for("the disk hangs", name), trials.whole(name)
         with trials.lineage(name) as lineage:
             writing = draw.randint(int(0.3 * whole.operations["fsync"]), int(0.6 * whole.operations["fsync"]))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.lineage import read_document
-from tests.restore.fuzz.guard import WAITING, fuzz
+from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.json_damage import FORMATS, Flaw, nasty_values, other_text
 from trainer.errors import RelayError
 
@@ -26,7 +26,6 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-@WAITING
 def test_documents_of_the_runner(guard: Guard) -> None:
     path = guard.artifacts / "ledger.json"
 
@@ -47,7 +46,6 @@ def test_documents_of_the_runner(guard: Guard) -> None:
     guard.enough()
 
 
-@WAITING
 def test_documents_of_other_versions(guard: Guard) -> None:
     path = guard.artifacts / "package.json"
     for wrong in FORMATS:

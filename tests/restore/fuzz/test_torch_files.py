@@ -43,6 +43,8 @@ def is_sound(value: object, field: str) -> bool:
             return value == storage()
         case "requires_grad":
             return value is True
+        case "elements":
+            return value == 4
         case "kind":
             return value == Name("torch", "FloatStorage")
         case "hooks":
@@ -79,7 +81,7 @@ def test_a_view_stays_inside_its_storage(guard: Guard, sound: dict[str, Sound]) 
     def judged(offset: int, sizes: list[tuple[int, int]]) -> None:
         shape, stride = tuple(size for size, _ in sizes), tuple(step for _, step in sizes)
         content = torch_file(program({"weight": tensor(offset=offset, shape=shape, stride=stride)}), _0=FOUR)
-        reached = 0 if 0 in shape else offset + 1 + sum((size - 1) * step for size, step in sizes)
+        reached = offset if 0 in shape else offset + 1 + sum((size - 1) * step for size, step in sizes)
         # torch multiplies the sizes of an empty tensor too, in 64 bits.
         fits = reached <= 4 and math.prod(shape) <= 4 and math.prod(size or 1 for size in shape) <= 1 << 62
         checkpoint = signed(sound["PPO"].but(**{"relay/more.pth": content})).pack()
