@@ -132,10 +132,10 @@ def _run(folder: Path, more: tuple[str, ...]) -> dict[str, Any]:
 
 def report(key: str, case: SavingCase, rounds: list[dict[str, Any]]) -> str:
     """What was measured of one case."""
-    costs = [each["saving"]["costs"] for each in rounds]
-    saves = sum(len(each["pauses"]) for each in costs)
-    pauses = [pause for each in costs for pause in each["pauses"]]
-    sb3 = [pause for each in rounds for pause in each["saving"]["sb3"]["pauses"]]
+    saved = [each["saving"] for each in rounds]
+    costs = [each["costs"] for each in saved]
+    pauses, sb3 = _pauses(saved, "costs"), _pauses(saved, "sb3")
+    saves = len(pauses)
 
     def per_save(what: str) -> float:
         return float(sum(each[what] for each in costs)) / saves
@@ -165,14 +165,32 @@ def report(key: str, case: SavingCase, rounds: list[dict[str, Any]]) -> str:
 
 
 def summary(results: dict[str, list[dict[str, Any]]]) -> str:
-    """The goals, and what was measured."""
+    """The goals, and what was measured, all cases in one table."""
     rows = []
     for key, rounds in results.items():
         goal = GOAL_WITH_BUFFER if CASES[key].filled else GOAL_OF_PPO
-        measured = [_percent(share_waited(rounds)), f"{overhead(rounds) - 1:+.2%}", _percent(share_with_sb3(rounds))]
-        rows.append([CASES[key].name, f"at most {goal:.0%}", *measured])
-    head = ["share of the time for which training waits", "goal", "measured", "wall time with saves", "SB3's own"]
+        saved = [each["saving"] for each in rounds]
+        pause, sb3 = (statistics.median(_pauses(saved, whose)) for whose in ("costs", "sb3"))
+        saves = len(_pauses(saved, "costs"))
+        written = sum(each["costs"]["written"] for each in saved) / saves
+        rows.append(
+            [
+                CASES[key].name,
+                f"{_percent(share_waited(rounds))} (at most {goal:.0%})",
+                f"{overhead(rounds) - 1:+.2%}",
+                _ms(pause),
+                human_bytes(int(written)),
+                _percent(share_with_sb3(rounds)),
+                _ms(sb3),
+                human_bytes(saved[0]["sb3"]["written"]),
+            ]
+        )
+    head = ["", "training waits (goal)", "wall time", "pause", "written", "with SB3's own", "its pause", "it writes"]
     return table(head, rows)
+
+
+def _pauses(saved: list[dict[str, Any]], whose: str) -> list[float]:
+    return [pause for each in saved for pause in each[whose]["pauses"]]
 
 
 def share_waited(rounds: list[dict[str, Any]]) -> float:
@@ -184,8 +202,8 @@ def share_waited(rounds: list[dict[str, Any]]) -> float:
 
 def share_with_sb3(rounds: list[dict[str, Any]]) -> float:
     """The share for which it would wait, if it saved as often by SB3's own functions."""
-    saves = sum(len(each["saving"]["costs"]["pauses"]) for each in rounds)
-    pause = statistics.median(pause for each in rounds for pause in each["saving"]["sb3"]["pauses"])
+    saved = [each["saving"] for each in rounds]
+    saves, pause = len(_pauses(saved, "costs")), statistics.median(_pauses(saved, "sb3"))
     training = sum(each["never_saving"]["costs"]["window"] for each in rounds) / saves
     return float(pause / (pause + training))
 

@@ -19,7 +19,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStac
 
 from trainer import replay
 from trainer.devices import moved
-from trainer.snapshot import SnapshotError, follows_state_protocol
+from trainer.environment_states import restore_states, take_states
+from trainer.snapshot import SnapshotError
 from trainer.spaces import random_states, set_random_states
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def capture(model: BaseAlgorithm, algorithm: Algorithm, boundary: Boundary, sess
     buffer = getattr(model, "replay_buffer", None)
     inexact: tuple[str, ...] = ()
     try:
-        environments = _take_snapshots(venv.unwrapped)
+        environments = take_states(venv.unwrapped)
     except SnapshotError as error:
-        environments, inexact = None, (str(error),)
+        environments, inexact = None, error.reasons
     return ResumeState(
         boundary=boundary,
         attributes={name: moved(getattr(model, name), "cpu") for name in algorithm.state if hasattr(model, name)},
@@ -122,8 +123,9 @@ def restore(
     if not same_environments:
         reasons.append("the environments changed: their episodes start anew")
     keeps_episodes = same_environments and state.environments is not None
-    if keeps_episodes:
-        _restore_snapshots(venv.unwrapped, state.environments)
+    refusals = _refusals(venv, state) if keeps_episodes else ()
+    reasons += refusals
+    keeps_episodes = keeps_episodes and not refusals
     for wrapper, statistics, episodes in zip(_wrappers(venv), state.statistics, state.episodes, strict=True):
         vars(wrapper).update(statistics)
         if keeps_episodes:
@@ -131,6 +133,8 @@ def restore(
     for name, value in state.attributes.items():
         if keeps_episodes or name not in _BOUND_TO_EPISODES:
             _set_attribute(model, name, value)
+    if refusals:
+        _begin_anew(model)
     if state.replay is not None and not keeps_episodes:
         replay.end_running_episodes(model.replay_buffer)  # type: ignore[attr-defined] # its state was taken
     set_random_states(model.action_space, state.action_space)
@@ -159,22 +163,24 @@ def _attributes(wrapper: VecEnvWrapper, names: dict[type[VecEnvWrapper], tuple[s
     return {name: vars(wrapper)[name] for name in names.get(type(wrapper), ()) if name in vars(wrapper)}
 
 
-def _take_snapshots(venv: VecEnv) -> Any:
-    if follows_state_protocol(venv):
-        return venv.get_state()  # type: ignore[attr-defined] # checked on the line above
-    snapshots = venv.env_method("try_snapshot")
-    for each in snapshots:
-        if isinstance(each, SnapshotError):
-            raise each
-    return snapshots
+def _refusals(venv: VecEnv, state: ResumeState) -> tuple[str, ...]:
+    """Put the environments' states back; why they do not take them, or nothing where they do."""
+    try:
+        restore_states(venv.unwrapped, state.environments)
+    except SnapshotError as error:
+        return error.reasons
+    return ()
 
 
-def _restore_snapshots(venv: VecEnv, snapshots: Any) -> None:
-    if follows_state_protocol(venv):
-        venv.set_state(snapshots)  # type: ignore[attr-defined] # checked on the line above
-        return
-    for index, snapshot in enumerate(snapshots):
-        venv.env_method("restore_snapshot", snapshot, indices=index)
+def _begin_anew(model: BaseAlgorithm) -> None:
+    """Reset environments that stand anywhere, since they did not take their state back."""
+    venv, learner = _venv(model), vars(model)
+    learner["_last_obs"] = venv.reset()
+    if "_last_episode_starts" in learner:
+        learner["_last_episode_starts"] = np.ones(venv.num_envs, bool)
+    normalizing = model.get_vec_normalize_env()
+    if normalizing is not None:
+        learner["_last_original_obs"] = normalizing.get_original_obs()
 
 
 def _generators() -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
@@ -48,7 +49,8 @@ def server_of_sessions() -> Iterator[None]:
     """A process that has imported torch once, and of which each session is a fork: 2 seconds less for each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-        _FORKS.set_forkserver_preload(_IMPORTED_ONCE)
+        if sys.platform == "linux":  # elsewhere a fork of a process that has imported torch is not safe
+            _FORKS.set_forkserver_preload(_IMPORTED_ONCE)
         forkserver.ensure_running()
     yield
     forkserver._forkserver._stop()  # type: ignore[attr-defined] # noqa: SLF001 - else it lives as long as pytest

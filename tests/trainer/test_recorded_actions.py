@@ -219,13 +219,15 @@ def test_a_wrapper_may_write_into_what_it_is_shown() -> None:
 
     class Showing(Sealed):
         def step(self, action: Any) -> tuple[np.ndarray[Any, Any], float, bool, bool, dict[str, Any]]:
-            observation, *rest = super().step(action)
-            return observation.copy(), *rest
+            observation, reward, terminated, truncated, info = super().step(action)
+            return observation.copy(), reward, terminated, truncated, info
 
     first, second = recorded(Halving(Showing()), seed=1), recorded(Halving(Showing()), seed=2)
     play(first, 3)
-    second.restore_snapshot(first.take_snapshot())
-    assert play(second, 20) == play(first, 20)
+    snapshot = first.take_snapshot()
+    future = play(first, 20)
+    second.restore_snapshot(snapshot)
+    assert play(second, 20) == future
 
 
 def test_an_environment_that_was_never_reset_has_nothing_to_repeat() -> None:

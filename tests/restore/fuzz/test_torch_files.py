@@ -36,7 +36,7 @@ FIELDS = ("storage", "offset", "shape", "stride", "requires_grad", "hooks", "met
 STORAGE_FIELDS = ("elements", "kind", "key", "device")
 
 
-def is_sound(value: object, field: str) -> bool:
+def is_sound(value: object, field: str) -> bool:  # noqa: PLR0911 - one for each kind
     """Whether torch writes such an argument for a tensor of four numbers."""
     match field:
         case "storage":
