@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainer import checkpoint, progress
@@ -32,12 +33,16 @@ class Saver:
         model: what is trained.
         standing: where the session stands.
         writer: writes the artifacts.
+        stateless: why the environments give no state, as the check before the training found; empty where they do.
     """
 
-    def __init__(self, model: BaseAlgorithm, standing: Standing, writer: ArtifactWriter) -> None:
+    def __init__(
+        self, model: BaseAlgorithm, standing: Standing, writer: ArtifactWriter, stateless: tuple[str, ...] = ()
+    ) -> None:
         self._model = model
         self._standing = standing
         self._writer = writer
+        self._stateless = stateless
         self._rows_noted_at = standing.timesteps
         self._recorder: ReplayRecorder | None = None
         self._store: SegmentStore | None = None
@@ -116,6 +121,8 @@ class Saver:
         refuse_unusable_weights(self._model, standing.session_input.job.name)
         entry, milestones = standing.session_input.job.entry, standing.milestones.to_plain()
         state = capture(self._model, entry, boundary, milestones)
+        if self._stateless:
+            state = replace(state, inexact=self._stateless)
         if set(state.inexact) - set(standing.inexact):
             progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
         standing.add_inexact(state.inexact)

@@ -46,11 +46,12 @@ class Training:
         resumption = check_environments(self._job)
         self._model = make_model(self._job, environments.make_training_envs(self._job, resumption.method))
         self._evaluation_envs = environments.make_evaluation_envs(self._job) if self._job.eval.frequency else None
-        self._saver = Saver(self._model, standing, writer)
+        stateless = resumption.reasons if resumption.method == "none" else ()
+        self._saver = Saver(self._model, standing, writer, stateless)
         self._parent: LoadedParent | None = None
-        if resumption.method == "none":
-            standing.add_inexact(resumption.reasons)
-            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(resumption.reasons)}")
+        if stateless:
+            standing.add_inexact(stateless)
+            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
         if self._input.request.parent is not None:
             self._parent = LoadedParent(self._model, standing, self._input.request.parent)
             self._hand_on_best_model()
