@@ -29,7 +29,7 @@ POLICY_MEMBER = "policy.pth"
 OPTIMIZER_MEMBER = "policy.optimizer.pth"
 VARIABLES_MEMBER = "pytorch_variables.pth"
 
-_CHECKPOINT_NAME = re.compile(r"(?P<scenario>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,17})_steps\.zip")
+_CHECKPOINT_NAME = re.compile(r"(?P<scenario>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
 
 
 def checkpoint_name(scenario: str, timesteps: int) -> str:
