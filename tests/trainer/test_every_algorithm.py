@@ -18,9 +18,6 @@ from trainer.algorithms.registry import ALGORITHMS
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay
 
-# What gymnasium deprecates in the way that Stable-Baselines3 calls environments is not ours to change.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
 CART_POLE = {"id": "CartPole-v1"}
 PENDULUM = {"id": "Pendulum-v1", "kwargs": {"max_episode_steps": 13}}
 NORMALIZED = {"wrapper": "VecNormalize"}

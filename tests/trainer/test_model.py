@@ -39,7 +39,7 @@ HER = {
 ROLLOUT = {**SMALL, "n_steps": 16}
 MINIBATCH = {**ROLLOUT, "batch_size": 8}
 RECURRENT = {**MINIBATCH, "n_epochs": 1, "policy_kwargs": {"lstm_hidden_size": 4, "lstm_kwargs": {"bias": False}}}
-FLIPPING = {"id": "Flipping-v1", "kwargs": {"continuous": True}}
+FLIPPING = {"id": "EightBits-v0", "kwargs": {"continuous": True}}
 TRAININGS: dict[str, dict[str, Any]] = {
     "PPO": {"hyperparameters": MINIBATCH},
     "A2C": {"hyperparameters": ROLLOUT},
@@ -48,21 +48,21 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "TD3": {"env": PENDULUM, "hyperparameters": {**REPLAY, "noise_type": "normal", "noise_std": 0.1}},
     "DDPG": {"env": {**PENDULUM, "n_envs": 2}, "hyperparameters": {**REPLAY, "n_steps": 3}},
     "RecurrentPPO": {"policy": "MlpLstmPolicy", "hyperparameters": RECURRENT},
-    "MaskablePPO": {"env": {"id": "Masked-v1"}, "hyperparameters": MINIBATCH},
+    "MaskablePPO": {"env": {"id": "InvalidActions-v0"}, "hyperparameters": MINIBATCH},
     "QRDQN": {"hyperparameters": {**REPLAY, "train_freq": [1, "episode"]}},
     "TQC": {"env": PENDULUM, "hyperparameters": {**REPLAY, "use_sde": True, "ent_coef": "auto_0.1"}},
     "TRPO": {"env": PENDULUM, "hyperparameters": {**MINIBATCH, "use_sde": True}},
     "ARS": {"policy": "LinearPolicy", "hyperparameters": {"n_delta": 1, "delta_std": "linear_0.05"}},
     "CrossQ": {"env": PENDULUM, "hyperparameters": {**REPLAY, "target_entropy": -1}},
-    "DQN-HER": {"env": {"id": "Flipping-v1", "n_envs": 2}, "policy": "MultiInputPolicy", "hyperparameters": HER},
-    "QRDQN-HER": {"env": {"id": "Flipping-v1"}, "policy": "MultiInputPolicy", "hyperparameters": HER},
+    "DQN-HER": {"env": {"id": "EightBits-v0", "n_envs": 2}, "policy": "MultiInputPolicy", "hyperparameters": HER},
+    "QRDQN-HER": {"env": {"id": "EightBits-v0"}, "policy": "MultiInputPolicy", "hyperparameters": HER},
     "SAC-HER": {"env": FLIPPING, "policy": "MultiInputPolicy", "hyperparameters": HER},
     "TD3-HER": {"env": FLIPPING, "policy": "MultiInputPolicy", "hyperparameters": HER},
     "DDPG-HER": {"env": FLIPPING, "policy": "MultiInputPolicy", "hyperparameters": HER},
     "TQC-HER": {"env": FLIPPING, "policy": "MultiInputPolicy", "hyperparameters": HER},
 }
 
-for name, entry in {"Flipping-v1": BitFlippingEnv, "Masked-v1": InvalidActionEnvDiscrete}.items():
+for name, entry in {"EightBits-v0": BitFlippingEnv, "InvalidActions-v0": InvalidActionEnvDiscrete}.items():
     if name not in gym.registry:
         make_environment: Any = entry
         gym.register(name, make_environment)
