@@ -136,6 +136,7 @@ class Job(Section):
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Count = 1
+    internet: bool = False
     sources: Sources = ()
     validation: Validation = Validation()
 

@@ -16,7 +16,7 @@ from measuring.clock import CommandError, run_timed
 from measuring.cutting import Cut, is_whole, kill, run_and_cut, send
 from measuring.graphs import project_path, write_project
 from measuring.tensors import timesteps_of
-from runner.backends import local_launcher
+from runner.backends.executors import local_launcher
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder
 from trainer import files

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.backends import local_launcher
+from runner.backends.executors import local_launcher
 from tests.project import Project, cart_pole
 from trainer.layout import CHECKPOINTS_FOLDER
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from runner.backends import local, local_launcher
 from runner.backends.base import State, Status
+from runner.backends.executors import local, local_launcher
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder, SessionFolder
 from trainer.errors import BackendError, SessionLostError
@@ -84,7 +84,7 @@ def commands(root: Path) -> Iterator[Callable[[], LocalBackend]]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     for each in opened:
-        for child in each._children:  # noqa: SLF001 - which it leaves behind on purpose
+        for child in each.executor._children:  # noqa: SLF001 - which it leaves behind on purpose
             child.wait(PATIENCE_SECONDS)
 
 
@@ -486,6 +486,6 @@ def test_a_session_whose_sandbox_is_gone_is_lost_and_not_unreachable(backend: Lo
         lambda: backend.fetch(KEY, tmp_path),
         lambda: backend.cancel(KEY),
     ):
-        with pytest.raises(SessionLostError, match=r"session 0123456789ab: its sandbox .* is gone"):
+        with pytest.raises(SessionLostError, match=r"session 0123456789abcdef: its sandbox .* is gone"):
             call()
     assert issubclass(SessionLostError, BackendError)

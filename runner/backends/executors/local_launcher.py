@@ -1,4 +1,4 @@
-"""Runs inside a local session's process, before the package's script: `python local_launcher.py SANDBOX`.
+"""Runs inside a local sandbox's process, before the script: `python local_launcher.py SANDBOX`.
 
 It makes sure that one session starts in a sandbox at most once, lays out the variables of a Kaggle
 batch run, and leaves a record of how the process ended. It knows the standard library only.
@@ -8,13 +8,17 @@ import contextlib
 import json
 import os
 import runpy
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 
 STARTED_FILE = "started.json"
 ENDED_FILE = "ended.json"
 STOP_FILE = "stop"
+ORDERS_FILE = "orders.json"
+KILLED = 137
 SCRIPT = Path("kaggle", "src", "script.py")
 INPUT = Path("kaggle", "input")
 WORKING = Path("kaggle", "working")
@@ -25,6 +29,10 @@ def main(sandbox: Path) -> None:
     """Run the script in `sandbox`, once."""
     if not claim(sandbox):
         sys.exit(0)
+    orders = json.loads((sandbox / ORDERS_FILE).read_text(encoding="utf-8"))
+    if orders["limit_seconds"] is not None:
+        end_in_time(sandbox, orders["limit_seconds"])
+    os.environ.update(orders["environment"])
     os.environ.update(
         {
             "KAGGLE_KERNEL_RUN_TYPE": "Batch",
@@ -57,6 +65,21 @@ def main(sandbox: Path) -> None:
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
     os._exit(number)
+
+
+def end_in_time(sandbox: Path, seconds: float) -> None:
+    """Kill this process, and on POSIX all that it started, once its time is over."""
+
+    def end() -> None:
+        error = f"its time limit of {seconds:g} s was over"
+        write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
+        if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(KILLED)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def claim(sandbox: Path) -> bool:

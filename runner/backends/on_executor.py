@@ -1,0 +1,67 @@
+"""A backend that runs sessions on an executor of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.backends.executors.base import Workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.backends.base import Status
+    from runner.backends.executors.base import Executor
+    from runner.layout import SessionFolder
+
+_NAME_LENGTH = 16
+
+
+class ExecutorBackend:
+    """Sessions on an executor; the handle is the session's key, whose beginning is the name of the sandbox.
+
+    Args:
+        name: the backend's.
+        executor: where its sessions run.
+    """
+
+    def __init__(self, name: str, executor: Executor) -> None:
+        self.name = name
+        self.executor = executor
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Start the packaged session, once."""
+        self.executor.start(self.workload(folder, key))
+        return key
+
+    def workload(self, folder: SessionFolder, key: str) -> Workload:
+        """The packaged session for the executor."""
+        return Workload(name_of(key), folder.script, {folder.path.parent.name: folder.payload})
+
+    def find(self, key: str) -> str | None:
+        """The key, if its session was ever started here."""
+        return key if self.executor.has(name_of(key)) else None
+
+    def status(self, handle: str) -> Status:
+        """Where the session stands."""
+        return self.executor.status(name_of(handle))
+
+    def logs(self, handle: str, offset: int) -> bytes:
+        """What the session has printed from byte `offset` on."""
+        return self.executor.logs(name_of(handle), offset)
+
+    def fetch(self, handle: str, folder: Path) -> None:
+        """Copy what the session left into `folder`."""
+        self.executor.fetch(name_of(handle), folder)
+
+    def cancel(self, handle: str) -> None:
+        """Ask the session to stop after a last checkpoint."""
+        self.executor.stop(name_of(handle))
+
+    def release(self, handle: str) -> None:
+        """Remove the sandbox."""
+        self.executor.remove(name_of(handle))
+
+
+def name_of(key: str) -> str:
+    """The name of the sandbox of the session with `key`."""
+    return key[:_NAME_LENGTH]
