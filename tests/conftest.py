@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.project import Project
@@ -11,6 +12,10 @@ from tests.project import Project
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+hypothesis.settings.register_profile("relay", deadline=None)  # a machine that does something else is no failure
+hypothesis.settings.load_profile("relay")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.project import Project, cart_pole
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOTHING_TO_DO = "cart: nothing to do: 64 of 64 timesteps reached in session 0001\n"
 
@@ -30,12 +28,20 @@ def stages_run(output: str) -> list[str]:
     return [" ".join(found) for found in re.findall(r"^(\w+) +cart:(\d{4})\b", output, flags=re.MULTILINE)]
 
 
+@pytest.fixture(scope="module")
+def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the module's project as it was when its quick run was done."""
+    shared_project.write_jobs(cart=cart_pole())
+    shared_project.doit("run_quick")
+    return Path(shutil.copytree(shared_project.root, tmp_path_factory.mktemp("kept") / "project"))
+
+
 @pytest.fixture
-def trained(project: Project) -> Project:
-    """A project whose quick run is done."""
-    project.write_jobs(cart=cart_pole())
-    project.doit("run_quick")
-    return project
+def trained(shared_project: Project, kept: Path) -> Project:
+    """A project whose quick run is done, at the same place for each test, since doit's records name it."""
+    shutil.rmtree(shared_project.root)
+    shutil.copytree(kept, shared_project.root)
+    return shared_project
 
 
 def test_a_comment_a_docstring_or_a_touch_reruns_nothing(trained: Project) -> None:
