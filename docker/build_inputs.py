@@ -1,4 +1,4 @@
-"""What goes into an image's build beside the Dockerfile: digests, pip's settings, wheels, and the old builder's text."""
+"""What goes into a build beside the Dockerfile: digests, pip's settings, wheels, and the old builder's text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pip_settings(listing: str) -> dict[str, list[str]]:
             text = str(ast.literal_eval(value))
         except (ValueError, SyntaxError):
             text = value
-        found[key.rpartition(".")[2]] = text.split()
+        found[key.rpartition(".")[2].removeprefix("default-")] = text.split()
     return found
 
 

@@ -53,7 +53,7 @@ class Builder:
 def ask(*command: str) -> str | None:
     """What a command prints; None where it fails or is not there."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)  # noqa: S603 - spelled here
+        answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
@@ -83,7 +83,9 @@ def base_of(docker: str, profile: str) -> tuple[str, str]:
     Raises:
         BuildError: it can neither be found here nor brought.
     """
-    made_here = ask(docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", LOCAL_BASE) if profile == "cpu" else ""
+    made_here = (
+        ask(docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", LOCAL_BASE) if profile == "cpu" else ""
+    )
     base = made_here.split()[0] if made_here else BASES[profile]
     return base, digest_of(docker, base)
 
@@ -94,12 +96,20 @@ def digest_of(docker: str, base: str) -> str:
     Raises:
         BuildError: there is no such image here, and none can be brought.
     """
-    question = ("image", "inspect", "--format", "{{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}", base)
+    question = (
+        "image",
+        "inspect",
+        "--format",
+        "{{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}",
+        base,
+    )
     found = ask(docker, *question)
     if not found:
         say(f"Fetching {base}.")
-        if subprocess.run([docker, "pull", base], check=False).returncode:  # noqa: S603 - spelled here
-            remedy = "docker/engine.sh makes a base on Debian without a registry; BASE=IMAGE names another (docs/docker.md)"
+        if subprocess.run([docker, "pull", base], check=False).returncode:
+            remedy = (
+                "docker/engine.sh makes a base on Debian without a registry; BASE=IMAGE names another (docs/docker.md)"
+            )
             raise BuildError(f"the base image {base} is neither here nor to be fetched: {remedy}")
         found = ask(docker, *question) or ""
     return found.rpartition("@")[2]
@@ -111,10 +121,14 @@ def wheels_image(docker: str, wheels: list[Path]) -> str:
         return "scratch"
     tag = f"{NAME}-wheels:{inputs.digest(wheels)[:12]}"
     if not ask(docker, "image", "inspect", "--format", "{{.Id}}", tag):
-        with subprocess.Popen([docker, "import", "-", tag], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as importing:  # noqa: S603 - spelled here
-            with tarfile.open(fileobj=importing.stdin, mode="w|") as archive:
-                for wheel in wheels:
-                    archive.add(wheel, f"wheels/{wheel.name}")
+        with (
+            subprocess.Popen(
+                [docker, "import", "-", tag], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            ) as importing,
+            tarfile.open(fileobj=importing.stdin, mode="w|") as archive,
+        ):
+            for wheel in wheels:
+                archive.add(wheel, f"wheels/{wheel.name}")
     return tag
 
 
@@ -147,7 +161,11 @@ def build(profile: str, base: str | None, network: str | None, *, if_needed: boo
     docker, tag = found[0], f"{NAME}:{profile}"
     base, base_digest = (base, digest_of(docker, base)) if base else base_of(docker, profile)
     made_from = inputs.build_digest(profile, base_digest)
-    if if_needed and ask(docker, "image", "inspect", "--format", f'{{{{index .Config.Labels "{BUILD_LABEL}"}}}}', tag) == made_from:
+    if (
+        if_needed
+        and ask(docker, "image", "inspect", "--format", f'{{{{index .Config.Labels "{BUILD_LABEL}"}}}}', tag)
+        == made_from
+    ):
         return tag
     say(f"Building {tag} on {base}.")
     started = time.monotonic()
@@ -164,7 +182,12 @@ def build(profile: str, base: str | None, network: str | None, *, if_needed: boo
         arguments["TORCH_INDEX"] = os.environ["TORCH_INDEX"]
     options = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     # Docker takes the value from the environment by itself, so that a proxy's password is in no list of processes.
-    options += [word for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if name in os.environ for word in ("--build-arg", name)]
+    options += [
+        word
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+        if name in os.environ
+        for word in ("--build-arg", name)
+    ]
     options += ["--label", f"{BUILD_LABEL}={made_from}", *(["--network", network] if network else [])]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -179,8 +202,10 @@ def build(profile: str, base: str | None, network: str | None, *, if_needed: boo
         for target, name in (("relay", tag), ("user", f"{tag}-user")):
             command = [*builder.command, *options, "--target", target, "--tag", name, str(context)]
             environment = {**os.environ, "DOCKER_BUILDKIT": "1" if builder.buildkit else "0"}
-            if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - spelled here
-                raise BuildError(f"{name} was not built: the lines above say why; docs/docker.md has what a build needs")
+            if subprocess.run(command, env=environment, check=False).returncode:
+                raise BuildError(
+                    f"{name} was not built: the lines above say why; docs/docker.md has what a build needs"
+                )
     report(docker, tag, time.monotonic() - started)
     return tag
 
@@ -211,7 +236,9 @@ def context_for_the_old_builder(folder: Path) -> Path:
 
 def report(docker: str, tag: str, seconds: float) -> None:
     """Say what was built."""
-    size, _, layers = (ask(docker, "image", "inspect", "--format", "{{.Size}} {{len .RootFS.Layers}}", tag) or "0 0").partition(" ")
+    size, _, layers = (
+        ask(docker, "image", "inspect", "--format", "{{.Size}} {{len .RootFS.Layers}}", tag) or "0 0"
+    ).partition(" ")
     say(f"{tag}: {int(size) / 1e6:.0f} MB in {layers} layers, built in {seconds:.1f} s.")
 
 

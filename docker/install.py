@@ -1,7 +1,7 @@
 """Runs inside the image's build: puts the packages of a lock into /opt/venv, and takes out what no session needs.
 
-`python3 install.py LOCK [INDEX]`. It knows the standard library only, of Python 3.8 on. Secrets are read where BuildKit mounts
-them, and go no further than pip.
+`python3 install.py LOCK [INDEX]`. It knows the standard library only. Secrets are read where BuildKit mounts them, and
+go no further than pip.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ CACHE = Path("/var/cache/relay-pip")
 CA = Path("/run/secrets/ca")
 PIP_SETTINGS = Path("/run/secrets/pip")
 # Tests, headers and programs of torch: a fifth of it, and nothing that a training imports.
-UNUSED = ("torch/test", "torch/include", "torch/bin", "torch/share", "sympy/*/tests", "networkx/*/tests", "mpmath/tests")
+UNUSED = (
+    "torch/test",
+    "torch/include",
+    "torch/bin",
+    "torch/share",
+    "sympy/*/tests",
+    "networkx/*/tests",
+    "mpmath/tests",
+)
 
 
 def main(lock: Path, index: str | None = None) -> int:
@@ -32,7 +40,9 @@ def main(lock: Path, index: str | None = None) -> int:
     Returns:
         pip's exit code.
     """
-    named = [line for line in lock.read_text(encoding="utf-8").splitlines() if line and not line.startswith(("#", "--"))]
+    named = [
+        line for line in lock.read_text(encoding="utf-8").splitlines() if line and not line.startswith(("#", "--"))
+    ]
     if not named:
         return 0
     # Wheels that were brought along come first, and without a network; most builds bring none.
@@ -56,7 +66,7 @@ def install(lock: Path, options: list[str], *, quiet: bool = False) -> int:
     command = [sys.executable, "-m", "pip", "--python", PYTHON, "install", "-q", "--no-deps", "--no-compile"]
     command += ["--require-hashes", "--only-binary", ":all:", *options, "--requirement", str(lock)]
     silence = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, env=environment, stderr=silence, check=False).returncode  # noqa: S603 - spelled above
+    return subprocess.run(command, env=environment, stderr=silence, check=False).returncode
 
 
 def prune() -> None:
@@ -69,8 +79,18 @@ def prune() -> None:
 
 def compile_sources() -> None:
     """Compile once for all sessions, without dates: the same packages give the same bytes."""
-    command = [PYTHON, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", "-j", "0", str(ENVIRONMENT / "lib")]
-    subprocess.run(command, check=False)  # noqa: S603 - spelled above; a template that is no Python is left as it is
+    command = [
+        PYTHON,
+        "-m",
+        "compileall",
+        "-qq",
+        "--invalidation-mode",
+        "unchecked-hash",
+        "-j",
+        "0",
+        str(ENVIRONMENT / "lib"),
+    ]
+    subprocess.run(command, check=False)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import develop
 import kaggle_list
+
+import develop
 
 FOLDER = Path(__file__).resolve().parent
 KAGGLE = FOLDER / "kaggle-packages.txt"
@@ -55,8 +56,16 @@ def resolved(uv: Path, requirements: list[str], constraints: list[str], options:
         asked.write_text("\n".join(requirements), encoding="utf-8")
         bounds.write_text("\n".join(constraints), encoding="utf-8")
         command = [str(uv), "pip", "compile", str(asked), "--constraint", str(bounds), "--quiet", "--no-header"]
-        command += ["--generate-hashes", "--only-binary", ":all:", "--no-annotate", "--output-file", str(lock), *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - spelled here
+        command += [
+            "--generate-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-annotate",
+            "--output-file",
+            str(lock),
+            *options,
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return lock.read_text(encoding="utf-8").replace("\n    ", "\0").splitlines()
 
 
