@@ -7,7 +7,6 @@ It names the base, passes this machine's certificates and pip settings on as sec
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
 import subprocess
@@ -31,6 +30,7 @@ BASES = {
 }
 # Docker's own command line brought BuildKit along until here; since then it is a plugin, buildx.
 LAST_WITH_BUILDKIT = 22
+Settings = dict[str, list[str]]
 
 
 class BuildError(Exception):
@@ -48,6 +48,23 @@ class Builder:
 
     command: tuple[str, ...]
     buildkit: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An image to build.
+
+    Args:
+        profile: cpu, cuda or kaggle.
+        base: another base than the profile's own, or None.
+        network: Docker's name of the network for the build, or None for its own choice.
+        cache: a folder for layers that outlives the builder, for buildx with a builder of its own; or None.
+    """
+
+    profile: str
+    base: str | None = None
+    network: str | None = None
+    cache: Path | None = None
 
 
 def ask(*command: str) -> str | None:
@@ -77,21 +94,16 @@ def choose_builder(candidates: list[str]) -> Builder:
     return Builder((candidates[0], "build"), buildkit=False)
 
 
-def base_of(docker: str, profile: str) -> tuple[str, str]:
-    """Name the base of a profile and its digest, and bring it here if it is not.
-
-    Raises:
-        BuildError: it can neither be found here nor brought.
-    """
+def default_base(docker: str, profile: str) -> str:
+    """Name the base of a profile; for `cpu` the one that docker/engine.sh made, where there is one."""
     made_here = (
         ask(docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", LOCAL_BASE) if profile == "cpu" else ""
     )
-    base = made_here.split()[0] if made_here else BASES[profile]
-    return base, digest_of(docker, base)
+    return made_here.split()[0] if made_here else BASES[profile]
 
 
 def digest_of(docker: str, base: str) -> str:
-    """The digest of an image: the registry's where it has one, else its own.
+    """The digest of a base image, which is brought here if it is not: the registry's where it has one, else its own.
 
     Raises:
         BuildError: there is no such image here, and none can be brought.
@@ -139,13 +151,11 @@ def revision() -> str:
     return f"{commit}-changed" if commit and changed else commit
 
 
-def build(profile: str, base: str | None, network: str | None, *, if_needed: bool) -> str:
+def build(wanted: Wanted, *, if_needed: bool) -> str:
     """Build a profile's image and its variant for user 1000.
 
     Args:
-        profile: its name.
-        base: another base than the profile's own, or None.
-        network: Docker's name of the network for the build, or None for its own choice.
+        wanted: what, and how.
         if_needed: leave an image as it is that is made from the same.
 
     Returns:
@@ -158,59 +168,58 @@ def build(profile: str, base: str | None, network: str | None, *, if_needed: boo
     if not found or not ask(found[0], "version", "--format", "{{.Server.Version}}"):
         what = "no Docker engine answers" if found else "there is no docker program"
         raise BuildError(f"{what}: start or install one, on Debian with sudo docker/engine.sh (docs/docker.md)")
-    docker, tag = found[0], f"{NAME}:{profile}"
-    base, base_digest = (base, digest_of(docker, base)) if base else base_of(docker, profile)
-    made_from = inputs.build_digest(profile, base_digest)
-    if (
-        if_needed
-        and ask(docker, "image", "inspect", "--format", f'{{{{index .Config.Labels "{BUILD_LABEL}"}}}}', tag)
-        == made_from
-    ):
+    docker, tag = found[0], f"{NAME}:{wanted.profile}"
+    base = wanted.base or default_base(docker, wanted.profile)
+    base_digest = digest_of(docker, base)
+    made_from = inputs.build_digest(wanted.profile, base_digest)
+    label = f'{{{{index .Config.Labels "{BUILD_LABEL}"}}}}'
+    if if_needed and ask(docker, "image", "inspect", "--format", label, tag) == made_from:
         return tag
     say(f"Building {tag} on {base}.")
     started = time.monotonic()
     settings = inputs.pip_settings(ask(sys.executable, "-m", "pip", "config", "list") or "")
     arguments = {
-        "PROFILE": profile,
+        "PROFILE": wanted.profile,
         "BASE": base,
-        "WHEELS": wheels_image(docker, inputs.local_wheels(settings, profile)),
+        "WHEELS": wheels_image(docker, inputs.local_wheels(settings, wanted.profile)),
         "BASE_DIGEST": base_digest,
-        "LOCK_DIGEST": inputs.lock_digest(profile),
+        "LOCK_DIGEST": inputs.lock_digest(wanted.profile),
         "REVISION": revision(),
     }
     if os.environ.get("TORCH_INDEX"):
         arguments["TORCH_INDEX"] = os.environ["TORCH_INDEX"]
-    options = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-    # Docker takes the value from the environment by itself, so that a proxy's password is in no list of processes.
-    options += [
-        word
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-        if name in os.environ
-        for word in ("--build-arg", name)
-    ]
-    options += ["--label", f"{BUILD_LABEL}={made_from}", *(["--network", network] if network else [])]
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        secrets = secret_files(folder / "secrets", settings)
-        builder = choose_builder(found)
-        if builder.buildkit:
-            context = inputs.FOLDER
-            options += [word for path in secrets for word in ("--secret", f"id={path.name},src={path}")]
-        else:
-            context = context_for_the_old_builder(folder)
-        # The variant last, of which all but its last line is there by then.
-        for target, name in (("relay", tag), ("user", f"{tag}-user")):
-            command = [*builder.command, *options, "--target", target, "--tag", name, str(context)]
-            environment = {**os.environ, "DOCKER_BUILDKIT": "1" if builder.buildkit else "0"}
-            if subprocess.run(command, env=environment, check=False).returncode:
-                raise BuildError(
-                    f"{name} was not built: the lines above say why; docs/docker.md has what a build needs"
-                )
+    words = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+    # Docker takes these from the environment by itself, so that a proxy's password is in no list of processes.
+    words += [f"--build-arg={name}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if name in os.environ]
+    words += [f"--label={BUILD_LABEL}={made_from}", *([f"--network={wanted.network}"] if wanted.network else [])]
+    run_builds(choose_builder(found), tag, words, wanted.cache, settings)
     report(docker, tag, time.monotonic() - started)
     return tag
 
 
-def secret_files(folder: Path, settings: dict[str, list[str]]) -> list[Path]:
+def run_builds(builder: Builder, tag: str, words: list[str], cache: Path | None, settings: Settings) -> None:
+    """Build the image, then its variant, of which all but the last line is there by then.
+
+    Raises:
+        BuildError: one was not built.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        secrets = secret_files(folder / "secrets", settings)
+        context = inputs.FOLDER if builder.buildkit else context_for_the_old_builder(folder)
+        if builder.buildkit:
+            words = [*words, *(f"--secret=id={path.name},src={path}" for path in secrets)]
+        if cache:
+            words = [*words, f"--cache-from=type=local,src={cache}", f"--cache-to=type=local,dest={cache},mode=max"]
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1" if builder.buildkit else "0"}
+        for target, built in (("relay", tag), ("user", f"{tag}-user")):
+            command = [*builder.command, *words, f"--target={target}", f"--tag={built}", str(context)]
+            if subprocess.run(command, env=environment, check=False).returncode:
+                what = f"{built} was not built: the lines above say why"
+                raise BuildError(f"{what}; docs/docker.md has what a build needs")
+
+
+def secret_files(folder: Path, settings: Settings) -> list[Path]:
     """Write what only the build may know into a folder that is removed after it."""
     folder.mkdir(mode=0o700)
     written = []
@@ -258,10 +267,12 @@ def main() -> int:
     parser.add_argument("--profile", choices=sorted(BASES), default="cpu")
     parser.add_argument("--base", metavar="IMAGE", help="the base instead of the profile's own")
     parser.add_argument("--network", metavar="NAME", help="the build's network, as docker build has it")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep the layers there (buildx only)")
     parser.add_argument("--if-needed", action="store_true", help="leave an image as it is that is made from the same")
     options = parser.parse_args()
     try:
-        tag = build(options.profile, options.base, options.network, if_needed=options.if_needed)
+        wanted = Wanted(options.profile, options.base, options.network, options.cache)
+        tag = build(wanted, if_needed=options.if_needed)
     except BuildError as error:
         say(str(error))
         return 2
