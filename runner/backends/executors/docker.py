@@ -24,7 +24,7 @@ from runner.backends.executors.docker_container import (
     names_for,
 )
 from runner.backends.executors.docker_engine import NoGpuError, open_engine, talking_to_engine
-from runner.backends.executors.docker_limits import DockerSettings, Limits, limits_for
+from runner.backends.executors.docker_limits import DockerSettings, Limits, free_disk, limits_for
 from runner.backends.executors.docker_log import LogCursor
 from runner.backends.executors.docker_status import status_of, was_started
 from trainer.errors import SessionLostError
@@ -126,10 +126,17 @@ class DockerExecutor:
         with talking_to_engine():
             self._clear(self._names.filters(name))
 
+    def close(self) -> None:
+        """Let go of the connection; what runs goes on, and the next call opens another."""
+        if "_api" in self.__dict__:
+            self._api.close()
+            del self._api
+
     def _submit(self, workload: Workload) -> bool:
         """Make the container and start it; False where somebody else has made one meanwhile."""
         attempt = self._names.attempt(workload.name)
-        limits = limits_for(self._settings, self._api.info())
+        engine = self._api.info()
+        limits = limits_for(self._settings, engine, free_disk(engine, self._api.base_url))
         try:
             self._fill(workload, attempt)
             if workload.gpu and self._settings.gpu_is_optional:
@@ -175,11 +182,12 @@ class DockerExecutor:
         return True
 
     def _join(self, workload: str) -> None:
-        """Wait until whoever made the container has started it; where nobody does, do it."""
+        """Wait until whoever makes the container has started it; where nobody does, do it."""
         deadline = time.monotonic() + START_PATIENCE_SECONDS
-        while not was_started(container := self._existing(workload)):
+        # The engine keeps the name for its maker before it knows the container.
+        while (container := self._find(workload)) is None or not was_started(container):
             if time.monotonic() >= deadline:
-                self._start(container["Id"])
+                self._start(self._existing(workload)["Id"])
                 return
             time.sleep(_POLL_SECONDS)
 

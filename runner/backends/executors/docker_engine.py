@@ -23,7 +23,6 @@ ANSWER_SECONDS = 60
 
 _NO_SPACE = "no space left on device"
 _NO_GPU = ("could not select device driver", "nvidia-container-cli", "unresolvable CDI devices", "libnvidia-ml")
-_MISSING_MOUNT = "no such volume"
 
 
 class NoGpuError(BackendError):
@@ -74,7 +73,8 @@ def meaning_of(error: Exception, image: str = "") -> BackendError:
 
 
 def _missing_image(image: str) -> BackendError:
-    name, _, profile = image.partition(":")
+    name, _, tag = image.partition(":")
+    profile = tag.removesuffix("-user")
     if name == OWN_IMAGE:
         remedy = "run `make image`" if profile == "cpu" else f"run `make image PROFILE={profile}`"
     else:

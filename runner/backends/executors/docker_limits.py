@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ KAGGLE_SHM = 2 << 30
 KAGGLE_PIDS = 4096
 """Kaggle names none: enough for every honest program, and a bound for one that forks without end."""
 
+LOCAL_SOCKET = "http+docker://localhost"
+"""What the SDK calls a Unix socket."""
+FREE_DISK = 2 << 30
+"""What stays free on the engine's disk, or half of what is free where that is less."""
 LEFT_TO_MACHINE = 2 << 30
 """Memory that stays with the engine's machine, or a quarter of it where that is less."""
 
@@ -61,12 +66,13 @@ class Limits:
     cuts: tuple[str, ...]
 
 
-def limits_for(settings: DockerSettings, engine: Mapping[str, Any]) -> Limits:
+def limits_for(settings: DockerSettings, engine: Mapping[str, Any], free: int | None) -> Limits:
     """The limits of a container.
 
     Args:
         settings: what is wanted.
         engine: what the engine says of its machine: `MemTotal` in bytes, `NCPU`.
+        free: bytes that are free on the engine's disk, None where that is not known.
     """
     total = int(engine["MemTotal"])
     memory, most_memory = settings.memory or KAGGLE_MEMORY, total - min(LEFT_TO_MACHINE, total // 4)
@@ -79,4 +85,23 @@ def limits_for(settings: DockerSettings, engine: Mapping[str, Any]) -> Limits:
     if memory > most_memory:
         cuts.append(f"{human_bytes(most_memory)} of memory instead of {human_bytes(memory)}")
         memory = most_memory
-    return Limits(memory, cpus, min(shm, memory), settings.working, settings.pids, tuple(cuts))
+    working = settings.working
+    if free is not None and working > max(free - FREE_DISK, free // 2):
+        working = max(free - FREE_DISK, free // 2)
+        cuts.append(f"{human_bytes(working)} of disk instead of {human_bytes(settings.working)}")
+    return Limits(memory, cpus, min(shm, memory), working, settings.pids, tuple(cuts))
+
+
+def free_disk(engine: Mapping[str, Any], base_url: str) -> int | None:
+    """Bytes that are free on the engine's disk, where that is a disk of this machine; else None.
+
+    Args:
+        engine: what the engine says of itself: `DockerRootDir`.
+        base_url: where the SDK reaches it.
+    """
+    if base_url != LOCAL_SOCKET:
+        return None
+    try:
+        return shutil.disk_usage(str(engine["DockerRootDir"])).free
+    except OSError:  # the engine runs in a virtual machine, as on macOS
+        return None

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from runner.backends.base import State, Status
 from trainer.files import human_bytes
+from trainer.progress import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ENTRY_MARK = b"@entry "
+ENTRY_MARK = "@entry "
 """Begins the line in which the container's entry says why it ended the script."""
 ENTRY_CODES = frozenset({123, 124, 126})
 """Its exit codes for that; see docs/docker.md."""
 KILLED = 128 + 9
+LONGEST_LAST_WORDS = 300
 _RUNNING = frozenset({"running", "paused", "restarting"})
 _CANCELLED = {128 + signal.SIGTERM: "SIGTERM", 128 + signal.SIGINT: "SIGINT"}
 
@@ -50,14 +52,12 @@ def _why_it_failed(container: Mapping[str, Any], code: int, last_words: Callable
     if state.get("OOMKilled"):
         limit = human_bytes(int(container["HostConfig"]["Memory"]))
         return f"it ran out of memory at {limit}: raise `docker.memory` in jobs.yaml"
-    if code in ENTRY_CODES and (words := _of_entry(last_words())):
-        return words
     if code == KILLED:
         return "it was killed (SIGKILL), or the engine's machine went down"
-    return state.get("Error") or f"exit code {code}"
-
-
-def _of_entry(log: bytes) -> str | None:
-    """The last sentence of the entry in a log."""
-    said = [line for line in log.splitlines() if line.startswith(ENTRY_MARK)]
-    return said[-1].removeprefix(ENTRY_MARK).decode(errors="replace") if said else None
+    if state.get("Error"):
+        return str(state["Error"])
+    lines = [each.decode(errors="replace").strip() for each in last_words().splitlines()]
+    if code in ENTRY_CODES and (said := [each for each in lines if each.startswith(ENTRY_MARK)]):
+        return said[-1].removeprefix(ENTRY_MARK)
+    said = [each for each in lines if each and not each.startswith(MARK)]
+    return f"exit code {code}: {said[-1][:LONGEST_LAST_WORDS]}" if said else f"exit code {code}"
