@@ -23,6 +23,8 @@ CANNOT_START = 126
 LOOK_SECONDS = 1.0
 BLOCK_BYTES = 512
 
+ONE_STREAM = [(os.POSIX_SPAWN_DUP2, 1, 2)]
+"""The engine reads two streams side by side, and a long line in pieces: its log would hold them in any order."""
 FORWARDED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})
 HANDLED = FORWARDED | {signal.SIGCHLD}
 
@@ -42,7 +44,9 @@ def main() -> int:
     # Before the child starts, so that no signal falls between: each waits here until it is asked for.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     deadline = None if limit is None else time.monotonic() + limit
-    child = os.posix_spawn(sys.executable, [sys.executable, SCRIPT], os.environ, setsid=True, setsigmask=[])
+    child = os.posix_spawn(
+        sys.executable, [sys.executable, SCRIPT], os.environ, setsid=True, setsigmask=[], file_actions=ONE_STREAM
+    )
     while True:
         received = signal.sigtimedwait(HANDLED, patience(deadline, watching=space is not None))
         if received is not None and received.si_signo in FORWARDED:
