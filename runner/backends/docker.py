@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ class DockerBackend(ExecutorBackend):
         root: the backend's folder, of which its containers' names are made.
     """
 
+    executor: DockerExecutor
+
     def __init__(self, root: Path) -> None:
         super().__init__("docker", DockerExecutor(root))
         self._root = root
@@ -42,8 +45,8 @@ class DockerBackend(ExecutorBackend):
             BackendError: the engine cannot start it; nothing stays behind.
         """
         job = files.read_json(folder.payload / layout.JOB_FILE)
-        executor = DockerExecutor(self._root, settings_of(job), say)
-        executor.start(self.workload(folder, key))
+        with contextlib.closing(DockerExecutor(self._root, settings_of(job), say)) as executor:
+            executor.start(self.workload(folder, key))
         return key
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
