@@ -31,7 +31,7 @@ KAGGLE = "/kaggle"
 WORKING = "/kaggle/working"
 LIMIT_VARIABLE = "RELAY_LIMIT_SECONDS"
 SPACE_VARIABLE = "RELAY_WORKING_BYTES"
-STOP_PATIENCE_SECONDS = 3600
+STOP_PATIENCE_SECONDS = 600
 """How long `docker stop` and the engine's own end wait for a last checkpoint."""
 
 _SCRATCH = dict.fromkeys(("/tmp", "/kaggle/temp"), "rw,exec,nosuid,nodev,mode=1777")  # noqa: S108 - inside
