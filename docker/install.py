@@ -18,12 +18,13 @@ WHEELS = Path("/wheels")
 CACHE = Path("/var/cache/relay-pip")
 CA = Path("/run/secrets/ca")
 PIP_SETTINGS = Path("/run/secrets/pip")
-# Tests, headers and programs of torch: a fifth of it, and nothing that a training imports.
+# Tests, headers and compilers of torch: a fifth of it, and nothing that a training loads. torch_shm_manager stays.
 UNUSED = (
     "torch/test",
     "torch/include",
-    "torch/bin",
     "torch/share",
+    "torch/bin/test_*",
+    "torch/bin/protoc*",
     "sympy/*/tests",
     "networkx/*/tests",
     "mpmath/tests",
@@ -73,8 +74,11 @@ def prune() -> None:
     """Remove what no session needs."""
     for packages in ENVIRONMENT.glob("lib/python3*/site-packages"):
         for pattern in UNUSED:
-            for folder in packages.glob(pattern):
-                shutil.rmtree(folder)
+            for path in packages.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def compile_sources() -> None:
