@@ -21,6 +21,7 @@ import build_inputs as inputs
 
 NAME = "kaggle-relay"
 LOCAL_BASE = f"{NAME}-base"
+WHEELS = f"{NAME}-wheels"
 BUILD_LABEL = "io.kaggle-relay.build"
 BASES = {
     "cpu": "python:3.12-slim",
@@ -31,6 +32,12 @@ BASES = {
 # Docker's own command line brought BuildKit along until here; since then it is a plugin, buildx.
 LAST_WITH_BUILDKIT = 22
 Settings = dict[str, list[str]]
+
+
+# Prints an image's identity; what has no image ends with an error.
+IDENTIFY = ("image", "inspect", "--format", "{{.Id}}")
+
+COUNT_NAMES = ("image", "inspect", "--format", "{{len .RepoTags}}")
 
 
 class BuildError(Exception):
@@ -131,8 +138,8 @@ def wheels_image(docker: str, wheels: list[Path]) -> str:
     """Hand wheels to the build as an image, which it mounts and does not keep; `scratch` where there are none."""
     if not wheels:
         return "scratch"
-    tag = f"{NAME}-wheels:{inputs.digest(wheels)[:12]}"
-    if not ask(docker, "image", "inspect", "--format", "{{.Id}}", tag):
+    tag = f"{WHEELS}:{inputs.digest(wheels)[:12]}"
+    if not ask(docker, *IDENTIFY, tag):
         with (
             subprocess.Popen(
                 [docker, "import", "-", tag], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
@@ -214,9 +221,13 @@ def run_builds(builder: Builder, tag: str, words: list[str], cache: Path | None,
         environment = {**os.environ, "DOCKER_BUILDKIT": "1" if builder.buildkit else "0"}
         for target, built in (("relay", tag), ("user", f"{tag}-user")):
             command = [*builder.command, *words, f"--target={target}", f"--tag={built}", str(context)]
+            before = ask(builder.command[0], *IDENTIFY, built)
             if subprocess.run(command, env=environment, check=False).returncode:
                 what = f"{built} was not built: the lines above say why"
                 raise BuildError(f"{what}; docs/docker.md has what a build needs")
+            if before and ask(builder.command[0], *COUNT_NAMES, before) == "0":
+                # Else each build would leave one behind. One that a container has is left to it: this fails then.
+                ask(builder.command[0], "image", "rm", before)
 
 
 def secret_files(folder: Path, settings: Settings) -> list[Path]:
