@@ -27,7 +27,7 @@ from runner.backends.executors.docker_engine import NoGpuError, open_engine, tal
 from runner.backends.executors.docker_limits import DockerSettings, Limits, free_disk, limits_for
 from runner.backends.executors.docker_log import LogCursor
 from runner.backends.executors.docker_status import status_of, was_started
-from trainer.errors import SessionLostError
+from trainer.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
 from trainer.files import human_bytes
 
 if TYPE_CHECKING:
@@ -73,12 +73,19 @@ class DockerExecutor:
         """Lay out the container and start it; a name starts one container, and that once at most.
 
         Raises:
-            BackendUnreachableError: the engine gives no answer.
-            BackendError: it refuses, or lacks the image or the GPU; nothing stays behind.
+            BackendUnreachableError: the engine gives no answer any more.
+            RefusedError: it is not there, refuses, or lacks the image or the GPU; nothing stays behind.
         """
-        with talking_to_engine(self._settings.image):
-            if self._find(workload.name) is not None or not self._submit(workload):
-                self._join(workload.name)
+        is_there = False
+        try:
+            with talking_to_engine(self._settings.image):
+                is_there = self._api.ping()
+                if self._find(workload.name) is not None or not self._submit(workload):
+                    self._join(workload.name)
+        except BackendError as error:
+            if is_there and isinstance(error, BackendUnreachableError):
+                raise
+            raise RefusedError(error.subject, error.problem, error.remedy) from error
 
     def has(self, name: str) -> bool:
         """Whether a container of that name was started; one that was only made is started by the next `start`."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,10 +23,9 @@ from runner.backends.executors import docker as executors
 from runner.backends.executors.base import Workload
 from runner.backends.executors.docker import DockerExecutor
 from runner.backends.executors.docker_container import names_for
-from runner.backends.executors.docker_engine import NoGpuError
 from runner.backends.executors.docker_limits import DockerSettings
 from tests.engine import image
-from trainer.errors import BackendError, SessionLostError
+from trainer.errors import BackendUnreachableError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -377,9 +378,22 @@ def test_files_that_take_no_room_are_not_fetched_beyond_the_limit(executor: Dock
 def test_a_missing_image_is_told_and_nothing_stays_behind(
     commands: Callable[..., DockerExecutor], engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    with pytest.raises(BackendError, match=r"image kaggle-relay:none: is not there; run `make image PROFILE=none`"):
+    with pytest.raises(RefusedError, match=r"image kaggle-relay:none: is not there; run `make image PROFILE=none`"):
         commands(image="kaggle-relay:none").start(workload(tmp_path, WAITS))
     assert left_behind(engine, tmp_path) == []
+
+
+def test_an_engine_that_is_not_there_has_started_nothing(
+    commands: Callable[..., DockerExecutor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves the socket that found nobody to the collector
+        patch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+        with pytest.raises(RefusedError, match="gives no answer"):
+            commands().start(workload(tmp_path, WAITS))
+        with pytest.raises(BackendUnreachableError, match="gives no answer"):
+            commands().has(NAME)
+        gc.collect()
 
 
 @pytest.fixture
@@ -392,7 +406,9 @@ def without_gpu(engine: docker.DockerClient) -> None:
 def test_a_gpu_that_is_needed_and_missing_is_told_and_nothing_stays_behind(
     executor: DockerExecutor, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    with pytest.raises(NoGpuError, match=r"has no GPU for the session \(could not select device driver .*device: cpu"):
+    with pytest.raises(
+        RefusedError, match=r"has no GPU for the session \(could not select device driver .*device: cpu"
+    ):
         executor.start(workload(tmp_path, WAITS, gpu=True))
     assert left_behind(engine, tmp_path) == []
     assert not executor.has(NAME)
