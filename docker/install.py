@@ -11,6 +11,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ENVIRONMENT = Path("/opt/venv")
 PYTHON = str(ENVIRONMENT / "bin" / "python")
@@ -46,6 +50,7 @@ def main(lock: Path, index: str | None = None) -> int:
     ]
     if not named:
         return 0
+    there = set(packages_folder().iterdir())
     # Wheels that were brought along come first, and without a network; most builds bring none.
     offline = WHEELS.is_dir() and any(WHEELS.glob("*.whl"))
     code = install(lock, ["--no-index", "--find-links", str(WHEELS)], quiet=True) if offline else 1
@@ -53,8 +58,13 @@ def main(lock: Path, index: str | None = None) -> int:
         code = install(lock, ["--index-url", index] if index else [])
     if not code:
         prune()
-        compile_sources()
+        compile_sources(path for path in packages_folder().iterdir() if path not in there)
     return code
+
+
+def packages_folder() -> Path:
+    """Where the environment has its packages."""
+    return next(ENVIRONMENT.glob("lib/python3*/site-packages"))
 
 
 def install(lock: Path, options: list[str], *, quiet: bool = False) -> int:
@@ -72,29 +82,19 @@ def install(lock: Path, options: list[str], *, quiet: bool = False) -> int:
 
 def prune() -> None:
     """Remove what no session needs."""
-    for packages in ENVIRONMENT.glob("lib/python3*/site-packages"):
-        for pattern in UNUSED:
-            for path in packages.glob(pattern):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+    for pattern in UNUSED:
+        for path in packages_folder().glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
-def compile_sources() -> None:
+def compile_sources(places: Iterable[Path]) -> None:
     """Compile once for all sessions, without dates: the same packages give the same bytes."""
-    command = [
-        PYTHON,
-        "-m",
-        "compileall",
-        "-qq",
-        "--invalidation-mode",
-        "unchecked-hash",
-        "-j",
-        "0",
-        str(ENVIRONMENT / "lib"),
-    ]
-    subprocess.run(command, check=False)
+    command = [PYTHON, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", "-j", "0"]
+    command += [str(place) for place in places if place.is_dir() or place.suffix == ".py"]
+    subprocess.run(command, check=False)  # a template that is no Python is left as it is
 
 
 if __name__ == "__main__":
