@@ -1,6 +1,7 @@
 # Every target sets up .venv first where that is needed. On Windows see docs/install.md.
 #   make quick JOB=name BACKEND=local   the job (default: all of jobs.yaml) and where its session runs
 #   make quick ARGS="..."               goes to doit as it is; to pytest with `make test`, to uv with `make lock`
+#   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
 #   make setup TORCH=cuda               the build of torch: auto (default), cpu, cuda; TORCH_INDEX=URL where from
 
@@ -11,15 +12,20 @@ CHECK = .venv/bin/python develop.py
 DOIT = .venv/bin/python -m doit
 CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(ARGS)
 OF_JOB = $(if $(JOB),:"$(JOB)") $(CHOICES)
+PROFILE = cpu
+IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(BASE),--base "$(BASE)")
+# Sessions in containers need an image, which takes no time where it is there.
+READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume plan status verify fresh setup test lint types format lock bench clean help
+.PHONY: quick run resume plan status verify fresh setup test lint types format lock bench clean help \
+	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
-quick: $(READY) ## one short session of the job, start to finish
+quick: $(READY_TO_RUN) ## one short session of the job, start to finish
 	@$(DOIT) run_quick$(OF_JOB)
-run: $(READY) ## one session of the job
+run: $(READY_TO_RUN) ## one session of the job
 	@$(DOIT) run_full$(OF_JOB)
-resume: $(READY) ## session after session until the job's goal is met
+resume: $(READY_TO_RUN) ## session after session until the job's goal is met
 	@$(DOIT) resume$(OF_JOB)
 plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
@@ -43,10 +49,22 @@ lock: ## renew requirements.lock; ARGS=--upgrade takes the newest of all
 	@$(SETUP) lock $(ARGS)
 bench: $(READY) ## the benchmarks
 	@set -e; for script in bench/*.py; do .venv/bin/python "$$script" $(ARGS); done
+engine: ## a Docker engine and a base image on a bare Debian, without an image registry; as root
+	@docker/engine.sh
+image: ## the image of PROFILE (cpu, cuda, kaggle), on another base with BASE=...; see docs/docker.md
+	@$(IMAGE)
+image-if-needed:
+	@$(IMAGE) --if-needed >/dev/null
+image-test: $(READY) image-if-needed ## the tests of the image
+	@$(CHECK) pytest tests/docker $(ARGS)
+image-drift: image-if-needed ## where the image of PROFILE differs from Kaggle's; ARGS="--check" fails where it matters
+	@"$(or $(PYTHON),python3)" docker/drift.py "kaggle-relay:$(PROFILE)" $(ARGS)
+image-lock: ## renew docker/requirements-*.lock
+	@"$(or $(PYTHON),python3)" docker/lock.py
 clean: ## remove .venv and the tools' caches; runs/ stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 $(READY): requirements.lock pyproject.toml develop.py
 	@$(SETUP)

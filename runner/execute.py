@@ -10,7 +10,7 @@ from runner.backends.base import State, Status
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import FORMAT
 from trainer import files
-from trainer.errors import BackendUnreachableError, SessionLostError
+from trainer.errors import BackendUnreachableError, InputError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,10 @@ def execute(folder: SessionFolder, key: str, backend: Backend, display: Display)
 
 
 def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display: Display) -> Ledger:
-    """The ledger of the one submission of `key`, made now or by an earlier command."""
+    """The ledger of the one submission of `key`, made now or by an earlier command.
+
+    A session that the backend refused was not submitted: with another job it may be packaged anew.
+    """
     ledger = read_ledger(folder.ledger_json)
     if ledger is not None and ledger.entry is not Entry.SUBMITTING:
         display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
@@ -66,7 +69,12 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         display.say(f"adopting session {folder.number}, which was submitted before the last command was cut off")
         return ledger.submitted(handle).write(folder.ledger_json)
     ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
-    return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
+    try:
+        handle = backend.submit(folder, key)
+    except (RefusedError, InputError):
+        folder.ledger_json.unlink()
+        raise
+    return ledger.submitted(handle).write(folder.ledger_json)
 
 
 @dataclass

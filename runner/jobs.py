@@ -30,6 +30,7 @@ _READERS = (
     "trainer/job.py",
     "trainer/job_problems.py",
     "trainer/schedules.py",
+    "trainer/sizes.py",
 )
 
 

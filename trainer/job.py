@@ -20,6 +20,7 @@ from trainer.algorithms.registry import ALGORITHMS, Algorithm
 from trainer.identity import training_inputs
 from trainer.job_problems import InvalidJobError, Problem, problems_of, shown
 from trainer.schedules import parse_duration
+from trainer.sizes import parse_size
 
 if TYPE_CHECKING:
     from trainer.algorithms.hyperparameters import Hyperparameters
@@ -28,10 +29,16 @@ JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
 
+SMALLEST_MEMORY = 6 << 20
+"""What Docker asks for at least."""
+
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
+
+_IMAGE = re.compile(r"[a-z0-9][\w.:/@-]{0,511}", re.ASCII)
+_USER = re.compile(r"[0-9]{1,9}(?::[0-9]{1,9})?", re.ASCII)
 
 
 def _environment_id(value: str) -> str:
@@ -47,6 +54,18 @@ def _save_frequency(value: object) -> object:
     return value
 
 
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError("must be the name of an image, such as kaggle-relay:cpu")
+    return value
+
+
+def _user(value: str) -> str:
+    if not _USER.fullmatch(value):
+        raise ValueError('must be numbers as text, such as "1000" or "1000:1000"')
+    return value
+
+
 def _folder_in_project(value: str) -> str:
     """A relative folder with `/` between its parts, so that one job means the same on every system."""
     parts = [part for part in value.split("/") if part not in ("", ".")]
@@ -56,6 +75,7 @@ def _folder_in_project(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
+Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
 Sources = Annotated[
     tuple[Annotated[str, AfterValidator(_folder_in_project)], ...],
@@ -119,6 +139,19 @@ class Validation(Section):
     max_artifact_files: Count = 10_000
 
 
+class Docker(Section):
+    """The container of a session where the backend is docker; what is None is as on Kaggle.
+
+    `memory` and `shm` (of /dev/shm) in bytes, `user` as `uid` or `uid:gid`, None being the image's own.
+    """
+
+    image: Annotated[str, AfterValidator(_image)] = "kaggle-relay:cpu"
+    memory: Annotated[Size, Field(ge=SMALLEST_MEMORY)] | None = None
+    cpus: Annotated[float, Field(ge=0.01)] | None = None
+    shm: Size | None = None
+    user: Annotated[str, AfterValidator(_user)] | None = None
+
+
 class Job(Section):
     """A job as a session runs it: an entry of jobs.yaml with its `quick` block applied or dropped."""
 
@@ -139,6 +172,7 @@ class Job(Section):
     internet: bool = False
     sources: Sources = ()
     validation: Validation = Validation()
+    docker: Docker = Docker()
 
     @property
     def entry(self) -> Algorithm:

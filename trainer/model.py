@@ -36,8 +36,13 @@ NOISES: dict[str, type[NormalActionNoise | OrnsteinUhlenbeckActionNoise]] = {
 """What `noise_type` names."""
 
 
-def make_model(job: Job, env: VecEnv) -> BaseAlgorithm:
+def make_model(job: Job, env: VecEnv, device: str | None = None) -> BaseAlgorithm:
     """The untrained algorithm of `job` over `env`, seeded.
+
+    Args:
+        job: what is trained.
+        env: what it acts in.
+        device: `cpu` or `cuda`, known to compute; what the job asks for, as far as it is there, if not given.
 
     Raises:
         InputError: it cannot learn in `env`, or its constructor refuses the job's hyperparameters.
@@ -45,7 +50,7 @@ def make_model(job: Job, env: VecEnv) -> BaseAlgorithm:
     refuse_unsuitable(job, env)
     arguments = constructor_arguments(job, env.action_space.shape or ())
     try:
-        return job.entry.load_class()(job.policy, env, seed=job.seed, device=job.device, **arguments)
+        return job.entry.load_class()(job.policy, env, seed=job.seed, device=device or job.device, **arguments)
     except (TypeError, ValueError, AssertionError, AttributeError, LookupError, RuntimeError, MemoryError) as error:
         subject = f"job {job.name}"
         problem = f"{job.algorithm} refuses its hyperparameters: {' '.join(str(error).split())}"

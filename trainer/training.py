@@ -12,6 +12,7 @@ from trainer.callback import RelayCallback
 from trainer.divergence import refuse_unusable_weights
 from trainer.errors import SessionError
 from trainer.evaluation import evaluate
+from trainer.gpu import usable_device
 from trainer.model import make_model, use_threads
 from trainer.resuming import LoadedParent
 from trainer.saving import Saver
@@ -43,8 +44,9 @@ class Training:
         self._writer = writer
         self._interruption = interruption
         use_threads(self._job.threads)
+        device = usable_device(self._job.device)
         resumption = check_environments(self._job)
-        self._model = make_model(self._job, environments.make_training_envs(self._job, resumption.method))
+        self._model = make_model(self._job, environments.make_training_envs(self._job, resumption.method), device)
         self._evaluation_envs = environments.make_evaluation_envs(self._job) if self._job.eval.frequency else None
         stateless = resumption.reasons if resumption.method == "none" else ()
         self._saver = Saver(self._model, standing, writer, stateless)

@@ -54,7 +54,10 @@ class Backend(Protocol):
     name: str
 
     def submit(self, folder: SessionFolder, key: str) -> str:
-        """Start the packaged session; return a handle that outlives this process."""
+        """Start the packaged session; return a handle that outlives this process.
+
+        Raises RefusedError or InputError where it is certain that nothing was started.
+        """
 
     def find(self, key: str) -> str | None:
         """The handle of the session with `key`, if it was ever submitted here."""

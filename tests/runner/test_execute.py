@@ -13,7 +13,7 @@ from runner.display import Display
 from runner.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import Phase, read_document
-from trainer.errors import BackendError, BackendUnreachableError, SessionLostError
+from trainer.errors import BackendError, BackendUnreachableError, InputError, RefusedError, RelayError, SessionLostError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,14 +205,32 @@ def test_a_submission_whose_answer_was_lost_is_never_made_twice(folder: SessionF
     assert backend.submitted == [KEY]
 
 
-def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: SessionFolder, display: Display) -> None:
-    class Refuses(ScriptedBackend):
-        def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
-            raise BackendError("kaggle", "the weekly quota is spent")
+def failing_with(error: Exception) -> ScriptedBackend:
+    """A backend that takes no session."""
 
-    with pytest.raises(BackendError, match="quota"):
-        execute(folder, KEY, Refuses(), display)
+    class Fails(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
+            raise error
+
+    return Fails()
+
+
+@pytest.mark.parametrize(
+    ("error", "may_be_there"),
+    [
+        (BackendError("kaggle", "the answer makes no sense"), True),
+        (RefusedError("kaggle", "the weekly quota is spent"), False),
+        (InputError("job cart", "asks for what there is not"), False),
+    ],
+)
+def test_a_failed_submission_may_be_tried_again_and_a_refused_one_is_none(
+    folder: SessionFolder, display: Display, error: RelayError, *, may_be_there: bool
+) -> None:
+    with pytest.raises(type(error), match=error.problem):
+        execute(folder, KEY, failing_with(error), display)
     assert not folder.execution_json.exists()
+    # Without a ledger the session is packaged, no more: another job may take its place.
+    assert folder.ledger_json.exists() is may_be_there
     execute(folder, KEY, ScriptedBackend(COMPLETE), display)
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
 

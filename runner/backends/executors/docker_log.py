@@ -1,0 +1,83 @@
+"""A container's log by byte offset, though the engine knows entries and times only.
+
+The engine gives one frame for each entry: a line, or a piece of a long one. Each frame begins with the time of its
+entry, which is cut off. Reading on from where the last call ended costs what is new; anything else reads it all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+OVERLAP = dt.timedelta(seconds=2)
+"""Standard output and error have a clock reading each, so an entry may be a little older than the one before it."""
+_SECOND_LENGTH = len("2026-01-31T12:30:59")
+_MICROSECONDS = 6
+
+
+class Entry(NamedTuple):
+    """A line of the log, or a piece of a long one, and when the engine got it."""
+
+    time: dt.datetime
+    content: bytes
+
+
+class Source(Protocol):
+    """What gives the log's frames, each with its time before it, from a time on."""
+
+    def __call__(self, since: float | None) -> Iterable[bytes]:
+        """The frames whose time is `since` (seconds since 1970) or later; all of them for None."""
+
+
+@dataclass
+class LogCursor:
+    """How far a log was read.
+
+    Args:
+        offset: bytes read.
+        recent: the times of the latest entries, in the order of the log.
+    """
+
+    offset: int = 0
+    recent: list[dt.datetime] = field(default_factory=list)
+
+    def read(self, source: Source, offset: int) -> bytes:
+        """What the log holds from byte `offset` on."""
+        if offset != self.offset or not self.recent:
+            self.offset, self.recent = 0, []
+            return self._take(entries_in(source(None)))[offset:]
+        since = max(self.recent) - OVERLAP
+        known = sum(time >= since for time in self.recent)
+        entries = entries_in(source(since.timestamp()))
+        for _ in range(known):
+            next(entries, None)
+        return self._take(entries)
+
+    def _take(self, entries: Iterable[Entry]) -> bytes:
+        news = bytearray()
+        for entry in entries:
+            news += entry.content
+            self.recent.append(entry.time)
+        self.offset += len(news)
+        if self.recent:
+            begin = max(self.recent) - 2 * OVERLAP
+            self.recent = [time for time in self.recent if time >= begin]
+        return bytes(news)
+
+
+def entries_in(frames: Iterable[bytes]) -> Iterator[Entry]:
+    """The entries that the engine's frames hold."""
+    for frame in frames:
+        time, _, content = frame.partition(b" ")
+        yield Entry(_parsed(time.decode("ascii")), content)
+
+
+def _parsed(text: str) -> dt.datetime:
+    """A time such as `2026-01-31T12:30:59.123456789Z`, to the microsecond."""
+    seconds, _, fraction = text.rstrip("Z").partition(".")
+    micro = int(fraction[:_MICROSECONDS].ljust(_MICROSECONDS, "0")) if fraction else 0
+    return dt.datetime.fromisoformat(seconds[:_SECOND_LENGTH]).replace(microsecond=micro, tzinfo=dt.UTC)

@@ -1,0 +1,54 @@
+"""The Docker engine and the image for the tests that need them.
+
+Where no engine answers they are skipped with a reason; in CI on Linux that is a failure, so that they are never skipped
+there.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NEVER_SKIPPED = os.environ.get("CI") == "true" and sys.platform == "linux"
+NO_ENGINE = "no Docker engine that runs Linux answers: start one (on a bare Debian: sudo docker/engine.sh)"
+
+
+def engine_answers() -> bool:
+    """Whether there is an engine for Linux containers."""
+    try:
+        command = ["docker", "info", "--format", "{{.OSType}}"]
+        answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=30)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return answer.returncode == 0 and answer.stdout.strip() == "linux"
+
+
+@functools.cache
+def image(profile: str = "cpu") -> str:
+    """The tag of a profile's image, which is built if it is not what the sources say."""
+    if not engine_answers():
+        if NEVER_SKIPPED:
+            pytest.fail(NO_ENGINE)
+        pytest.skip(NO_ENGINE)
+    command = [sys.executable, str(ROOT / "docker" / "image.py"), "--profile", profile, "--if-needed"]
+    built = subprocess.run(command, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=False)
+    if built.returncode:
+        pytest.fail(f"the image of the profile {profile} was not built; run `make image` and read what it says")
+    return built.stdout.strip()
+
+
+def docker(*words: str) -> str:
+    """What a docker command prints, its complaints included."""
+    command = ["docker", *words]
+    answer = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False
+    )
+    if answer.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {answer.returncode}: {answer.stdout}")
+    return answer.stdout

@@ -1,0 +1,170 @@
+"""A run through containers, cut off wherever it can be, ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import docker
+import pytest
+
+from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
+from runner.lineage import read_document
+from tests.engine import image
+from tests.project import PATIENCE_SECONDS, Project, cart_pole
+from trainer.progress import Event, parse_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from docker.models.containers import Container
+
+    from runner.layout import SessionFolder
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+STAGES = ("package", "execute", "download", "validate", "restore")
+GOALS = (128, 192, 256)
+SAVE_FREQUENCY = 640
+RUN = ("run_full", "backend=docker")
+
+
+def contained(**changes: Any) -> dict[str, Any]:
+    """A job in a container small enough for any machine."""
+    return cart_pole(docker={"image": image(), "memory": "1g", "shm": "64m"}, device="cpu", **changes)
+
+
+class Containers:
+    """The containers of a project, seen from outside.
+
+    Args:
+        engine: where they are.
+        project: whose they are.
+    """
+
+    def __init__(self, engine: docker.DockerClient, project: Project) -> None:
+        self._engine = engine
+        scope = names_for(project.runs.backend("docker")).scope
+        self._filters: dict[str, str | list[str] | bool] = {"label": f"{SCOPE_LABEL}={scope}"}
+
+    def all(self) -> list[Container]:
+        return self._engine.containers.list(all=True, filters=self._filters)
+
+    def only(self) -> Container:
+        """The one that there is."""
+        (container,) = self.all()
+        return container
+
+    def volumes(self) -> list[str]:
+        return [str(each.name) for each in self._engine.volumes.list(filters=self._filters)]
+
+    def remove(self) -> None:
+        for container in self.all():
+            container.remove(force=True)
+        for volume in self._engine.volumes.list(filters=self._filters):
+            volume.remove()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    image()
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def containers(engine: docker.DockerClient, project: Project) -> Iterator[Containers]:
+    there = Containers(engine, project)
+    yield there
+    there.remove()
+
+
+def events(session: SessionFolder) -> list[Event]:
+    log = session.log.read_text(encoding="utf-8") if session.log.exists() else ""
+    return [
+        event for line in log.splitlines(keepends=True) if line.endswith("\n") and (event := parse_event(line[:-1]))
+    ]
+
+
+def wait_for_training(project: Project, number: int, timesteps: int) -> None:
+    """Until a session has trained for so many timesteps, as far as its log says."""
+    session = project.runs.session("cart", number)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while max((each.values.get("timesteps", 0) for each in events(session)), default=0) < timesteps:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def ended(project: Project, number: int) -> dict[str, Any]:
+    return read_document(project.runs.session("cart", number).execution_json)
+
+
+def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
+    project: Project, containers: Containers, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    for number, goal in enumerate(GOALS, start=1):
+        project.write_jobs(cart=contained(total_timesteps=goal))
+        for stage in STAGES:
+            project.kill_at(stage, *RUN)
+        output = project.doit(*RUN)
+        assert f"session {number:04d} reached {goal} of {goal} timesteps: goal met" in output
+    assert project.starts("cart") == len(project.sessions("cart")) == len(GOALS)
+    assert containers.all() == containers.volumes() == []
+    uninterrupted = Project(tmp_path / "uninterrupted")
+    uninterrupted.write_jobs(cart=contained(total_timesteps=GOALS[-1]))
+    uninterrupted.doit(*RUN)
+    assert Containers(engine, uninterrupted).all() == []
+    assert project.digest("cart", len(GOALS)) == uninterrupted.digest("cart", 1)
+
+
+def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
+    project: Project, containers: Containers
+) -> None:
+    project.write_jobs(cart=contained(total_timesteps=10**9, save_freq=SAVE_FREQUENCY))
+    process = project.start(*RUN)
+    wait_for_training(project, 1, SAVE_FREQUENCY)
+    containers.only().stop()
+    output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    stopped = project.restored("cart", 1)
+    metadata = json.loads((project.runs.session("cart", 1).artifacts / "training_metadata.json").read_text("utf-8"))
+    assert (ended(project, 1)["state"], ended(project, 1)["exit_code"]) == ("CANCELLED", 143)
+    assert metadata["interrupted_by"] == "SIGTERM"
+    assert stopped["checkpoint"]["timesteps"] == metadata["timesteps"] >= SAVE_FREQUENCY
+    assert "asked to stop (SIGTERM)" in output
+
+    process = project.start(*RUN)
+    wait_for_training(project, 2, metadata["timesteps"] + 2 * SAVE_FREQUENCY)
+    containers.only().kill()
+    process.communicate(timeout=PATIENCE_SECONDS)
+    began = next(each for each in events(project.runs.session("cart", 2)) if each.name == "started")
+    assert began.values["timesteps"] == metadata["timesteps"]  # of what was stopped nothing is done again
+    reached = max(each.values.get("timesteps", 0) for each in events(project.runs.session("cart", 2)))
+    assert ended(project, 2)["reason"] == "it was killed (SIGKILL), or the engine's machine went down"
+    lost = reached - project.restored("cart", 2)["checkpoint"]["timesteps"]
+    assert 0 <= lost <= SAVE_FREQUENCY
+    assert containers.all() == containers.volumes() == []
+
+
+def test_what_goes_wrong_is_a_sentence_and_the_same_command_goes_on(
+    project: Project, containers: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = contained(total_timesteps=64)
+    project.write_jobs(cart=job)
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{project.root}/docker.sock")
+        output = project.doit(*RUN, expect=1)
+        assert "docker.sock: gives no answer (No such file or directory); start Docker Desktop, or run" in output
+        assert "Traceback" not in output
+    # What was refused was not submitted: the job may be changed.
+    project.write_jobs(cart={**job, "docker": {**job["docker"], "image": "kaggle-relay:none"}})
+    assert "kaggle-relay:none: is not there; run `make image PROFILE=none`" in project.doit(*RUN, expect=1)
+    project.write_jobs(cart={**job, "docker": {**job["docker"], "memory": "64m"}})
+    output = project.doit(*RUN, expect=1)
+    assert "ended: it ran out of memory at 64.0 MiB: raise `docker.memory` in jobs.yaml" in output
+    project.write_jobs(cart=job)
+    assert "reached 64 of 64 timesteps: goal met" in project.doit(*RUN)
+    assert project.starts("cart") == 1
+    assert containers.all() == containers.volumes() == []
