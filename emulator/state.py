@@ -120,6 +120,16 @@ class StoredFile:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A source of a version: `kind` is `datasets` or `notebooks`, `id` the dataset's version or the session."""
+
+    kind: str
+    owner: str
+    slug: str
+    id: int
+
+
+@dataclass(frozen=True)
 class LogEntry:
     """What a session printed, `time` seconds after its start."""
 
@@ -158,6 +168,10 @@ class DatasetVersion:
     created_at: float
     ready_at: float
     total_bytes: int
+
+    def state(self, now: float) -> DatasetState:
+        """Where it stands at the emulated time `now`."""
+        return DatasetState.READY if now >= self.ready_at else DatasetState.BLOBS_RECEIVED
 
 
 @dataclass(frozen=True)
