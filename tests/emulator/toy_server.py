@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 PUSH = "/api/v1/kernels.KernelsApiService/SaveKernel"
 STATUS = "/api/v1/kernels.KernelsApiService/GetKernelSessionStatus"
@@ -80,10 +80,14 @@ class ToyKaggle:
 
 
 class ToyServer:
-    """Serves whichever app is set, on a free port: starting a server for each test takes most of the time."""
+    """Serves an app, or else whichever toy is set, on a free port.
 
-    def __init__(self) -> None:
+    Starting a server for each test would take most of the time.
+    """
+
+    def __init__(self, app: ASGIApp | None = None) -> None:
         self.toy = ToyKaggle()
+        self._app = app
         config = uvicorn.Config(
             self._serve, host="127.0.0.1", port=0, interface="asgi3", lifespan="off", log_level="error"
         )
@@ -91,7 +95,7 @@ class ToyServer:
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.toy.app(scope, receive, send)
+        await (self._app or self.toy.app)(scope, receive, send)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -103,10 +107,14 @@ class ToyServer:
         self._server.should_exit = True
         self._thread.join()
 
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
     def client(self) -> httpx.Client:
         """A client of it."""
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=10, trust_env=False)
 
 
 def journal(client: httpx.Client) -> list[tuple[str, str, int]]:
