@@ -1,0 +1,92 @@
+"""The emulator itself: its settings, and everything that it keeps."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from emulator.accounts import Accounts
+from emulator.blobs import Blobs
+from emulator.clock import Clock
+from emulator.database import Database
+from emulator.dataset_store import DatasetStore
+from emulator.executors import open_executor
+from emulator.kernel_store import KernelStore
+from emulator.quota import GpuTime, refresh_time
+from emulator.state import DatasetSnapshot, KernelSnapshot, QuotaSnapshot, Snapshot, Version, VersionSnapshot
+from emulator.uploads import Uploads
+from emulator.urls import Urls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emulator.settings import Settings
+    from runner.backends.executors.base import Executor
+
+_LOG_TAIL_ENTRIES = 20
+
+
+class Emulator:
+    """Everything that the calls, the scheduler and the status page work on.
+
+    Args:
+        settings: how it behaves.
+        executor: where kernels run, instead of the one that the settings name.
+        source: the real time.
+    """
+
+    def __init__(
+        self, settings: Settings, executor: Executor | None = None, source: Callable[[], float] = time.time
+    ) -> None:
+        self.settings = settings
+        self.database = Database(settings.data / "emulator.db")
+        now = source()
+        self.clock = self.database.clock(Clock(now, now, settings.time_scale, source))
+        self.accounts = Accounts(settings.users)
+        self.urls = Urls(
+            settings.public_url or f"http://{settings.host}:{settings.port}",
+            self.database.secret(),
+        )
+        self.kernels = KernelStore(self.database)
+        self.datasets = DatasetStore(self.database)
+        self.gpu_time = GpuTime(self.database)
+        self.blobs = Blobs(settings.data / "blobs")
+        self.uploads = Uploads(self.database, settings.data / "uploads")
+        self.executor = executor or open_executor(settings.executor, settings.data / "sandboxes")
+        self.on_push: Callable[[], None] = lambda: None
+        """Told when there may be something to do."""
+
+    def snapshot(self) -> Snapshot:
+        """All that it knows, for the status page."""
+        now = self.clock.now()
+        settings = self.settings
+        return Snapshot(
+            now=now,
+            time_scale=settings.time_scale,
+            executor=settings.executor,
+            gpu_slots=settings.gpu_slots,
+            cpu_slots=settings.cpu_slots,
+            quotas=tuple(
+                QuotaSnapshot(user, self.gpu_time.used(user, now), settings.gpu_quota_seconds, refresh_time(now))
+                for user in self.accounts.names
+            ),
+            kernels=tuple(
+                KernelSnapshot(kernel, tuple(map(self._seen, self.kernels.versions_of(kernel.id))))
+                for kernel in self.kernels.all()
+            ),
+            datasets=tuple(
+                DatasetSnapshot(
+                    dataset, tuple((each, each.state(now)) for each in self.datasets.versions_of(dataset.id))
+                )
+                for dataset in self.datasets.all()
+            ),
+        )
+
+    def _seen(self, version: Version) -> VersionSnapshot:
+        outputs = self.kernels.outputs(version.id)
+        tail = "".join(entry.data for entry in self.kernels.log_tail(version.id, _LOG_TAIL_ENTRIES))
+        return VersionSnapshot(version, len(outputs), sum(each.bytes for each in outputs), tail)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

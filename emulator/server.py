@@ -1,0 +1,84 @@
+"""The server process: a bound socket, uvicorn on it, and what a client must set to reach it."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from emulator.app import create_app
+from emulator.targets import OriginForm
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from emulator.settings import Settings
+
+_GRACE_SECONDS = 2
+
+
+def bind(settings: Settings, *, allow_remote: bool = False) -> tuple[socket.socket, Settings]:
+    """A listening socket, and the settings with its port.
+
+    Args:
+        settings: say where.
+        allow_remote: whether that may be an address that others can reach.
+
+    Raises:
+        InputError: the address is not a loopback one, or cannot be had.
+    """
+    try:
+        address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        is_loopback = ipaddress.ip_address(address[4][0]).is_loopback
+        if not is_loopback and not allow_remote:
+            problem = "can be reached by others, who could run any script here with a key that they guess"
+            raise InputError(f"--host {settings.host}", problem, "choose 127.0.0.1, or add --allow-remote")
+        listener = socket.create_server(address[4][:2], family=address[0])
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise InputError(
+            place, f"cannot be listened on ({error.strerror or error})", "choose another --port"
+        ) from error
+    return listener, replace(settings, port=listener.getsockname()[1])
+
+
+def make_server(settings: Settings, around: Callable[[ASGIApp], ASGIApp] | None = None) -> uvicorn.Server:
+    """The server for settings whose port is bound.
+
+    Args:
+        settings: how the emulator behaves.
+        around: wraps the application, as the faults do.
+    """
+    app: ASGIApp = create_app(settings)
+    if around is not None:
+        app = around(app)
+    config = uvicorn.Config(
+        OriginForm(app),
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def client_environment(settings: Settings, user: str) -> dict[str, str]:
+    """What the official client needs in its environment to reach the emulator as `user`.
+
+    It asks `http://localhost` then, through the emulator as its proxy; `no_proxy` must not stand in between.
+    """
+    url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return {
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_USERNAME": user,
+        "KAGGLE_KEY": settings.users[user],
+        "http_proxy": url,
+        "no_proxy": "",
+        "NO_PROXY": "",
+    }
