@@ -118,8 +118,9 @@ def _message(body: bytes) -> str | None:
         stated = json.loads(body)
     except ValueError:
         return None
-    if not isinstance(stated, dict):
+    inner = stated.get("error", stated) if isinstance(stated, dict) else None
+    if not isinstance(inner, dict):
         return None
-    message = stated.get("message")
+    message = inner.get("message")
     text = " ".join(str(message).split()) if message else "no reason given"
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"

@@ -16,7 +16,6 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from runner.backends.base import State, Status
 from runner.backends.kaggle.answers import NoAnswerError, RefusalError, UnknownValueError
-
 from trainer.errors import BackendBusyError, BackendError, SessionLostError
 
 if TYPE_CHECKING:
