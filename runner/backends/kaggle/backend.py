@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from runner.backends.base import State, Status
-from runner.backends.kaggle.answers import NoAnswerError, RefusalError
+from runner.backends.base import State
+from runner.backends.kaggle.answers import NoAnswerError
 from runner.backends.kaggle.connection import Connection
 from runner.backends.kaggle.credentials import find_credentials
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.download import Download, earlier_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.logs import LiveLog, events_of, text_of
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.payload import dataset_files
 from runner.backends.kaggle.quota import Quota, ask_quota
 from runner.backends.kaggle.retries import patiently
 from runner.backends.kaggle.settings import Settings, settings_from
+from runner.backends.kaggle.watching import Watch
 from trainer import files
 from trainer.errors import BackendBusyError, BackendError, BackendUnreachableError, SessionLostError
 
@@ -30,22 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Check
+    from runner.backends.base import Check, Status
     from runner.layout import SessionFolder
 
 SHORTEST_WAIT_SECONDS = 60.0
 """Between two attempts to submit where Kaggle takes no further session."""
-
-
-@dataclass
-class _Watch:
-    """What is known of a session that is being watched."""
-
-    status: Status | None = None
-    asked_at: float = 0.0
-    live: LiveLog | None = None
-    has_told_end: bool = False
-    stored: bytes | None = field(default=None, repr=False)
 
 
 class KaggleBackend:
@@ -61,7 +46,7 @@ class KaggleBackend:
     def __init__(self, root: Path, settings: Settings | None = None) -> None:
         self._root = root
         self._settings = settings or settings_from()
-        self._watches: dict[str, _Watch] = {}
+        self._watches: dict[str, Watch] = {}
 
     @cached_property
     def connection(self) -> Connection:
@@ -105,36 +90,12 @@ class KaggleBackend:
         return None if version is None else str(Handle(slug, version, key))
 
     def status(self, handle: str) -> Status:
-        """Where the session stands; asked of Kaggle once in a while, and when its log has ended."""
-        watch = self._watch(handle)
-        is_due = time.monotonic() - watch.asked_at >= self._settings.poll
-        has_news = watch.live is not None and watch.live.has_ended and not watch.has_told_end
-        if watch.status is None or is_due or has_news:
-            watch.asked_at = time.monotonic()
-            watch.has_told_end = watch.live is not None and watch.live.has_ended
-            told = self._kernel(handle).status(Handle.parse(handle))
-            if told.state is State.QUEUED and (watch.status is None or watch.status.state is not State.QUEUED):
-                told = Status(told.state, reason=f"{told.reason}{self._quota_in_words()}")
-            elif told.state is State.QUEUED:
-                told = watch.status or told
-            watch.status = told
-        return watch.status
+        """Where the session stands; asked of Kaggle once in a while."""
+        return self._watch(handle).status()
 
     def logs(self, handle: str, offset: int) -> bytes:
         """What the session has printed from byte `offset` on."""
-        watch = self._watch(handle)
-        if watch.status is None or watch.status.state is State.QUEUED:
-            return b""
-        if not watch.status.state.is_terminal:
-            if watch.live is None:
-                watch.live = LiveLog(lambda: self._open_stream(Handle.parse(handle)), self._settings.first_pause)
-            return text_of(list(watch.live.events), self.connection.owner).encode()[offset:]
-        if watch.stored is None:
-            stored = ""
-            with contextlib.suppress(SessionLostError, RefusalError):
-                stored = self._kernel(handle).output(Handle.parse(handle)).log
-            watch.stored = text_of(events_of(stored), self.connection.owner).encode()
-        return watch.stored[offset:]
+        return self._watch(handle).log(offset)
 
     def fetch(self, handle: str, folder: Path) -> None:
         """Bring what the session left into `folder`, checked; what is there already stays.
@@ -142,14 +103,13 @@ class KaggleBackend:
         Raises:
             SessionLostError: it left nothing that is known to be its own.
         """
-        parsed, kernel = Handle.parse(handle), self._kernel(handle)
+        parsed = Handle.parse(handle)
+        kernel = Kernel(self.connection, parsed.slug)
         told = patiently(self._settings, lambda: kernel.status(parsed))
         if not told.state.is_terminal:
-            raise BackendUnreachableError(
-                f"session {parsed.slug}/{parsed.version}", "goes on", "run the same command again"
-            )
-        download = Download(self.connection, parsed, lambda: kernel.output(parsed), folder, earlier_files(folder))
-        download.run(is_whole=told.state is State.COMPLETE)
+            subject = f"session {parsed.slug}/{parsed.version}"
+            raise BackendUnreachableError(subject, "goes on", "run the same command again")
+        self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
 
     def cancel(self, handle: str) -> None:
         """Say that it cannot be done from here.
@@ -213,25 +173,16 @@ class KaggleBackend:
     def _busy_pause(self) -> float:
         return min(SHORTEST_WAIT_SECONDS, 6 * self._settings.poll)
 
-    def _open_stream(self, handle: Handle) -> contextlib.AbstractContextManager[httpx.Response]:
-        url = self.connection.stream_url(f"kernels/logs/stream/{self.connection.owner}/{handle.slug}")
-        return self.connection.plain.stream(
-            "GET",
-            url,
-            params={"versionLabel": handle.label},
-            headers={"Accept": "text/event-stream, */*"},
-            auth=self.connection.authorization,
-            timeout=httpx.Timeout(self._settings.timeout, read=_SILENCE_SECONDS),
-        )
+    def _watch(self, handle: str) -> Watch:
+        if handle not in self._watches:
+            parsed = Handle.parse(handle)
+            download = self._download(parsed, self._root)
+            self._watches[handle] = Watch(self.connection, parsed, download.is_there, self._quota_in_words)
+        return self._watches[handle]
 
-    def _kernel(self, handle: str) -> Kernel:
-        return Kernel(self.connection, Handle.parse(handle).slug)
-
-    def _watch(self, handle: str) -> _Watch:
-        return self._watches.setdefault(handle, _Watch())
+    def _download(self, parsed: Handle, folder: Path) -> Download:
+        kernel = Kernel(self.connection, parsed.slug)
+        return Download(self.connection, parsed, lambda: kernel.output(parsed), folder)
 
     def _note(self, key: str) -> Path:
         return self._root / f"{key}.json"
-
-
-_SILENCE_SECONDS = 600.0

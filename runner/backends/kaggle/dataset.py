@@ -155,12 +155,14 @@ class Dataset:
         The status may still be the one of the version before, so the files are looked at too.
         """
         deadline = time.monotonic() + READY_PATIENCE_SECONDS
+        believed_from = time.monotonic() + self._connection.settings.patience
         looks_after_ready = 0
         while True:
             status = self._status()
             if status in _LOST:
                 return None
-            if status is DatabundleVersionStatus.READY:
+            is_unknown_for_long = status is None and time.monotonic() > believed_from
+            if status is DatabundleVersionStatus.READY or is_unknown_for_long:
                 present = self.files()
                 looks_after_ready += 1
                 if present == sizes or looks_after_ready >= _LOOKS:

@@ -51,7 +51,6 @@ class Download:
         handle: the session.
         listing: asks Kaggle for the session's output; addresses in it expire.
         folder: where the files go.
-        known: where a file of this digest lies on this machine already.
     """
 
     def __init__(
@@ -60,19 +59,28 @@ class Download:
         handle: Handle,
         listing: Callable[[], Output],
         folder: Path,
-        known: Callable[[str], Path | None],
     ) -> None:
         self._connection = connection
         self._handle = handle
         self._listing = listing
         self._folder = folder
-        self._known = known
         self._urls: dict[str, str] = {}
 
-    def run(self, *, is_whole: bool) -> None:
+    def is_there(self) -> bool:
+        """Whether the output that Kaggle gives now is this session's, by its manifest."""
+        try:
+            self._renew()
+        except SessionLostError:
+            return False
+        listed = self._read_manifest() if layout.MANIFEST_FILE in self._urls else None
+        self._partial_manifest.unlink(missing_ok=True)
+        return listed is not None and listed.key == self._handle.key
+
+    def run(self, known: Callable[[str], Path | None], *, is_whole: bool) -> None:
         """Fetch the files; one that is there already, or lies elsewhere on this machine, is not fetched again.
 
         Args:
+            known: where a file of this digest lies on this machine already.
             is_whole: whether Kaggle says that the session ended well, and its manifest must be there.
 
         Raises:
@@ -84,14 +92,12 @@ class Download:
             self._wait_for(set(listed.entries))
         for name, (size, sha256) in listed.entries.items():
             if is_confined(name) and name in self._urls:
-                self._bring(Wanted(name, "", sha256, size, is_settled=listed.is_complete))
+                self._bring(Wanted(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
         if not listed.is_complete:  # the newest file may have come after the manifest: validation judges it
             for name in sorted(self._urls.keys() - listed.entries.keys() - {layout.MANIFEST_FILE}):
                 self._fetch(Wanted(name, "", is_settled=False), self._folder / PurePosixPath(name))
         # Last, as the session wrote it: whoever finds it finds the rest.
-        partial = self._folder / f"{files.TEMPORARY_PREFIX}manifest"
-        if partial.exists():
-            partial.replace(self._folder / layout.MANIFEST_FILE)
+        self._partial_manifest.replace(self._folder / layout.MANIFEST_FILE)
 
     def _wait_for(self, names: set[str]) -> None:
         """Give Kaggle some time to list every file; one that never comes is missed by validation."""
@@ -100,6 +106,10 @@ class Download:
                 return
             time.sleep(self._pause)
             self._renew()
+
+    @property
+    def _partial_manifest(self) -> Path:
+        return self._folder / f"{files.TEMPORARY_PREFIX}{self._handle.key[:16]}.manifest"
 
     @property
     def _pause(self) -> float:
@@ -124,7 +134,7 @@ class Download:
             time.sleep(self._pause)
 
     def _read_manifest(self) -> Listed | None:
-        target = self._folder / f"{files.TEMPORARY_PREFIX}manifest"
+        target = self._partial_manifest
         self._fetch(Wanted(layout.MANIFEST_FILE, ""), target)
         try:
             if target.stat().st_size > _LARGEST_MANIFEST_BYTES:
@@ -133,12 +143,11 @@ class Download:
         except (OSError, ValueError, RecursionError):
             return None
 
-    def _bring(self, wanted: Wanted) -> None:
+    def _bring(self, wanted: Wanted, here: Path | None) -> None:
         target = self._folder / PurePosixPath(wanted.name)
         digest = str(wanted.sha256)
         if target.is_file() and _is(target, wanted.bytes, digest):
             return
-        here = self._known(digest)
         if here is not None and _is(here, wanted.bytes, digest):
             files.link_or_copy(here, target)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import time
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from runner.backends.kaggle.settings import Settings
 
+PATIENCE_SECONDS = 10.0
+"""Whoever asks a doctor waits for the answer."""
 CLOCK_TOLERANCE_SECONDS = 300.0
 _VERSION_HEADER = "x-kaggle-apiversion"
 
@@ -34,7 +37,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check("credentials", str(error), is_well=False)
         return
     yield Check("credentials", f"found in {credentials.source}")
-    connection = Connection(credentials, settings)
+    connection = Connection(credentials, replace(settings, patience=min(settings.patience, PATIENCE_SECONDS)))
     try:
         connection.owner  # noqa: B018 - asks whose token it is
         quota = ask_quota(connection)

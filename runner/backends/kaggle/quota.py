@@ -50,10 +50,10 @@ def quota_of(answer: Any) -> Quota | None:
 
 
 def ask_quota(connection: Connection) -> Quota | None:
-    """What is left, as Kaggle says."""
+    """What is left, as Kaggle says; asked once, since no session depends on it."""
     from kagglesdk.kernels.types.kernels_api_service import (  # noqa: PLC0415 - not before it is asked
         ApiGetAcceleratorQuotaStatisticsRequest,
     )
 
     method = connection.kernels.get_accelerator_quota_statistics
-    return quota_of(connection.ask("the GPU quota", method, ApiGetAcceleratorQuotaStatisticsRequest()))
+    return quota_of(connection.ask_once("the GPU quota", method, ApiGetAcceleratorQuotaStatisticsRequest()))
