@@ -41,7 +41,7 @@ class LocalExecutor:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and start its process; a sandbox starts one script at most."""
@@ -57,7 +57,7 @@ class LocalExecutor:
                 cwd=sandbox,
                 **_detachment(),
             )
-        self._children.append(child)
+        self._children.append((workload.name, child))
 
     def has(self, name: str) -> bool:
         """Whether a process has started in the sandbox or is about to."""
@@ -111,13 +111,17 @@ class LocalExecutor:
     def kill(self, name: str) -> None:
         """End the process and all that it started; one that has ended stays as it is."""
         process = self._process_of(self._existing_sandbox(name))
-        if process is None:
-            return
-        with contextlib.suppress(psutil.Error):
-            for each in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
-            process.wait(KILL_PATIENCE_SECONDS)
+        if process is not None:
+            with contextlib.suppress(psutil.Error):
+                for each in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.kill()
+                process.wait(KILL_PATIENCE_SECONDS)
+        for owner, child in self._children:
+            if owner == name:  # one that was forked a moment ago is not known by its command line yet
+                child.kill()
+                child.wait(KILL_PATIENCE_SECONDS)
+        self._reap()
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
@@ -125,7 +129,7 @@ class LocalExecutor:
             _remove_tree(self._sandbox(name))
 
     def _reap(self) -> None:
-        self._children = [child for child in self._children if child.poll() is None]
+        self._children = [(owner, child) for owner, child in self._children if child.poll() is None]
 
     def _sandbox(self, name: str) -> Path:
         return self._root / name
