@@ -26,7 +26,7 @@ def test_a_push_makes_a_kernel_and_each_next_one_a_version(emulator: EmulatedKag
         assert (first.versionNumber, second.versionNumber) == (1, 2)
         assert first.ref == "/code/alice/versioned"
         assert first.kernel_id == second.kernel_id
-        assert emulator.wait("versioned") is KernelState.COMPLETE
+        assert [emulator.wait("versioned", number) for number in (1, 2)] == [KernelState.COMPLETE] * 2
         assert api.kernels_logs("alice/versioned").count("2\\n") == 1, "the latest version answers"
         assert api.kernels_logs("alice/versioned/1").count("hello\\n") == 1
 

@@ -41,7 +41,7 @@ class LocalExecutor:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and start its process; a sandbox starts one script at most."""
@@ -50,14 +50,14 @@ class LocalExecutor:
             self._lay_out(workload, sandbox)
         with (sandbox / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own launcher, with a path of ours
-                [sys.executable, launcher.__file__, str(sandbox)],
+                _command(sandbox),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=sandbox,
                 **_detachment(),
             )
-        self._children.append((workload.name, child))
+        self._children.append(child)
 
     def has(self, name: str) -> bool:
         """Whether a process has started in the sandbox or is about to."""
@@ -110,15 +110,16 @@ class LocalExecutor:
 
     def kill(self, name: str) -> None:
         """End the process and all that it started; one that has ended stays as it is."""
-        process = self._process_of(self._existing_sandbox(name))
+        sandbox = self._existing_sandbox(name)
+        process = self._process_of(sandbox)
         if process is not None:
             with contextlib.suppress(psutil.Error):
                 for each in (process, *process.children(recursive=True)):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         each.kill()
                 process.wait(KILL_PATIENCE_SECONDS)
-        for owner, child in self._children:
-            if owner == name:  # one that was forked a moment ago is not known by its command line yet
+        for child in self._children:
+            if child.args == _command(sandbox):  # one that was forked a moment ago has no command line of its own yet
                 child.kill()
                 child.wait(KILL_PATIENCE_SECONDS)
         self._reap()
@@ -129,7 +130,7 @@ class LocalExecutor:
             _remove_tree(self._sandbox(name))
 
     def _reap(self) -> None:
-        self._children = [(owner, child) for owner, child in self._children if child.poll() is None]
+        self._children = [child for child in self._children if child.poll() is None]
 
     def _sandbox(self, name: str) -> Path:
         return self._root / name
@@ -203,6 +204,11 @@ def _has_arrived(segment: Path, target: Path) -> bool:
     if not target.is_file() or target.stat().st_size != segment.stat().st_size:
         return False
     return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
+
+
+def _command(sandbox: Path) -> list[str]:
+    """What starts a sandbox's process."""
+    return [sys.executable, launcher.__file__, str(sandbox)]
 
 
 def _detachment() -> dict[str, Any]:
