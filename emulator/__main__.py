@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.executors import EXECUTORS
+from emulator.faults.plan import FaultPlan
+from emulator.faults.rules import read_rules
 from emulator.server import bind, client_environment, make_server
 from emulator.settings import GIGABYTE, P100, T4, ErrorStyle, MountLayout, Settings, WhenFull
 from trainer.errors import RelayError
@@ -25,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         listener, settings = bind(settings_of(options), allow_remote=options.allow_remote)
         with listener:
-            server = make_server(settings)
+            plan = FaultPlan()
+            plan.add(rule for file in options.faults for rule in read_rules(file))
+            server = make_server(settings, plan)
             _announce(settings)
             server.run(sockets=[listener])
     except RelayError as error:
@@ -93,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--mount-layout", type=MountLayout, choices=list(MountLayout), default=MountLayout.OWNER, help="of sources")
     add("--default-gpu", choices=[P100, T4], default=P100, help="for a kernel that names none")
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
+    add("--faults", type=Path, action="append", default=[], metavar="FILE", help="what goes wrong from the start on")
     add("--error-style", type=ErrorStyle, choices=list(ErrorStyle), default=ErrorStyle.NESTED, help="of error bodies")
     return parser
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from emulator.app import create_app
+from emulator.faults.middleware import FaultInjection
+from emulator.faults.plan import FaultPlan
 from emulator.targets import OriginForm
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp
-
+    from emulator.core import Emulator
     from emulator.settings import Settings
 
 _GRACE_SECONDS = 2
@@ -48,16 +47,17 @@ def bind(settings: Settings, *, allow_remote: bool = False) -> tuple[socket.sock
     return listener, replace(settings, port=listener.getsockname()[1])
 
 
-def make_server(settings: Settings, around: Callable[[ASGIApp], ASGIApp] | None = None) -> uvicorn.Server:
+def make_server(
+    settings: Settings, plan: FaultPlan | None = None, *, emulator: Emulator | None = None
+) -> uvicorn.Server:
     """The server for settings whose port is bound.
 
     Args:
         settings: how the emulator behaves.
-        around: wraps the application, as the faults do.
+        plan: what goes wrong on it; nothing, until it is told so over HTTP.
+        emulator: instead of the one that the settings make.
     """
-    app: ASGIApp = create_app(settings)
-    if around is not None:
-        app = around(app)
+    app = FaultInjection(create_app(settings, emulator=emulator), plan or FaultPlan())
     config = uvicorn.Config(
         OriginForm(app),
         log_level="warning",
