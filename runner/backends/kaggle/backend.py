@@ -137,6 +137,11 @@ class KaggleBackend:
 
         return checks(self._settings)
 
+    def close(self) -> None:
+        """Close the connections to Kaggle."""
+        if "connection" in self.__dict__:
+            self.connection.close()
+
     def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:
         """Push once. Where no answer comes, Kaggle is asked whether it got it before anything is pushed again."""
         is_first = True
