@@ -12,7 +12,7 @@ DOIT = .venv/bin/python -m doit
 CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(ARGS)
 OF_JOB = $(if $(JOB),:"$(JOB)") $(CHOICES)
 
-.PHONY: quick run resume plan status verify fresh setup test lint types format lock bench clean help
+.PHONY: quick run resume plan status verify doctor fresh setup test lint types format lock bench clean help
 .SUFFIXES:
 
 quick: $(READY) ## one short session of the job, start to finish
@@ -27,6 +27,8 @@ status: $(READY) ## where each job stands
 	@$(DOIT) status$(OF_JOB)
 verify: $(READY) ## check what the sessions left
 	@$(DOIT) verify$(OF_JOB)
+doctor: $(READY) ## whether the backend would take a session; spends nothing
+	@$(DOIT) doctor$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew
 	@$(DOIT) fresh$(OF_JOB)
 setup: ## make .venv, or bring it up to date

@@ -8,6 +8,8 @@
     │   └── DivergedError            its training came to numbers that are none
     ├── BackendError            a backend refused or lost a session
     │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
+    │   ├── BackendBusyError         it takes no further session now: submit again later
+    │   ├── CredentialsError         it does not know who asks, or was not told
     │   └── SessionLostError         the backend knows nothing of a session that it was given
     └── JobHeldError            another process works on the same job
 
@@ -67,6 +69,23 @@ class BackendError(RelayError):
 
 class BackendUnreachableError(BackendError):
     """The backend gave no answer: the session may well be alive, so ask again later."""
+
+
+class BackendBusyError(BackendError):
+    """The backend takes no further session now, as when its quota is used up: nothing was submitted.
+
+    Args:
+        subject, problem, remedy: as for every error.
+        wait_seconds: when to try again.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str | None = None, *, wait_seconds: float = 60.0) -> None:
+        super().__init__(subject, problem, remedy)
+        self.wait_seconds = wait_seconds
+
+
+class CredentialsError(BackendError):
+    """The backend was not told who asks, or does not accept it: asking again changes nothing."""
 
 
 class SessionLostError(BackendError):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from runner.backends.executors.base import Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Status
+    from runner.backends.base import Check, Status
     from runner.backends.executors.base import Executor
     from runner.layout import SessionFolder
 
@@ -60,6 +61,10 @@ class ExecutorBackend:
     def release(self, handle: str) -> None:
         """Remove the sandbox."""
         self.executor.remove(name_of(handle))
+
+    def diagnose(self) -> Iterator[Check]:
+        """Nothing: a backend that needs something of its machine says so itself."""
+        return iter(())
 
 
 def name_of(key: str) -> str:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from runner.backends.base import Backend
     from runner.layout import RunsFolder
 
-BACKENDS = {"local": "runner.backends.local:LocalBackend"}
+BACKENDS = {
+    "kaggle": "runner.backends.kaggle.backend:KaggleBackend",
+    "local": "runner.backends.local:LocalBackend",
+}
 
 
 def open_backend(name: str, runs: RunsFolder) -> Backend:
