@@ -31,6 +31,8 @@ doctor: $(READY) ## whether the backend would take a session; spends nothing
 	@$(DOIT) doctor$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew
 	@$(DOIT) fresh$(OF_JOB)
+emulator: $(READY) ## Kaggle's API on this machine; ARGS="--help" tells more
+	@.venv/bin/python -m emulator $(ARGS)
 setup: ## make .venv, or bring it up to date
 	@$(SETUP)
 test: $(READY) ## every check, then the tests with coverage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ class Accounts:
             return None
         try:
             name, _, key = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
         known = self._users.get(name.lower())
         return name.lower() if known is not None and _equal(known, key) else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from emulator import (
@@ -24,6 +25,7 @@ from emulator import (
     downloads,
     kernel_calls,
     output_calls,
+    page,
     token_calls,
     upload_calls,
 )
@@ -32,11 +34,10 @@ from emulator.scheduler import Scheduler
 from emulator.wire import ApiError, Caller, answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
 
     from emulator.settings import Settings
     from emulator.wire import Call
@@ -53,12 +54,11 @@ UNAUTHENTICATED = "Authentication required to call the Kaggle API."
 _STREAM = CALLS["kernels.KernelsApiService/GetKernelSessionLogsStream"]
 
 
-def create_app(settings: Settings, routes: Sequence[BaseRoute] = (), *, emulator: Emulator | None = None) -> Starlette:
-    """The application for `settings`, with `routes` of others (the status page) beside its own.
+def create_app(settings: Settings, *, emulator: Emulator | None = None) -> Starlette:
+    """The application for `settings`.
 
     Args:
         settings: how it behaves.
-        routes: of others.
         emulator: instead of the one that the settings make.
 
     Raises:
@@ -81,9 +81,11 @@ def create_app(settings: Settings, routes: Sequence[BaseRoute] = (), *, emulator
             Route("/api/v1/kernels/logs/stream/{owner}/{slug}", stream_log, methods=["GET"]),
             Route("/upload/{token}", upload_calls.put, methods=["PUT"]),
             Route("/files/{kind}/{number:int}/{path:path}", downloads.get, methods=["GET", "HEAD"]),
-            *routes,
+            Route("/code/{ref:path}", _to_page),
+            Route("/datasets/{ref:path}", _to_page),
+            *page.ROUTES,
         ],
-        exception_handlers={ApiError: _error, 404: _missing},
+        exception_handlers={ApiError: _error, 404: _missing, Exception: _error},
         lifespan=lifespan,
     )
     app.state.emulator = held
@@ -104,6 +106,11 @@ async def call(request: Request) -> Response:
     if called.is_slow:
         return answer(await run_in_threadpool(called.handle, caller, asked))
     return answer(called.handle(caller, asked))
+
+
+async def _to_page(_request: Request) -> Response:
+    """A page of Kaggle's that is not there: the status page shows its kernel or dataset."""
+    return RedirectResponse("/")
 
 
 async def stream_log(request: Request) -> Response:

@@ -22,7 +22,7 @@ class Urls:
         self._secret = secret
 
     def page(self, path: str) -> str:
-        """A page for people, which nobody serves."""
+        """A page for people."""
         return f"{self.base}{path}"
 
     def upload(self, token: str) -> str:

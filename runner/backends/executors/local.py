@@ -173,7 +173,7 @@ class LocalExecutor:
             if self._process_of(sandbox):
                 return True
             time.sleep(_POLL_SECONDS)
-        return False
+        return self._process_of(sandbox) is not None
 
     def _process_of(self, sandbox: Path) -> psutil.Process | None:
         started = _read_if_there(sandbox / launcher.STARTED_FILE)

@@ -1,0 +1,153 @@
+"""Datasets, as the official client makes, lists, describes and gets them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from requests import HTTPError
+
+from tests.emulated import EmulatedKaggle, emulated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {"table.csv": b"a,b\n1,2\n", "model.bin": bytes(range(256)) * 40, "empty": b""}
+
+
+def names(api: Any, dataset: str) -> list[str]:
+    """The files of a dataset."""
+    return [file.name for file in api.dataset_list_files(dataset).files]
+
+
+def test_a_dataset_holds_what_was_uploaded(emulator: EmulatedKaggle) -> None:
+    folder = emulator.folder()
+    with emulator.client() as api:
+        created = api.dataset_create_new(str(emulator.dataset(FILES, "holds-files")), quiet=True)
+        assert (created.status, created.ref) == ("ok", "alice/holds-files")
+        assert api.dataset_status("alice/holds-files") == "ready"
+        assert names(api, "alice/holds-files") == sorted(FILES)
+        api.dataset_download_files("alice/holds-files", path=str(folder), unzip=True)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == FILES
+        api.dataset_download_file("alice/holds-files", "model.bin", path=str(folder / "one"))
+    assert (folder / "one" / "model.bin").read_bytes() == FILES["model.bin"]
+
+
+def test_folders_come_packed_and_are_unpacked(emulator: EmulatedKaggle) -> None:
+    tree = {"plain.txt": b"plain", "sub/one.txt": b"one", "sub/deep/two.txt": b"two"}
+    for mode in ("zip", "tar"):
+        with emulator.client() as api:
+            slug = f"packed-as-{mode}"
+            api.dataset_create_new(str(emulator.dataset(tree, slug)), quiet=True, dir_mode=mode)
+            assert names(api, f"alice/{slug}") == sorted(tree)
+
+
+def test_archives_are_unpacked_and_nothing_escapes(emulator: EmulatedKaggle) -> None:
+    packed, bundled = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("inside.txt", "../outside.txt", "/absolute.txt"):
+            archive.writestr(name, name)
+    with tarfile.open(fileobj=bundled, mode="w:gz") as bundle:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        bundle.addfile(link)
+        inside = tarfile.TarInfo("./inside.txt")
+        inside.size = 3
+        bundle.addfile(inside, io.BytesIO(b"abc"))
+    files = {"weights.zip": packed.getvalue(), "logs.tar.gz": bundled.getvalue(), "no-archive.zip": b"not a zip"}
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset(files, "with-archives")), quiet=True)
+        assert names(api, "alice/with-archives") == ["logs/inside.txt", "no-archive.zip", "weights/inside.txt"]
+
+
+def test_a_new_version_is_another_set_of_files(emulator: EmulatedKaggle) -> None:
+    folder = emulator.folder()
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "has-versions")), quiet=True)
+        api.dataset_create_version(str(emulator.dataset({"b.bin": b"2"}, "has-versions")), "the second", quiet=True)
+        assert json.loads(api.dataset_status("alice/has-versions", format="json")) == {
+            "status": "ready",
+            "current_version_number": 2,
+        }
+        assert names(api, "alice/has-versions") == ["b.bin"]
+        assert names(api, "alice/has-versions/1") == ["a.bin"]
+        api.dataset_download_files("alice/has-versions/1", path=str(folder), unzip=True)
+        assert [path.name for path in folder.iterdir()] == ["a.bin"]
+        third = emulator.dataset({"c.bin": b"3"}, "has-versions")
+        api.dataset_create_version(str(third), "the third", quiet=True, delete_old_versions=True)
+        with pytest.raises(HTTPError, match="404"):
+            names(api, "alice/has-versions/1")
+
+
+def test_a_dataset_is_not_ready_at_once(tmp_path: Path) -> None:
+    with emulated(tmp_path, dataset_delay_seconds=3600.0) as kaggle, kaggle.client() as api:
+        api.dataset_create_new(str(kaggle.dataset(FILES, "takes-a-while")), quiet=True)
+        assert api.dataset_status("alice/takes-a-while") == "blobs_received"
+        sources = ["alice/takes-a-while"]
+        pushed = api.kernels_push(str(kaggle.kernel(slug="comes-too-early", dataset_sources=sources)))
+        assert pushed.invalidDatasetSources == sources
+        with pytest.raises(HTTPError, match="404"):
+            api.dataset_list_files("alice/takes-a-while")
+
+
+def test_a_slug_is_taken_once(emulator: EmulatedKaggle) -> None:
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "taken-slug")), quiet=True)
+        again = api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "taken-slug")), quiet=True)
+    assert again.status == "error"
+    assert "already in use" in again.error
+
+
+def test_others_see_public_datasets_only(emulator: EmulatedKaggle) -> None:
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "a-private-one")), quiet=True)
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "a-public-one")), public=True, quiet=True)
+    with emulator.client("bob") as api:
+        assert api.dataset_status("alice/a-public-one") == "ready"
+        with pytest.raises(HTTPError, match="403"):
+            api.dataset_status("alice/a-private-one")
+        assert [each.ref for each in api.dataset_list(user="alice")] == ["alice/a-public-one"]
+        assert api.dataset_list(mine=True) == []
+        for refused in ("alice/a-private-one", "alice/a-public-one"):
+            with pytest.raises(HTTPError, match="403"):
+                api.dataset_delete(*refused.split("/"), no_confirm=True)
+
+
+def test_datasets_are_found_and_deleted(emulator: EmulatedKaggle) -> None:
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": bytes(100)}, "found-by-name")), quiet=True)
+        found = api.dataset_list(mine=True, search="found-by")
+        assert [(each.ref, each.total_bytes) for each in found] == [("alice/found-by-name", 100)]
+        assert api.dataset_list(mine=True, search="found-by", min_size="101") == []
+        assert api.dataset_delete("alice", "found-by-name", no_confirm=True)
+        with pytest.raises(HTTPError, match="403"):
+            api.dataset_status("alice/found-by-name")
+
+
+def test_metadata_goes_both_ways(emulator: EmulatedKaggle) -> None:
+    fields: dict[str, Any] = {
+        "subtitle": "a subtitle of twenty characters",
+        "description": "what it is",
+        "keywords": ["games"],
+    }
+    folder = emulator.folder()
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "described-one", **fields)), quiet=True)
+        path = api.dataset_metadata("alice/described-one", str(folder))
+        info = json.loads((folder / "dataset-metadata.json").read_text(encoding="utf-8"))["info"]
+        assert (info["subtitle"], info["description"], info["keywords"]) == tuple(fields.values())
+        assert info["licenses"] == [{"name": "CC0-1.0"}]
+        changed = {**info, "title": "Another title", "licenses": [{"name": "MIT"}]}
+        (folder / "dataset-metadata.json").write_text(json.dumps({"info": changed}), encoding="utf-8")
+        api.dataset_metadata_update("alice/described-one", str(folder))
+        api.dataset_metadata("alice/described-one", str(folder))
+        info = json.loads((folder / "dataset-metadata.json").read_text(encoding="utf-8"))["info"]
+        assert (info["title"], info["licenses"], info["isPrivate"]) == ("Another title", [{"name": "MIT"}], True)
+        (folder / "dataset-metadata.json").write_text(json.dumps({"title": "short"}), encoding="utf-8")
+        with pytest.raises(SystemExit):
+            api.dataset_metadata_update("alice/described-one", str(folder))
+    assert path.endswith("dataset-metadata.json")
