@@ -129,7 +129,8 @@ class KaggleBackend:
         """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
         with contextlib.suppress(SessionLostError):
             self._note(Handle.parse(handle).key).unlink(missing_ok=True)
-        self._watches.pop(handle, None)
+        if (watch := self._watches.pop(handle, None)) is not None:
+            watch.close()
 
     def diagnose(self) -> Iterator[Check]:
         """What a session would need; spends no quota."""
@@ -138,7 +139,9 @@ class KaggleBackend:
         return checks(self._settings)
 
     def close(self) -> None:
-        """Close the connections to Kaggle."""
+        """Read no logs any more, and close the connections to Kaggle."""
+        for watch in self._watches.values():
+            watch.close()
         if "connection" in self.__dict__:
             self.connection.close()
 

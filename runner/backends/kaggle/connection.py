@@ -49,6 +49,7 @@ class Connection:
         self.settings = settings
         self._credentials = credentials
         self._rpc = _TimedClient(credentials, settings.timeout)
+        self._api = get_endpoint(get_env()) + ("" if get_env() is KaggleEnv.PROD else "/api")
         self.kernels = KernelsApiClient(self._rpc)
         self.datasets = DatasetApiClient(self._rpc)
         self.blobs = BlobApiClient(self._rpc)
@@ -120,8 +121,7 @@ class Connection:
 
     def stream_url(self, path: str) -> str:
         """The address of `path` below the API."""
-        endpoint = get_endpoint(get_env())
-        return f"{endpoint}/v1/{path}" if get_env() is KaggleEnv.PROD else f"{endpoint}/api/v1/{path}"
+        return f"{self._api}/v1/{path}"
 
     @property
     def authorization(self) -> httpx.Auth:

@@ -194,7 +194,7 @@ class Kernel:
         if told is KernelWorkerStatus.CANCEL_REQUESTED:
             return Status(state, reason="is being cancelled on Kaggle")
         if state is State.FAILED:
-            return Status(state, reason=self._anonymous(failure) or "it failed on Kaggle: its log says why")
+            return Status(state, reason=self._anonymous(failure) or None)
         if state is State.CANCELLED:
             return Status(state, reason=self._anonymous(failure) or "it was cancelled on Kaggle")
         return Status(state)
