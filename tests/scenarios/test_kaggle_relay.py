@@ -67,11 +67,10 @@ def test_three_sessions_and_doit_killed_at_every_stage_of_each(
 ) -> None:
     # Each session may start, and then has no time left but for one rollout of 100 timesteps.
     project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1)})
-    said = []
+    said: list[str] = []
     for number in (1, 2, 3):
-        for moment in MOMENTS:
-            said.append(project.kill_at(moment.replace("0001", f"{number:04d}"), "run_full"))
-        said.append(project.doit("run_full"))
+        moments = [moment.replace("0001", f"{number:04d}") for moment in MOMENTS]
+        said += [project.kill_at(moment, "run_full") for moment in moments] + [project.doit("run_full")]
         assert project.restored(JOB, number)["checkpoint"]["timesteps"] == 100 * number
     assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
     assert [project.restored(JOB, number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
