@@ -65,6 +65,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         session_limit_seconds=options.session_limit,
         output_limit_bytes=round(options.output_limit * GIGABYTE),
         dataset_delay_seconds=options.dataset_delay,
+        visibility_delay_seconds=options.visible_after,
         mount_layout=options.mount_layout,
         default_gpu=options.default_gpu,
         host_gpu=options.host_gpu,
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--when-full", type=WhenFull, choices=list(WhenFull), default=WhenFull.REJECT, help="what becomes of more")
     add("--output-limit", type=_positive, default=20.0, help="of what a session leaves, in GB")
     add("--dataset-delay", type=_duration, default="2s", help="until a new dataset is ready")
+    add("--visible-after", type=_duration, default="0s", help="until a new kernel or dataset is known to all calls")
     add("--mount-layout", type=MountLayout, choices=list(MountLayout), default=MountLayout.OWNER, help="of sources")
     add("--default-gpu", choices=[P100, T4], default=P100, help="for a kernel that names none")
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")

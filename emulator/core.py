@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.settings import Settings
+    from emulator.state import Dataset, Kernel
     from runner.backends.executors.base import Executor
 
 _LOG_TAIL_ENTRIES = 20
@@ -55,6 +56,11 @@ class Emulator:
         self.executor = executor or open_executor(settings.executor, settings.data / "sandboxes")
         self.on_push: Callable[[], None] = lambda: None
         """Told when there may be something to do."""
+
+    def may_see(self, user: str, thing: Kernel | Dataset) -> bool:
+        """Whether a call of `user` about a kernel or dataset is answered."""
+        is_known = self.clock.now() >= thing.created_at + self.settings.visibility_delay_seconds
+        return is_known and (not thing.is_private or thing.owner == user)
 
     def snapshot(self) -> Snapshot:
         """All that it knows, for the status page."""

@@ -37,7 +37,7 @@ class Sessions:
         self._emulator = emulator
         self._kernels = emulator.kernels
         self._executor = emulator.executor
-        self._prefix = f"emulator-{emulator.database.secret().decode()[:8]}"
+        self._prefix = f"emulator-{emulator.database.name()}"
 
     def start(self, version: Version, owner: str) -> None:
         """Start a queued session, or adopt the one that was started just before a kill."""

@@ -58,10 +58,19 @@ def test_archives_are_unpacked_and_nothing_escapes(emulator: EmulatedKaggle) -> 
         inside = tarfile.TarInfo("./inside.txt")
         inside.size = 3
         bundle.addfile(inside, io.BytesIO(b"abc"))
-    files = {"weights.zip": packed.getvalue(), "logs.tar.gz": bundled.getvalue(), "no-archive.zip": b"not a zip"}
+    alone = io.BytesIO()
+    with zipfile.ZipFile(alone, "w") as archive:
+        archive.writestr("table.csv", "a,b")
+    files = {
+        "weights.zip": packed.getvalue(),
+        "logs.tar.gz": bundled.getvalue(),
+        "no-archive.zip": b"not a zip",
+        "table.csv.zip": alone.getvalue(),
+    }
     with emulator.client() as api:
         api.dataset_create_new(str(emulator.dataset(files, "with-archives")), quiet=True)
-        assert names(api, "alice/with-archives") == ["logs/inside.txt", "no-archive.zip", "weights/inside.txt"]
+        unpacked = ["logs/inside.txt", "no-archive.zip", "table.csv", "weights/inside.txt"]
+        assert names(api, "alice/with-archives") == unpacked
 
 
 def test_a_new_version_is_another_set_of_files(emulator: EmulatedKaggle) -> None:
@@ -151,3 +160,14 @@ def test_metadata_goes_both_ways(emulator: EmulatedKaggle) -> None:
         with pytest.raises(SystemExit):
             api.dataset_metadata_update("alice/described-one", str(folder))
     assert path.endswith("dataset-metadata.json")
+
+
+def test_what_was_made_just_now_may_not_be_known_yet(tmp_path: Path) -> None:
+    with emulated(tmp_path, visibility_delay_seconds=3600.0) as kaggle, kaggle.client() as api:
+        assert api.dataset_create_new(str(kaggle.dataset({"a.bin": b"1"}, "just-made")), quiet=True).status == "ok"
+        with pytest.raises(HTTPError, match="403"):
+            api.dataset_status("alice/just-made")
+        assert api.kernels_push(str(kaggle.kernel(slug="just-pushed"))).versionNumber == 1
+        with pytest.raises(ValueError, match="denied"):
+            api.kernels_status("alice/just-pushed")
+        assert api.kernels_list(mine=True) == []
