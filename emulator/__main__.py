@@ -23,7 +23,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until it is interrupted; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         listener, settings = bind(settings_of(options), allow_remote=options.allow_remote)
         with listener:
@@ -73,13 +73,14 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    line = argparse.ArgumentParser(
         prog="python -m emulator",
         description="Kaggle's HTTP API on this machine, for the official client.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = parser.add_argument
+    add = line.add_argument
     add("--data", type=Path, default=Path("emulator-data"), help="the folder of everything that outlives it")
     add("--user", type=_user, action="append", metavar="NAME:KEY", help="who may call; alice with a new key by default")
     add("--executor", choices=EXECUTORS, default="local", help="where kernels run")
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
     add("--faults", type=Path, action="append", default=[], metavar="FILE", help="what goes wrong from the start on")
     add("--error-style", type=ErrorStyle, choices=list(ErrorStyle), default=ErrorStyle.NESTED, help="of error bodies")
-    return parser
+    return line
 
 
 def _user(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from emulator.accelerators import is_trap, trapped
+from emulator.scripts import UnrunnableError, script_of
 from emulator.sources import lay_out
 from emulator.state import KernelState, LogEntry, StoredFile
 from runner.backends.base import State
@@ -50,6 +51,9 @@ class Sessions:
             if not self._executor.has(name):
                 self._executor.start(self._workload(version, name))
         except BackendUnreachableError:
+            return
+        except UnrunnableError as error:
+            self._end(version, KernelState.ERROR, str(error))
             return
         except (BackendError, OSError) as error:
             self._end(version, KernelState.ERROR, f"The session could not start: {error}")
@@ -96,7 +100,7 @@ class Sessions:
         return f"{self._prefix}-{session}"
 
     def _workload(self, version: Version, name: str) -> Workload:
-        source = self._kernels.source(version.id)
+        source = script_of(version.options, self._kernels.source(version.id))
         script = self._emulator.settings.data / "scripts" / f"{version.id}.py"
         files.write_bytes(script, (trapped(source) if is_trap(version.machine_shape) else source).encode())
         return Workload(
