@@ -80,8 +80,9 @@ class Sessions:
 
     def clean_up(self) -> None:
         """Remove the sandboxes of sessions that have ended, or whose kernels were deleted."""
-        active = {version.id for _, version in self._kernels.active()}
-        for session in self._kernels.sandboxes():
+        sandboxes = self._kernels.sandboxes()
+        active = {version.id for _, version in self._kernels.active()} if sandboxes else set()
+        for session in sandboxes:
             if session in active:
                 continue
             name = self._name(session)

@@ -161,6 +161,15 @@ def test_options_that_cannot_be_are_refused(option: list[str]) -> None:
         main(option)
 
 
+def test_two_emulators_do_not_share_their_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emulator = Emulator(tmp_path)
+    try:
+        assert main(["--data", str(tmp_path)]) == 2
+        assert "is another running emulator's" in capsys.readouterr().err
+    finally:
+        emulator.end(signal.SIGTERM)
+
+
 def test_every_option_is_in_the_documentation() -> None:
     page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
     options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no other way
