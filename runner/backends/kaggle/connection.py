@@ -21,6 +21,7 @@ from kagglesdk.kernels.services.kernels_api_service import KernelsApiClient
 from kagglesdk.security.services.oauth_service import OAuthClient
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 
 from runner.backends.kaggle.answers import NoAnswerError, UnknownValueError, error_of
 from runner.backends.kaggle.retries import patiently
@@ -154,6 +155,11 @@ class _TimedAdapter(HTTPAdapter):
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         super().__init__(pool_maxsize=_POOL_SIZE)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        # Through a proxy urllib3 lets the system hold the second packet of a request until the first is
+        # acknowledged: 40 ms for each request.
+        return super().proxy_manager_for(proxy, socket_options=HTTPConnection.default_socket_options, **options)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         return super().send(request, **{**options, "timeout": self._timeout})
