@@ -23,7 +23,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until it is interrupted; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         listener, settings = bind(settings_of(options), allow_remote=options.allow_remote)
         with listener:
@@ -65,6 +65,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         session_limit_seconds=options.session_limit,
         output_limit_bytes=round(options.output_limit * GIGABYTE),
         dataset_delay_seconds=options.dataset_delay,
+        visibility_delay_seconds=options.visible_after,
         mount_layout=options.mount_layout,
         default_gpu=options.default_gpu,
         host_gpu=options.host_gpu,
@@ -72,13 +73,14 @@ def settings_of(options: argparse.Namespace) -> Settings:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    line = argparse.ArgumentParser(
         prog="python -m emulator",
         description="Kaggle's HTTP API on this machine, for the official client.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = parser.add_argument
+    add = line.add_argument
     add("--data", type=Path, default=Path("emulator-data"), help="the folder of everything that outlives it")
     add("--user", type=_user, action="append", metavar="NAME:KEY", help="who may call; alice with a new key by default")
     add("--executor", choices=EXECUTORS, default="local", help="where kernels run")
@@ -94,12 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--when-full", type=WhenFull, choices=list(WhenFull), default=WhenFull.REJECT, help="what becomes of more")
     add("--output-limit", type=_positive, default=20.0, help="of what a session leaves, in GB")
     add("--dataset-delay", type=_duration, default="2s", help="until a new dataset is ready")
+    add("--visible-after", type=_duration, default="0s", help="until a new kernel or dataset is known to all calls")
     add("--mount-layout", type=MountLayout, choices=list(MountLayout), default=MountLayout.OWNER, help="of sources")
     add("--default-gpu", choices=[P100, T4], default=P100, help="for a kernel that names none")
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
     add("--faults", type=Path, action="append", default=[], metavar="FILE", help="what goes wrong from the start on")
     add("--error-style", type=ErrorStyle, choices=list(ErrorStyle), default=ErrorStyle.NESTED, help="of error bodies")
-    return parser
+    return line
 
 
 def _user(text: str) -> tuple[str, str]:

@@ -43,8 +43,8 @@ def is_trap(machine_shape: str) -> bool:
 def trapped(source: str) -> str:
     """A script that runs `source` where torch sees a P100: available, and useless.
 
-    Current builds of torch (CUDA 12.8) have no kernels for `sm_60`. What they say is theirs:
-    `torch/cuda/__init__.py` and `c10/cuda/CUDAException.cpp`.
+    Current builds of torch (CUDA 12.8) have no kernels for `sm_60`. What they say then is theirs, as on Kaggle:
+    https://github.com/Kaggle/docker-python/issues/1546
     """
     return _TRAP.replace("SOURCE = ''", f"SOURCE = {source!r}", 1)
 
@@ -59,11 +59,23 @@ import warnings
 SOURCE = ''
 NAME = "Tesla P100-PCIE-16GB"
 SUPPORTED = "sm_70 sm_75 sm_80 sm_86 sm_90 sm_100 sm_120"
-WARNING = f"""
+WARNINGS = (
+    f"""
+    Found GPU0 {NAME} which is of cuda capability 6.0.
+    Minimum and Maximum cuda capability supported by this version of PyTorch is
+    (7.0) - (12.0)
+    """,
+    """
+    Please install PyTorch with a following CUDA
+    configurations:  12.6 following instructions at
+    https://pytorch.org/get-started/locally/
+    """,
+    f"""
 {NAME} with CUDA capability sm_60 is not compatible with the current PyTorch installation.
 The current PyTorch install supports CUDA capabilities {SUPPORTED}.
 If you want to use the {NAME} GPU with PyTorch, please check the instructions at https://pytorch.org/get-started/locally/
-"""
+""",
+)
 ERROR = """CUDA error: no kernel image is available for execution on the device
 CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.
 For debugging consider passing CUDA_LAUNCH_BLOCKING=1
@@ -77,7 +89,8 @@ def lay(cuda):
     error = getattr(torch, "AcceleratorError", RuntimeError)
 
     def fail(*_arguments, **_options):
-        warnings.warn(WARNING, stacklevel=2)
+        for warning in WARNINGS:
+            warnings.warn(warning, stacklevel=2)
         raise error(ERROR)
 
     cuda._lazy_init = fail

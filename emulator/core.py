@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
+
 from emulator.accounts import Accounts
 from emulator.blobs import Blobs
 from emulator.clock import Clock
@@ -16,14 +18,18 @@ from emulator.quota import GpuTime, refresh_time
 from emulator.state import DatasetSnapshot, KernelSnapshot, QuotaSnapshot, Snapshot, Version, VersionSnapshot
 from emulator.uploads import Uploads
 from emulator.urls import Urls
+from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from emulator.settings import Settings
+    from emulator.state import Dataset, Kernel
     from runner.backends.executors.base import Executor
 
 _LOG_TAIL_ENTRIES = 20
+_LOCK_PATIENCE_SECONDS = 0.5
 
 
 class Emulator:
@@ -33,12 +39,16 @@ class Emulator:
         settings: how it behaves.
         executor: where kernels run, instead of the one that the settings name.
         source: the real time.
+
+    Raises:
+        InputError: another emulator works on the same data, or it is of something else.
     """
 
     def __init__(
         self, settings: Settings, executor: Executor | None = None, source: Callable[[], float] = time.time
     ) -> None:
         self.settings = settings
+        self._lock = _locked(settings.data)
         self.database = Database(settings.data / "emulator.db")
         now = source()
         self.clock = self.database.clock(Clock(now, now, settings.time_scale, source))
@@ -55,6 +65,11 @@ class Emulator:
         self.executor = executor or open_executor(settings.executor, settings.data / "sandboxes")
         self.on_push: Callable[[], None] = lambda: None
         """Told when there may be something to do."""
+
+    def may_see(self, user: str, thing: Kernel | Dataset) -> bool:
+        """Whether a call of `user` about a kernel or dataset is answered."""
+        is_known = self.clock.now() >= thing.created_at + self.settings.visibility_delay_seconds
+        return is_known and (not thing.is_private or thing.owner == user)
 
     def snapshot(self) -> Snapshot:
         """All that it knows, for the status page."""
@@ -88,5 +103,19 @@ class Emulator:
         return VersionSnapshot(version, len(outputs), sum(each.bytes for each in outputs), tail)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and let another emulator work on it."""
         self.database.close()
+        self._lock.release()
+
+
+def _locked(data: Path) -> FileLock:
+    """The lock on a folder of data: two emulators would start each session twice. A kill gives it back."""
+    data.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(data / "emulator.lock")
+    try:
+        lock.acquire(timeout=_LOCK_PATIENCE_SECONDS)
+    except Timeout:
+        raise InputError(
+            str(data), "is another running emulator's", "stop that one, or choose another --data"
+        ) from None
+    return lock

@@ -137,6 +137,10 @@ class Database:
         """What signs this emulator's URLs."""
         return self.remembered("secret", secrets.token_hex(32)).encode()
 
+    def name(self) -> str:
+        """What tells this emulator's sandboxes from those of others."""
+        return self.remembered("name", secrets.token_hex(4))
+
     def clock(self, clock: Clock) -> Clock:
         """Emulated time, gone on with where the last emulator on this file was, at the scale of `clock`."""
         first = json.dumps([clock.real_origin, clock.origin, clock.scale])

@@ -56,7 +56,7 @@ def visible_dataset(caller: Caller, owner: str, slug: str) -> Dataset:
         ApiError: it is not there, or somebody else's.
     """
     dataset = caller.emulator.datasets.find(owner or caller.user, slug)
-    if dataset is None or (dataset.is_private and dataset.owner != caller.user):
+    if dataset is None or not caller.emulator.may_see(caller.user, dataset):
         raise denied("datasets.get")
     return dataset
 
@@ -163,7 +163,7 @@ def get_dataset(caller: Caller, request: Any) -> Any:
 
 def list_datasets(caller: Caller, request: Any) -> Any:
     """The datasets that the caller may see, filtered and in pages."""
-    datasets = [each for each in caller.emulator.datasets.all() if not each.is_private or each.owner == caller.user]
+    datasets = [each for each in caller.emulator.datasets.all() if caller.emulator.may_see(caller.user, each)]
     if request.group in _MINE:
         datasets = [each for each in datasets if each.owner == caller.user]
     if request.user:

@@ -61,7 +61,11 @@ def _contents(emulator: Emulator, name: str, sha256: str, size: int) -> list[tup
         try:
             members = unpack(emulator.blobs.path(sha256), folder, UNPACKED_LIMIT_BYTES)
             if members is not None:
-                return [(f"{stem}/{path}", *emulator.blobs.adopt(file)) for path, file in members]
+                is_packed_alone = [path for path, _ in members] == [stem]  # x.csv.zip of x.csv
+                return [
+                    (path if is_packed_alone else f"{stem}/{path}", *emulator.blobs.adopt(file))
+                    for path, file in members
+                ]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return [(name, sha256, size)]

@@ -30,7 +30,7 @@ def settings_of(request: Any) -> dict[str, object]:
 def get_metadata(caller: Caller, request: Any) -> Any:
     """The metadata of a dataset."""
     dataset = caller.emulator.datasets.find(request.owner_slug or caller.user, request.dataset_slug)
-    if dataset is None or (dataset.is_private and dataset.owner != caller.user):
+    if dataset is None or not caller.emulator.may_see(caller.user, dataset):
         raise denied("datasets.get")
     fields = {
         **dataset.settings,

@@ -45,7 +45,7 @@ def visible_kernel(caller: Caller, owner: str, slug: str) -> Kernel:
         ApiError: it is not there, or somebody else's.
     """
     kernel = caller.emulator.kernels.find(owner or caller.user, slug)
-    if kernel is None or (kernel.is_private and kernel.owner != caller.user):
+    if kernel is None or not caller.emulator.may_see(caller.user, kernel):
         raise denied("kernels.get")
     return kernel
 
@@ -95,7 +95,7 @@ def list_kernels(caller: Caller, request: Any) -> Any:
     found = [
         (kernel, version)
         for kernel in caller.emulator.kernels.all()
-        if (not kernel.is_private or kernel.owner == caller.user)
+        if caller.emulator.may_see(caller.user, kernel)
         and (version := caller.emulator.kernels.version_of(kernel.id)) is not None
         and _is_asked_for(caller, request, kernel, version)
     ]

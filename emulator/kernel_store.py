@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -197,15 +198,12 @@ def _kernel(row: sqlite3.Row) -> Kernel:
 
 
 def _version(row: sqlite3.Row) -> Version:
-    options: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in json.loads(row["options"]).items()
-    }
     return Version(
         id=row["id"],
         kernel_id=row["kernel_id"],
         number=row["number"],
         state=KernelState(row["state"]),
-        options=KernelOptions(**options),
+        options=_options(row["options"]),
         machine_shape=row["machine_shape"],
         limit_seconds=row["limit_seconds"],
         failure_message=row["failure_message"],
@@ -213,3 +211,12 @@ def _version(row: sqlite3.Row) -> Version:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _options(text: str) -> KernelOptions:
+    """What a version asks for; the scheduler reads those of a whole queue many times a second."""
+    values: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in json.loads(text).items()
+    }
+    return KernelOptions(**values)

@@ -14,7 +14,7 @@ from emulator.kernel_store import NewVersion
 from emulator.settings import HOUR, WhenFull
 from emulator.sources import resolve
 from emulator.state import KernelOptions, KernelState
-from emulator.wire import ApiError, denied
+from emulator.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from emulator.wire import Caller
 
 SHORTEST_TITLE = 5
+NOT_FOUND = "Notebook not found"
 TITLE_TAKEN = "The requested title is already in use by a notebook. Please choose another title."
 
 
@@ -61,6 +62,9 @@ def save_kernel(caller: Caller, request: Any) -> Any:
     machine = machine_for(options, emulator.settings.default_gpu)
     response = ApiSaveKernelResponse()
     with emulator.database.transaction():
+        if _is_anothers(caller, request):
+            response.error = NOT_FOUND
+            return response
         kernel, slug = _addressed(caller, request)
         refusal = _refusal(emulator, caller.user, machine) if runs else None
         if refusal is not None:
@@ -89,28 +93,32 @@ def save_kernel(caller: Caller, request: Any) -> Any:
     return _saved(emulator, response, kernel, version, invalid)
 
 
+def _is_anothers(caller: Caller, request: Any) -> bool:
+    """Whether the push is about a kernel of somebody else, or about a number of none."""
+    if request.id:
+        kernel = caller.emulator.kernels.by_id(request.id)
+        return kernel is None or kernel.owner != caller.user
+    owner = (request.slug or "").rpartition("/")[0].lower()
+    return owner not in ("", caller.user)
+
+
 def _addressed(caller: Caller, request: Any) -> tuple[Kernel | None, str]:
-    """The kernel that the push is about, or the slug of a new one."""
+    """The caller's kernel that the push is about, or the slug of a new one."""
     kernels = caller.emulator.kernels
-    owner, _, slug = (request.slug or "").rpartition("/")
-    owner = owner.lower() or caller.user
     if request.id:
         kernel = kernels.by_id(request.id)
-        if kernel is None or kernel.owner != caller.user:
-            raise denied("kernels.update")
-        return kernel, kernel.slug
-    if owner != caller.user:
-        raise denied("kernels.update" if kernels.find(owner, slug) is not None else "kernels.create")
+        return kernel, kernel.slug if kernel is not None else ""
+    slug = (request.slug or "").rpartition("/")[2]
     title = request.new_title or ""
     if title and len(title) < SHORTEST_TITLE:
         raise ApiError(400, f"Title must be at least {SHORTEST_TITLE} characters")
-    kernel = kernels.find(owner, slug)
+    kernel = kernels.find(caller.user, slug)
     if kernel is not None:
         return kernel, kernel.slug
     new = slug_of(title or slug)
     if len(new) < SHORTEST_TITLE:
         raise ApiError(400, f"Slug must be at least {SHORTEST_TITLE} characters")
-    if kernels.find(owner, new) is not None:
+    if kernels.find(caller.user, new) is not None:
         raise ApiError(409, TITLE_TAKEN)
     return None, new
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from emulator.settings import Settings
 
 _GRACE_SECONDS = 2
+_BACKLOG = 256
 
 
 def bind(settings: Settings, *, allow_remote: bool = False) -> tuple[socket.socket, Settings]:
@@ -38,15 +40,27 @@ def bind(settings: Settings, *, allow_remote: bool = False) -> tuple[socket.sock
         if not is_loopback and not allow_remote:
             problem = "can be reached by others, who could run any script here with a key that they guess"
             raise InputError(f"--host {settings.host}", problem, "choose 127.0.0.1, or add --allow-remote")
-        listener = socket.create_server(address[4][:2], family=address[0])
-        # Connections inherit it; asyncio does not set it for them, and each answer would take 40 ms more.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = _listener(address[0], address[4])
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
         raise InputError(
             place, f"cannot be listened on ({error.strerror or error})", "choose another --port"
         ) from error
     return listener, replace(settings, port=listener.getsockname()[1])
+
+
+def _listener(family: int, address: tuple[Any, ...]) -> socket.socket:
+    # asyncio turns Nagle's algorithm off only where the protocol is named: 40 ms for each small answer otherwise.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform != "win32":  # where it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def make_server(

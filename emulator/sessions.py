@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from emulator.accelerators import is_trap, trapped
+from emulator.scripts import UnrunnableError, script_of
 from emulator.sources import lay_out
 from emulator.state import KernelState, LogEntry, StoredFile
 from runner.backends.base import State
@@ -37,7 +38,7 @@ class Sessions:
         self._emulator = emulator
         self._kernels = emulator.kernels
         self._executor = emulator.executor
-        self._prefix = f"emulator-{emulator.database.secret().decode()[:8]}"
+        self._prefix = f"emulator-{emulator.database.name()}"
 
     def start(self, version: Version, owner: str) -> None:
         """Start a queued session, or adopt the one that was started just before a kill."""
@@ -50,6 +51,9 @@ class Sessions:
             if not self._executor.has(name):
                 self._executor.start(self._workload(version, name))
         except BackendUnreachableError:
+            return
+        except UnrunnableError as error:
+            self._end(version, KernelState.ERROR, str(error))
             return
         except (BackendError, OSError) as error:
             self._end(version, KernelState.ERROR, f"The session could not start: {error}")
@@ -76,8 +80,9 @@ class Sessions:
 
     def clean_up(self) -> None:
         """Remove the sandboxes of sessions that have ended, or whose kernels were deleted."""
-        active = {version.id for _, version in self._kernels.active()}
-        for session in self._kernels.sandboxes():
+        sandboxes = self._kernels.sandboxes()
+        active = {version.id for _, version in self._kernels.active()} if sandboxes else set()
+        for session in sandboxes:
             if session in active:
                 continue
             name = self._name(session)
@@ -96,7 +101,7 @@ class Sessions:
         return f"{self._prefix}-{session}"
 
     def _workload(self, version: Version, name: str) -> Workload:
-        source = self._kernels.source(version.id)
+        source = script_of(version.options, self._kernels.source(version.id))
         script = self._emulator.settings.data / "scripts" / f"{version.id}.py"
         files.write_bytes(script, (trapped(source) if is_trap(version.machine_shape) else source).encode())
         return Workload(

@@ -61,6 +61,7 @@ class Settings:
         session_limit_seconds: after which a session is killed and its output lost.
         output_limit_bytes: what a session may leave.
         dataset_delay_seconds: from the creation of a dataset's version until it is ready.
+        visibility_delay_seconds: from the creation of a kernel or dataset until the calls about it know it.
         mount_layout: where sources are mounted.
         default_gpu: what a kernel gets that asks for a GPU and names none.
         host_gpu: whether this machine has a GPU to hand on to kernels.
@@ -81,6 +82,7 @@ class Settings:
     session_limit_seconds: float = 12 * HOUR
     output_limit_bytes: int = 20 * GIGABYTE
     dataset_delay_seconds: float = 2.0
+    visibility_delay_seconds: float = 0.0
     mount_layout: MountLayout = MountLayout.OWNER
     default_gpu: str = P100
     host_gpu: bool = False

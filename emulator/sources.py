@@ -48,7 +48,7 @@ def resolve(emulator: Emulator, user: str, options: KernelOptions) -> tuple[tupl
 def _dataset(emulator: Emulator, user: str, ref: str) -> Mount | None:
     owner, slug, number = _parts(ref)
     dataset = emulator.datasets.find(owner, slug)
-    if dataset is None or (dataset.is_private and dataset.owner != user):
+    if dataset is None or not emulator.may_see(user, dataset):
         return None
     version = emulator.datasets.ready_version(dataset.id, emulator.clock.now(), number)
     return Mount(DATASETS, dataset.owner, dataset.slug, version.id) if version is not None else None
@@ -57,7 +57,7 @@ def _dataset(emulator: Emulator, user: str, ref: str) -> Mount | None:
 def _output(emulator: Emulator, user: str, ref: str) -> Mount | None:
     owner, slug, number = _parts(ref)
     kernel = emulator.kernels.find(owner, slug)
-    if kernel is None or (kernel.is_private and kernel.owner != user):
+    if kernel is None or not emulator.may_see(user, kernel):
         return None
     for version in emulator.kernels.versions_of(kernel.id):
         if number in (None, version.number) and emulator.kernels.outputs(version.id):

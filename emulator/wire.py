@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from emulator.settings import ErrorStyle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from emulator.core import Emulator
 
@@ -102,6 +103,7 @@ def answer(result: Any) -> Response:
     return JSONResponse(body, headers=version_header())
 
 
-def version_header() -> dict[str, str]:
+@functools.cache
+def version_header() -> Mapping[str, str]:
     """The newest client that there is: the installed one, so that it does not ask for an update."""
     return {API_VERSION_HEADER: importlib.metadata.version("kaggle")}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -104,3 +106,19 @@ def test_pages_of_kernels_lead_to_the_status_page(emulator: EmulatedKaggle) -> N
     shown = httpx.get(f"{emulator.url}/code/alice/a-kernel", follow_redirects=True, trust_env=False)
     assert shown.status_code == 200
     assert "text/html" in shown.headers["content-type"]
+
+
+def test_every_call_of_the_sdk_about_kernels_datasets_and_uploads_is_known() -> None:
+    from kagglesdk.blobs.services import blob_api_service  # noqa: PLC0415 - as the client does
+    from kagglesdk.datasets.services import dataset_api_service  # noqa: PLC0415 - likewise
+    from kagglesdk.kernels.services import kernels_api_service  # noqa: PLC0415 - likewise
+
+    sources = [inspect.getsource(each) for each in (kernels_api_service, dataset_api_service, blob_api_service)]
+    sent = {f"{service}/{name}" for text in sources for service, name in re.findall(r'call\("([\w.]+)", "(\w+)"', text)}
+    assert len(sent) > 20
+    assert {call.partition("/")[2] for call in sent - set(CALLS)} == {
+        "CreateKernelSession",
+        "DownloadKernelOutputZip",
+        "GetDatasetFilesSummary",
+        "ListTreeDatasetFiles",
+    }, "the client sends none of these"

@@ -58,10 +58,19 @@ def test_archives_are_unpacked_and_nothing_escapes(emulator: EmulatedKaggle) -> 
         inside = tarfile.TarInfo("./inside.txt")
         inside.size = 3
         bundle.addfile(inside, io.BytesIO(b"abc"))
-    files = {"weights.zip": packed.getvalue(), "logs.tar.gz": bundled.getvalue(), "no-archive.zip": b"not a zip"}
+    alone = io.BytesIO()
+    with zipfile.ZipFile(alone, "w") as archive:
+        archive.writestr("table.csv", "a,b")
+    files = {
+        "weights.zip": packed.getvalue(),
+        "logs.tar.gz": bundled.getvalue(),
+        "no-archive.zip": b"not a zip",
+        "table.csv.zip": alone.getvalue(),
+    }
     with emulator.client() as api:
         api.dataset_create_new(str(emulator.dataset(files, "with-archives")), quiet=True)
-        assert names(api, "alice/with-archives") == ["logs/inside.txt", "no-archive.zip", "weights/inside.txt"]
+        unpacked = ["logs/inside.txt", "no-archive.zip", "table.csv", "weights/inside.txt"]
+        assert names(api, "alice/with-archives") == unpacked
 
 
 def test_a_new_version_is_another_set_of_files(emulator: EmulatedKaggle) -> None:
@@ -151,3 +160,67 @@ def test_metadata_goes_both_ways(emulator: EmulatedKaggle) -> None:
         with pytest.raises(SystemExit):
             api.dataset_metadata_update("alice/described-one", str(folder))
     assert path.endswith("dataset-metadata.json")
+
+
+def test_what_was_made_just_now_may_not_be_known_yet(tmp_path: Path) -> None:
+    with emulated(tmp_path, visibility_delay_seconds=3600.0) as kaggle, kaggle.client() as api:
+        assert api.dataset_create_new(str(kaggle.dataset({"a.bin": b"1"}, "just-made")), quiet=True).status == "ok"
+        with pytest.raises(HTTPError, match="403"):
+            api.dataset_status("alice/just-made")
+        assert api.kernels_push(str(kaggle.kernel(slug="just-pushed"))).versionNumber == 1
+        with pytest.raises(ValueError, match="denied"):
+            api.kernels_status("alice/just-pushed")
+        assert api.kernels_list(mine=True) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"slug": "short"}, "The dataset slug must be between 6 and 50 characters"),
+        ({"title": "t" * 51}, "The dataset title must be between 6 and 50 characters"),
+        ({}, "A dataset must have at least one file"),
+    ],
+)
+def test_what_the_client_would_have_refused_is_refused_here_too(
+    emulator: EmulatedKaggle, fields: dict[str, str], error: str
+) -> None:
+    from kagglesdk.datasets.types.dataset_api_service import (  # noqa: PLC0415 - as the client does
+        ApiCreateDatasetRequest,
+    )
+
+    request = ApiCreateDatasetRequest()
+    for name, value in {"slug": "refused-one", "title": "Refused one", **fields}.items():
+        setattr(request, name, value)
+    with emulator.client() as api, api.build_kaggle_client() as client:
+        response = client.datasets.dataset_api_client.create_dataset(request)
+        assert (response.status, response.error) == ("error", error)
+        request.owner_slug = "bob"
+        with pytest.raises(HTTPError, match="403"):
+            client.datasets.dataset_api_client.create_dataset(request)
+
+
+def test_a_dataset_is_named_by_its_number_too(emulator: EmulatedKaggle) -> None:
+    with emulator.client() as api:
+        api.dataset_create_new(str(emulator.dataset({"a.bin": b"1"}, "by-number")), quiet=True)
+        dataset = emulator.running.emulator.datasets.find("alice", "by-number")
+        assert dataset is not None
+        folder = emulator.dataset({"b.bin": b"2"}, "by-number", id=None, id_no=dataset.id)
+        assert api.dataset_create_version(str(folder), "the second", quiet=True).status == "ok"
+        assert names(api, "alice/by-number") == ["b.bin"]
+        with pytest.raises(HTTPError, match="404"):
+            api.dataset_download_file("alice/by-number", "a.bin", path=str(folder))
+        with api.build_kaggle_client() as client:
+            from kagglesdk.datasets.types.dataset_api_service import (  # noqa: PLC0415 - as the client does
+                ApiGetDatasetRequest,
+            )
+
+            request = ApiGetDatasetRequest()
+            request.owner_slug, request.dataset_slug = "alice", "by-number"
+            described = client.datasets.dataset_api_client.get_dataset(request)
+        assert [(each.version_number, each.version_notes) for each in described.versions] == [
+            (2, "the second"),
+            (1, "Initial release"),
+        ]
+        assert [file.name for file in described.files] == ["b.bin"]
+    with emulator.client("bob") as api, pytest.raises(HTTPError, match="403"):
+        api.dataset_create_version(str(folder), "not mine", quiet=True)

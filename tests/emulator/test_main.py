@@ -9,21 +9,23 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import httpx
 import pytest
 
-from emulator.__main__ import main
+from emulator.__main__ import main, parser, settings_of
 from emulator.server import bind
+from emulator.settings import GIGABYTE, HOUR
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, settings
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 PART_OF_AN_UPLOAD = b"0123456789"
 
 
@@ -157,3 +159,24 @@ def test_data_of_something_else_is_a_sentence(tmp_path: Path, capsys: pytest.Cap
 def test_options_that_cannot_be_are_refused(option: list[str]) -> None:
     with pytest.raises(SystemExit):
         main(option)
+
+
+def test_two_emulators_do_not_share_their_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emulator = Emulator(tmp_path)
+    try:
+        assert main(["--data", str(tmp_path)]) == 2
+        assert "is another running emulator's" in capsys.readouterr().err
+    finally:
+        emulator.end(signal.SIGTERM)
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no other way
+    assert [option for option in options if option.startswith("--") and option != "--help" and option not in page] == []
+    defaults = settings_of(parser().parse_args([]))
+    assert f"| `--slots N`, `--cpu-slots N` | {defaults.gpu_slots}, {defaults.cpu_slots} |" in page
+    hours = [f"`{seconds / HOUR:g}h`" for seconds in (defaults.session_limit_seconds, defaults.gpu_quota_seconds)]
+    assert f"| `--session-limit`, `--gpu-quota` | {', '.join(hours)} |" in page
+    assert f"| `--output-limit GB` | {defaults.output_limit_bytes // GIGABYTE} |" in page
+    assert f"| `--default-gpu SHAPE` | `{defaults.default_gpu}` |" in page

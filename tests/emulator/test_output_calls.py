@@ -121,3 +121,26 @@ def test_a_log_is_a_json_array_with_an_entry_a_line() -> None:
 )
 def test_dates_of_outputs_are_spoken(seconds: float, spoken: str) -> None:
     assert spoken_date(seconds) == spoken
+
+
+def test_the_sdk_gets_single_files_and_logs_by_session(emulator: EmulatedKaggle, written: str) -> None:
+    from kagglesdk.kernels.types.kernels_api_service import (  # noqa: PLC0415 - what the command line has no word for
+        ApiDownloadKernelOutputRequest,
+        ApiGetKernelSessionLogsStreamRequest,
+    )
+
+    kernel = emulator.running.emulator.kernels.find(*written.split("/"))
+    assert kernel is not None
+    file = ApiDownloadKernelOutputRequest()
+    file.owner_slug, file.kernel_slug, file.file_path, file.version_number = "alice", kernel.slug, "deep/file 07.bin", 1
+    log = ApiGetKernelSessionLogsStreamRequest()
+    log.kernel_session_id = emulator.running.emulator.kernels.versions_of(kernel.id)[0].id
+    with emulator.client() as api, api.build_kaggle_client() as client:
+        calls = client.kernels.kernels_api_client
+        assert calls.download_kernel_output(file).content == bytes([7]) * 1000
+        assert "done: ünïcode" in calls.get_kernel_session_logs_stream(log).json()[0]["data"]
+        file.file_path = "deep/no such file"
+        with pytest.raises(HTTPError, match="404"):
+            calls.download_kernel_output(file)
+    with emulator.client("bob") as api, api.build_kaggle_client() as client, pytest.raises(HTTPError, match="403"):
+        client.kernels.kernels_api_client.get_kernel_session_logs_stream(log)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests import HTTPError
 
-from emulator.push import TITLE_TAKEN, slug_of
+from emulator.push import NOT_FOUND, TITLE_TAKEN, slug_of
 from emulator.settings import HOUR, P100, T4, WhenFull
 from emulator.state import KernelState
 from tests.emulated import USER, EmulatedKaggle, emulated
@@ -50,8 +50,14 @@ def test_slugs_are_lower_case_words(title: str, slug: str) -> None:
 
 
 def test_nobody_pushes_for_somebody_else(emulator: EmulatedKaggle) -> None:
-    with emulator.client() as api, pytest.raises(HTTPError, match="403"):
-        api.kernels_push(str(emulator.kernel(slug="not-mine", user="bob")))
+    with emulator.client() as api:
+        number = api.kernels_push(str(emulator.kernel(slug="of-alices"))).kernel_id
+    with emulator.client("bob") as other:
+        assert other.kernels_push(str(emulator.kernel(slug="of-alices"))).error == NOT_FOUND
+        by_number = emulator.kernel(slug="of-alices", id=None, id_no=number)
+        assert other.kernels_push(str(by_number)).error == NOT_FOUND
+    with emulator.client() as api:
+        assert api.kernels_push(str(by_number)).versionNumber == 2
 
 
 def test_a_title_has_five_characters(emulator: EmulatedKaggle) -> None:

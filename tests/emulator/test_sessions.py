@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emulator.sessions import CANCELLED, OUT_OF_TIME
-from emulator.settings import P100, T4
+from emulator.settings import P100, T4, WhenFull
 from emulator.state import KernelState
 from tests.emulated import EmulatedKaggle, emulated
 
@@ -82,6 +82,36 @@ def test_a_cancelled_session_is_killed_and_its_output_lost(emulator: EmulatedKag
         with api.build_kaggle_client() as client:
             ended = client.kernels.kernels_api_client.cancel_kernel_session(request)
         assert ended.error_message == "The session has already ended"
+
+
+def test_a_session_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:
+    with emulated(tmp_path, when_full=WhenFull.QUEUE, cpu_slots=1) as kaggle, kaggle.client() as api:
+        for slug in ("runs-first", "never-runs"):
+            api.kernels_push(str(kaggle.kernel(WAITS, slug)))
+        kernels = kaggle.running.emulator.kernels
+        kernel = kernels.find("alice", "never-runs")
+        assert kernel is not None
+        kernels.move(kernels.versions_of(kernel.id)[0].id, KernelState.CANCEL_REQUESTED)
+        assert kaggle.wait("never-runs") is KernelState.CANCEL_ACKNOWLEDGED
+        assert kernels.versions_of(kernel.id)[0].started_at is None
+
+
+def test_a_session_that_was_started_just_before_a_kill_is_adopted(emulator: EmulatedKaggle) -> None:
+    script = "import os, time\nprint('started', flush=True)\nwhile not os.path.exists('go'):\n    time.sleep(0.01)\n"
+    with emulator.client() as api:
+        api.kernels_push(str(emulator.kernel(script, "adopted-one")))
+        emulator.wait_for("adopted-one", is_running)
+        kernels = emulator.running.emulator.kernels
+        kernel = kernels.find("alice", "adopted-one")
+        assert kernel is not None
+        before = kernels.versions_of(kernel.id)[0]
+        kernels.move(before.id, KernelState.QUEUED)  # as if the emulator had not come to note that it runs
+        emulator.wait_for("adopted-one", is_running)
+        assert kernels.versions_of(kernel.id)[0].started_at == before.started_at
+        for working in (emulator.running.settings.data / "sandboxes").glob("*/kaggle/working"):
+            (working / "go").touch()
+        assert emulator.wait("adopted-one") is KernelState.COMPLETE
+        assert api.kernels_logs("alice/adopted-one").count("started") == 1
 
 
 def test_deleting_a_kernel_ends_its_session(emulator: EmulatedKaggle) -> None:
