@@ -33,7 +33,7 @@ def test_the_calls_are_the_eight_that_backends_are_told_to_have() -> None:
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="backend moon: is unknown; choose one of kaggle, local"):
+    with pytest.raises(InputError, match=f"backend moon: is unknown; choose one of {', '.join(BACKENDS)}"):
         open_backend("moon", RunsFolder(tmp_path))
 
 
