@@ -17,7 +17,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume plan status verify fresh setup test lint types format lock bench clean help \
+.PHONY: quick run resume plan status verify doctor fresh setup test lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -33,8 +33,12 @@ status: $(READY) ## where each job stands
 	@$(DOIT) status$(OF_JOB)
 verify: $(READY) ## check what the sessions left
 	@$(DOIT) verify$(OF_JOB)
+doctor: $(READY) ## whether the backend would take a session; spends nothing
+	@$(DOIT) doctor$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew
 	@$(DOIT) fresh$(OF_JOB)
+emulator: $(READY) ## Kaggle's API on this machine; ARGS="--help" tells more
+	@.venv/bin/python -m emulator $(ARGS)
 setup: ## make .venv, or bring it up to date
 	@$(SETUP)
 test: $(READY) ## every check, then the tests with coverage

@@ -83,6 +83,11 @@ def task_cancel() -> Tasks:
     yield from GRAPH.for_each_job("cancel")
 
 
+def task_doctor() -> Task:
+    """Check that the backends of the jobs would take a session; spends nothing."""
+    return GRAPH.for_all_jobs("examine")
+
+
 def task_fresh() -> Tasks:
     """Archive a job's sessions, so that its next run starts anew; deletes nothing."""
     yield from GRAPH.for_each_job("start_afresh")

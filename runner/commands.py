@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restore.adoption import problem_with
+from runner import doctor
 from runner.backends.registry import open_backend
 from runner.ledger import read_ledger
 from runner.lineage import Phase, SessionState, read_lineage
@@ -116,3 +117,8 @@ def cancel(workspace: Workspace, job: str) -> None:
     replace(ledger, cancel_requested=True).write(head.folder.ledger_json)
     open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
     say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
+
+
+def examine(workspace: Workspace, jobs: list[str]) -> None:
+    """Check that the backends of `jobs` would take a session."""
+    doctor.examine(workspace, jobs)

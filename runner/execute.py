@@ -10,7 +10,7 @@ from runner.backends.base import State, Status
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import FORMAT
 from trainer import files
-from trainer.errors import BackendUnreachableError, InputError, RefusedError, SessionLostError
+from trainer.errors import BackendBusyError, BackendUnreachableError, InputError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,11 +70,24 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         return ledger.submitted(handle).write(folder.ledger_json)
     ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
     try:
-        handle = backend.submit(folder, key)
+        handle = _submit_in_turn(folder, key, backend, display)
     except (RefusedError, InputError):
         folder.ledger_json.unlink()
         raise
     return ledger.submitted(handle).write(folder.ledger_json)
+
+
+def _submit_in_turn(folder: SessionFolder, key: str, backend: Backend, display: Display) -> str:
+    """The handle of the session, once the backend takes it; while it is busy, what is waited for is said once."""
+    said = ""
+    while True:
+        try:
+            return backend.submit(folder, key)
+        except BackendBusyError as busy:
+            if str(busy) != said:
+                said = str(busy)
+                display.say(f"waits for its turn: {said}; trying again every {busy.wait_seconds:.0f} s")
+            time.sleep(busy.wait_seconds)
 
 
 @dataclass
@@ -90,10 +103,14 @@ class Follower:
     def follow(self) -> Status:
         """Wait for the end; a backend that gives no answer is asked again, ever more slowly."""
         polls = failures = 0
+        said: str | None = None
         while True:
             try:
                 status = self._look()
                 failures = 0
+                if status.reason not in (said, None) and not status.state.is_terminal:
+                    self.display.say(str(status.reason))
+                said = status.reason
                 if status.state.is_terminal:
                     return status
                 polls += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner import bootstrap
+from runner.backends.kaggle.metadata import kernel_metadata
 from runner.lineage import FORMAT
 from trainer import files, layout
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from runner.layout import SessionFolder
     from runner.sources import Sources
-
-_SLUG_LENGTH = 50
-"""What Kaggle allows, for kernels as for datasets."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class ParentFiles:
         sha256: that digest.
         best_model: the best model so far, or None.
         segments: the files of its replay buffer, each compared with the digest in its name just now.
+        output_of: the handle on Kaggle of the session that made it, where a new session there finds its output.
     """
 
     session: str
@@ -40,6 +39,13 @@ class ParentFiles:
     sha256: str
     best_model: Path | None
     segments: tuple[Path, ...] = ()
+    output_of: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of it all."""
+        carried = (self.checkpoint, *self.segments, *([self.best_model] if self.best_model else []))
+        return sum(path.stat().st_size for path in carried)
 
 
 def make_package(
@@ -50,6 +56,7 @@ def make_package(
     sources: Sources,
     inputs: dict[str, Any],
     parent: ParentFiles | None,
+    bundles: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write `request.json`, `package/` and, last, `package.json`, which seals them.
 
@@ -62,6 +69,7 @@ def make_package(
         sources: the files that it carries.
         inputs: what makes it stale when it changes, as JSON.
         parent: what it goes on from.
+        bundles: distributions that the machine of the session may lack, by file name.
     """
     if folder.package_json.exists():
         return
@@ -74,6 +82,8 @@ def make_package(
     files.write_json(payload / layout.JOB_FILE, job)
     files.write_json(payload / layout.REQUEST_FILE, request)
     files.write_bytes(payload / layout.SOURCES_BUNDLE, sources.bundle())
+    for name, bundle in (bundles or {}).items():
+        files.write_bytes(payload / name, bundle)
     if parent is not None:
         shutil.copyfile(parent.checkpoint, payload / layout.PARENT_CHECKPOINT)
         if parent.best_model is not None:
@@ -84,7 +94,10 @@ def make_package(
     key = files.sha256_of_value(listed)
     files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": listed})
     files.write_json(building / folder.sources_table.name, sources.table())
-    files.write_json(building / folder.kernel_metadata.name, kernel_metadata(request, key))
+    files.write_json(
+        building / folder.kernel_metadata.name,
+        kernel_metadata(job, parent.output_of if parent else None, parent.size if parent else 0),
+    )
     files.write_bytes(building / folder.script.name, session_script(key).encode())
     building.rename(folder.package)
     files.fsync_directory(folder.path)
@@ -114,30 +127,3 @@ def session_script(key: str) -> str:
     """The script that starts the session with `key`."""
     text = Path(bootstrap.__file__).read_text(encoding="utf-8")
     return text.replace('KEY = ""', f'KEY = "{key}"', 1)
-
-
-def kernel_metadata(request: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What Kaggle's client wants beside the script; the account's name is added when it is pushed.
-
-    Every field is set on purpose: the client would turn the internet on, and Kaggle would pick a
-    P100, which current torch builds cannot use
-    (https://github.com/Kaggle/kaggle-api/blob/main/docs/kernels_metadata.md).
-    """
-    slug = f"relay-{request['job']}".replace("_", "-")[:_SLUG_LENGTH].rstrip("-")
-    ending = f"-{key[:8]}"
-    return {
-        "id": slug,
-        "title": slug,
-        "code_file": "script.py",
-        "language": "python",
-        "kernel_type": "script",
-        "is_private": True,
-        "enable_gpu": True,
-        "enable_internet": False,
-        "machine_shape": "NvidiaTeslaT4",
-        "dataset_sources": [slug[: _SLUG_LENGTH - len(ending)].rstrip("-") + ending],
-        "competition_sources": [],
-        "kernel_sources": [],
-        "model_sources": [],
-        "keywords": [],
-    }

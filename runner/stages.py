@@ -9,10 +9,12 @@ from restore.compatibility import compare
 from runner import download as downloading
 from runner import execute as executing
 from runner import package as packaging
+from runner.backends.kaggle.metadata import LACKING
 from runner.backends.registry import open_backend
 from runner.decide import Refuse, sources_changed
 from runner.display import Display
-from runner.lineage import FORMAT, SessionState, read_document
+from runner.lineage import FORMAT, Phase, SessionState, read_document
+from runner.wheels import bundle_of
 from trainer import files
 from trainer.errors import CheckpointError, IncompatibleError
 from trainer.identity import training_inputs
@@ -55,6 +57,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         sources=workspace.sources(live.plan),
         inputs=wanted.inputs(),
         parent=parent,
+        bundles=dict(map(bundle_of, LACKING)) if wanted.job["backend"] == "kaggle" else None,
     )
 
 
@@ -136,7 +139,17 @@ def _choose_parent(workspace: Workspace, live: LiveSession) -> packaging.ParentF
         sha256=chosen["sha256"],
         best_model=job_folder / best["file"] if best and adoption.problem_with(best, job_folder) is None else None,
         segments=adoption.segments_of(chosen, job_folder),
+        output_of=_kaggle_output(workspace, live, chosen["session"]),
     )
+
+
+def _kaggle_output(workspace: Workspace, live: LiveSession, session: str) -> str | None:
+    """The handle of the session whose output Kaggle mounts into the next one: the latest, if it ended well."""
+    made_by = SessionState(workspace.runs.session(live.plan.job, int(session)))
+    if int(session) != int(live.folder.number) - 1 or made_by.phase < Phase.EXECUTED:
+        return None
+    execution = made_by.execution
+    return execution["handle"] if (execution["backend"], execution["state"]) == ("kaggle", "COMPLETE") else None
 
 
 def _refuse_what_does_not_fit(

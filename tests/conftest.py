@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests import network_guard
 from tests.project import Project
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py); without it a seeded share of them is taken",
     )
+
+
+def pytest_configure() -> None:
+    network_guard.start()
+
+
+def pytest_unconfigure() -> None:
+    network_guard.stop()
+
+
+@pytest.fixture(autouse=True)
+def this_machine_only() -> Iterator[None]:
+    """Fail a test during which anything tried to reach another machine, even where the error was swallowed."""
+    yield
+    if attempts := network_guard.attempts():
+        pytest.fail("\n".join(attempts), pytrace=False)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import yaml
 
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import read_document
+from tests.network_guard import GUARDED
 from trainer import layout
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,7 +96,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": ""},
+            env={**os.environ, "PYTHONPATH": str(GUARDED)},
         )
         self._started.append(process)
         return process

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("trainer", "restore", "runner")
+PACKAGES = ("trainer", "restore", "runner", "emulator")
 LONGEST_MODULE = 300
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
 
@@ -42,6 +42,11 @@ def test_imports_point_down() -> None:
         ("restore", "runner"),
         ("trainer", "doit"),
         ("restore", "kagglesdk"),
+        ("runner", "emulator"),
+        ("trainer", "emulator"),
+        ("emulator", "restore"),
+        ("emulator", "runner.stages"),
+        ("emulator", "trainer.job"),
     ],
 )
 def test_an_import_that_points_up_is_found(copy_of_project: Path, importer: str, imported: str) -> None:

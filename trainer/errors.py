@@ -9,6 +9,8 @@
     ├── BackendError            a backend refused or lost a session
     │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
     │   ├── RefusedError             the backend did not take a session: nothing was started
+    │   ├── BackendBusyError         it takes no further session now: submit again later
+    │   ├── CredentialsError         it does not know who asks, or was not told
     │   └── SessionLostError         the backend knows nothing of a session that it was given
     └── JobHeldError            another process works on the same job
 
@@ -72,6 +74,23 @@ class BackendUnreachableError(BackendError):
 
 class RefusedError(BackendError):
     """The backend did not take a session: nothing was started, and another job may be packaged in its place."""
+
+
+class BackendBusyError(BackendError):
+    """The backend takes no further session now, as when its quota is used up: nothing was submitted.
+
+    Args:
+        subject, problem, remedy: as for every error.
+        wait_seconds: when to try again.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str | None = None, *, wait_seconds: float = 60.0) -> None:
+        super().__init__(subject, problem, remedy)
+        self.wait_seconds = wait_seconds
+
+
+class CredentialsError(BackendError):
+    """The backend was not told who asks, or does not accept it: asking again changes nothing."""
 
 
 class SessionLostError(BackendError):

@@ -71,7 +71,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_beside(target)
     try:
-        temporary.hardlink_to(source)
+        temporary.hardlink_to(source.resolve())  # a second name of a link would be a link
     except OSError:  # another file system, one without links, or a file with too many names
         with replacing(target) as copy:
             shutil.copyfile(source, copy)

@@ -74,6 +74,24 @@ def _folder_in_project(value: str) -> str:
     return "/".join(parts)
 
 
+_ACCELERATOR = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_KAGGLE_IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
+
+
+def _accelerator(value: str) -> str:
+    if not _ACCELERATOR.fullmatch(value):
+        raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
+    if value.lower() == "nvidiateslap100":
+        raise ValueError("must not be a P100, which current builds of torch cannot use")
+    return value
+
+
+def _kaggle_image(value: str) -> str:
+    if not _KAGGLE_IMAGE.fullmatch(value):
+        raise ValueError("must be original, latest, or one of Kaggle's images by its full name")
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
@@ -152,6 +170,19 @@ class Docker(Section):
     user: Annotated[str, AfterValidator(_user)] | None = None
 
 
+class Kaggle(Section):
+    """How a session runs on Kaggle.
+
+    `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
+    reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
+    size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
+    """
+
+    accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
+    carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
+    image: Annotated[str, AfterValidator(_kaggle_image)] = "original"
+
+
 class Job(Section):
     """A job as a session runs it: an entry of jobs.yaml with its `quick` block applied or dropped."""
 
@@ -173,6 +204,7 @@ class Job(Section):
     sources: Sources = ()
     validation: Validation = Validation()
     docker: Docker = Docker()
+    kaggle: Kaggle = Kaggle()
 
     @property
     def entry(self) -> Algorithm:

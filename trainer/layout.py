@@ -14,6 +14,8 @@ PARENT_CHECKPOINT = "parent_checkpoint.bundle"
 PARENT_BEST_MODEL = "parent_best_model.bundle"
 REPLAY_FOLDER = "replay"
 """Holds the segments of replay buffers: beside the checkpoints that name them, and in a session's input."""
+PACKAGE_SUFFIX = ".wheel.bundle"
+"""Ends the name of a pure-Python distribution that a session brings along, unpacked wheel in a zip."""
 PAYLOAD_FILE = "payload.json"
 """Lists every other file of the input with its sha256 and size."""
 

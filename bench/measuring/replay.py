@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from doit.doit_cmd import DoitMain
 
 from runner.backends.base import State, Status
+from runner.backends.executors import local_launcher
 from runner.backends.local import LocalBackend
+from runner.backends.on_executor import name_of
 from runner.backends.registry import BACKENDS
 from trainer import checkpoint, files
 from trainer.artifact_writer import ArtifactWriter
@@ -91,7 +93,7 @@ class ReplayBackend(LocalBackend):
         return b""
 
     def _working(self, key: str) -> Path:
-        return self._sandbox(key) / "kaggle" / "working"
+        return self._root / name_of(key) / local_launcher.WORKING
 
 
 def _repacked(source: Path, session: SessionInput) -> bytes:

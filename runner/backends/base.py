@@ -1,4 +1,4 @@
-"""What a backend is: seven calls behind which a session runs somewhere.
+"""What a backend is: eight calls behind which a session runs somewhere.
 
 A new backend is one file with one class, and one line in `runner.backends.registry`.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.layout import SessionFolder
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 class State(enum.StrEnum):
     """Where a submitted session stands."""
 
+    QUEUED = "QUEUED"
     RUNNING = "RUNNING"
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
@@ -26,7 +28,22 @@ class State(enum.StrEnum):
     @property
     def is_terminal(self) -> bool:
         """Whether it stays so."""
-        return self is not State.RUNNING
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that a backend's user can be told before a session is spent.
+
+    Args:
+        about: what was looked at, in a few words.
+        finding: what was found, in half a sentence that says what to do where something is wrong.
+        is_well: whether a session could run with it.
+    """
+
+    about: str
+    finding: str
+    is_well: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ class Status:
     Args:
         state: where the session stands.
         exit_code: of its process, where the backend knows it.
-        reason: why it failed or was cancelled, in half a sentence.
+        reason: why it failed or was cancelled, or what it waits for, in half a sentence.
     """
 
     state: State
@@ -56,7 +73,9 @@ class Backend(Protocol):
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session; return a handle that outlives this process.
 
-        Raises RefusedError or InputError where it is certain that nothing was started.
+        Raises:
+            BackendBusyError: it takes none now; nothing was started.
+            RefusedError, InputError: it does not take this one; it is certain that nothing was started.
         """
 
     def find(self, key: str) -> str | None:
@@ -76,3 +95,6 @@ class Backend(Protocol):
 
     def release(self, handle: str) -> None:
         """Forget what the backend still holds of a session whose artifacts are safe."""
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need of this backend, looked at one by one; spends nothing."""

@@ -33,8 +33,10 @@ class DockerBackend(ExecutorBackend):
 
     executor: DockerExecutor
 
+    name = "docker"
+
     def __init__(self, root: Path) -> None:
-        super().__init__("docker", DockerExecutor(root))
+        super().__init__(DockerExecutor(root))
         self._root = root
 
     def submit(self, folder: SessionFolder, key: str) -> str:

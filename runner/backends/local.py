@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
+from runner.backends.base import Check
 from runner.backends.executors.local import LocalExecutor
 from runner.backends.on_executor import ExecutorBackend
+from trainer.files import human_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+LEAST_FREE_BYTES = 1 << 30
+"""For two checkpoints, a parent and what is about to replace them."""
 
 
 class LocalBackend(ExecutorBackend):
@@ -18,7 +27,23 @@ class LocalBackend(ExecutorBackend):
         root: the folder of all sandboxes.
     """
 
+    name = "local"
     executor: LocalExecutor
 
     def __init__(self, root: Path) -> None:
-        super().__init__("local", LocalExecutor(root))
+        super().__init__(LocalExecutor(root))
+        self._root = root
+
+    def diagnose(self) -> Iterator[Check]:
+        """Where the sandboxes lie, and how much room there is."""
+        place = self._root
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        if not os.access(place, os.W_OK):
+            yield Check("sandboxes", f"{place} is not writable: make it so", is_well=False)
+        elif free < LEAST_FREE_BYTES:
+            needed = human_bytes(LEAST_FREE_BYTES)
+            yield Check("sandboxes", f"{human_bytes(free)} are free in {place}: make it {needed}", is_well=False)
+        else:
+            yield Check("sandboxes", f"{human_bytes(free)} are free in {place}")

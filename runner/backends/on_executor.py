@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from runner.backends.executors.base import Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Status
+    from runner.backends.base import Check, Status
     from runner.backends.executors.base import Executor
     from runner.layout import SessionFolder
 
@@ -20,12 +21,12 @@ class ExecutorBackend:
     """Sessions on an executor; the handle is the session's key, whose beginning is the name of the sandbox.
 
     Args:
-        name: the backend's.
         executor: where its sessions run.
     """
 
-    def __init__(self, name: str, executor: Executor) -> None:
-        self.name = name
+    name: str
+
+    def __init__(self, executor: Executor) -> None:
         self.executor = executor
 
     def submit(self, folder: SessionFolder, key: str) -> str:
@@ -60,6 +61,10 @@ class ExecutorBackend:
     def release(self, handle: str) -> None:
         """Remove the sandbox."""
         self.executor.remove(name_of(handle))
+
+    def diagnose(self) -> Iterator[Check]:
+        """Nothing: a backend that needs something of its machine says so itself."""
+        return iter(())
 
 
 def name_of(key: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BACKENDS = {
     "local": "runner.backends.local:LocalBackend",
     "docker": "runner.backends.docker:DockerBackend",
+    "kaggle": "runner.backends.kaggle.backend:KaggleBackend",
 }
 
 

@@ -13,11 +13,21 @@ from runner.display import Display
 from runner.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import Phase, read_document
-from trainer.errors import BackendError, BackendUnreachableError, InputError, RefusedError, RelayError, SessionLostError
+from trainer.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendUnreachableError,
+    InputError,
+    RefusedError,
+    RelayError,
+    SessionLostError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from runner.backends.base import Check
     from runner.layout import SessionFolder
     from tests.runner.conftest import JobOnDisk
 
@@ -80,6 +90,9 @@ class ScriptedBackend:
         raise NotImplementedError
 
     def release(self, handle: str) -> None:
+        raise NotImplementedError
+
+    def diagnose(self) -> Iterator[Check]:
         raise NotImplementedError
 
 
@@ -233,6 +246,35 @@ def test_a_failed_submission_may_be_tried_again_and_a_refused_one_is_none(
     assert folder.ledger_json.exists() is may_be_there
     execute(folder, KEY, ScriptedBackend(COMPLETE), display)
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
+    folder: SessionFolder, display: Display, stream: io.StringIO
+) -> None:
+    class BusyBackend(ScriptedBackend):
+        refusals = 3
+
+        def submit(self, folder: SessionFolder, key: str) -> str:
+            if self.refusals:
+                self.refusals -= 1
+                problem = "takes no further session now: 2 run; 4h of GPU quota left"
+                raise BackendBusyError("scripted", problem, wait_seconds=0.01)
+            return super().submit(folder, key)
+
+    backend = BusyBackend(COMPLETE)
+    execute(folder, KEY, backend, display)
+    assert backend.submitted == [KEY]
+    said = "waits for its turn: scripted: takes no further session now: 2 run; 4h of GPU quota left; trying again every"
+    assert stream.getvalue().count(said) == 1
+    assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+def test_what_a_queued_session_waits_for_is_said_once(
+    folder: SessionFolder, display: Display, stream: io.StringIO
+) -> None:
+    queued = Status(State.QUEUED, reason="waits in the queue")
+    execute(folder, KEY, ScriptedBackend(queued, queued, RUNNING, queued, COMPLETE), display)
+    assert stream.getvalue().count("waits in the queue") == 2
 
 
 def test_a_request_to_stop_that_came_meanwhile_is_kept(folder: SessionFolder, display: Display) -> None:

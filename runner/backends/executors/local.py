@@ -50,7 +50,7 @@ class LocalExecutor:
             self._lay_out(workload, sandbox)
         with (sandbox / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own launcher, with a path of ours
-                [sys.executable, launcher.__file__, str(sandbox)],
+                _command(sandbox),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -110,14 +110,19 @@ class LocalExecutor:
 
     def kill(self, name: str) -> None:
         """End the process and all that it started; one that has ended stays as it is."""
-        process = self._process_of(self._existing_sandbox(name))
-        if process is None:
-            return
-        with contextlib.suppress(psutil.Error):
-            for each in (process, *process.children(recursive=True)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    each.kill()
-            process.wait(KILL_PATIENCE_SECONDS)
+        sandbox = self._existing_sandbox(name)
+        process = self._process_of(sandbox)
+        if process is not None:
+            with contextlib.suppress(psutil.Error):
+                for each in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.kill()
+                process.wait(KILL_PATIENCE_SECONDS)
+        for child in self._children:
+            if child.args == _command(sandbox):  # one that was forked a moment ago has no command line of its own yet
+                child.kill()
+                child.wait(KILL_PATIENCE_SECONDS)
+        self._reap()
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
@@ -168,7 +173,7 @@ class LocalExecutor:
             if self._process_of(sandbox):
                 return True
             time.sleep(_POLL_SECONDS)
-        return False
+        return self._process_of(sandbox) is not None
 
     def _process_of(self, sandbox: Path) -> psutil.Process | None:
         started = _read_if_there(sandbox / launcher.STARTED_FILE)
@@ -199,6 +204,11 @@ def _has_arrived(segment: Path, target: Path) -> bool:
     if not target.is_file() or target.stat().st_size != segment.stat().st_size:
         return False
     return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
+
+
+def _command(sandbox: Path) -> list[str]:
+    """What starts a sandbox's process."""
+    return [sys.executable, launcher.__file__, str(sandbox)]
 
 
 def _detachment() -> dict[str, Any]:

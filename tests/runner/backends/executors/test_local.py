@@ -105,6 +105,32 @@ def test_a_killed_script_takes_all_that_it_started_along(executor: LocalExecutor
     executor.kill(NAME)
 
 
+def test_a_script_that_is_seen_a_moment_late_runs(tmp_path: Path) -> None:
+    class LooksTooEarly(LocalExecutor):
+        """Looks for the process before it has its command line, and again once it has started."""
+
+        has_looked = False
+
+        def _process_of(self, sandbox: Path) -> psutil.Process | None:
+            if self.has_looked:
+                return super()._process_of(sandbox)
+            self.has_looked = True
+            started_child(self)
+            return None
+
+    executor = LooksTooEarly(tmp_path / "the sandboxes")
+    executor.start(workload(tmp_path, STARTS_A_CHILD))
+    assert executor.status(NAME).state is State.RUNNING
+    executor.kill(NAME)
+
+
+def test_a_script_that_is_killed_while_it_is_forked_never_runs(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, "print('it ran')"))
+    executor.kill(NAME)
+    assert executor._children == []  # noqa: SLF001 - it is waited for
+    assert b"it ran" not in executor.logs(NAME, 0)
+
+
 def test_what_was_never_started_is_lost(executor: LocalExecutor, tmp_path: Path) -> None:
     for call in (executor.status, executor.stop, executor.kill):
         with pytest.raises(SessionLostError):

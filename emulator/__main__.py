@@ -1,0 +1,132 @@
+"""`python -m emulator`: Kaggle on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.executors import EXECUTORS
+from emulator.faults.plan import FaultPlan
+from emulator.faults.rules import read_rules
+from emulator.server import bind, client_environment, make_server
+from emulator.settings import GIGABYTE, P100, T4, ErrorStyle, MountLayout, Settings, WhenFull
+from trainer.errors import RelayError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until it is interrupted; return the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        listener, settings = bind(settings_of(options), allow_remote=options.allow_remote)
+        with listener:
+            plan = FaultPlan()
+            plan.add(rule for file in options.faults for rule in read_rules(file))
+            server = make_server(settings, plan)
+            _announce(settings)
+            server.run(sockets=[listener])
+    except RelayError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+def _announce(settings: Settings) -> None:
+    """Say how to reach it, in lines that a shell can evaluate and a test can read."""
+    user = next(iter(settings.users))
+    lines = [f"export {name}={value}" for name, value in client_environment(settings, user).items()]
+    lines.append(f"listening on {settings.public_url or f'http://{settings.host}:{settings.port}'}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings that the command line gives."""
+    users = dict(options.user or [("alice", secrets.token_hex(16))])
+    return Settings(
+        data=options.data.absolute(),
+        users=users,
+        executor=options.executor,
+        host=options.host,
+        port=options.port,
+        public_url=options.public_url,
+        time_scale=options.time_scale,
+        gpu_slots=options.slots,
+        cpu_slots=options.cpu_slots,
+        when_full=options.when_full,
+        gpu_quota_seconds=options.gpu_quota,
+        session_limit_seconds=options.session_limit,
+        output_limit_bytes=round(options.output_limit * GIGABYTE),
+        dataset_delay_seconds=options.dataset_delay,
+        visibility_delay_seconds=options.visible_after,
+        mount_layout=options.mount_layout,
+        default_gpu=options.default_gpu,
+        host_gpu=options.host_gpu,
+        error_style=options.error_style,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    line = argparse.ArgumentParser(
+        prog="python -m emulator",
+        description="Kaggle's HTTP API on this machine, for the official client.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = line.add_argument
+    add("--data", type=Path, default=Path("emulator-data"), help="the folder of everything that outlives it")
+    add("--user", type=_user, action="append", metavar="NAME:KEY", help="who may call; alice with a new key by default")
+    add("--executor", choices=EXECUTORS, default="local", help="where kernels run")
+    add("--host", default="127.0.0.1", help="the address to listen on")
+    add("--port", type=int, default=0, help="0 for any free one")
+    add("--allow-remote", action="store_true", help="listen on an address that others can reach")
+    add("--public-url", help="how clients reach it, where that is not the address")
+    add("--time-scale", type=_positive, default=1.0, help="emulated seconds in a second")
+    add("--session-limit", type=_duration, default="12h", help="of a session: seconds, or 90s, 30m, 9h")
+    add("--gpu-quota", type=_duration, default="30h", help="of a user's GPU sessions in a week")
+    add("--slots", type=int, default=2, help="GPU sessions of a user at a time")
+    add("--cpu-slots", type=int, default=5, help="sessions of a user without a GPU at a time")
+    add("--when-full", type=WhenFull, choices=list(WhenFull), default=WhenFull.REJECT, help="what becomes of more")
+    add("--output-limit", type=_positive, default=20.0, help="of what a session leaves, in GB")
+    add("--dataset-delay", type=_duration, default="2s", help="until a new dataset is ready")
+    add("--visible-after", type=_duration, default="0s", help="until a new kernel or dataset is known to all calls")
+    add("--mount-layout", type=MountLayout, choices=list(MountLayout), default=MountLayout.OWNER, help="of sources")
+    add("--default-gpu", choices=[P100, T4], default=P100, help="for a kernel that names none")
+    add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
+    add("--faults", type=Path, action="append", default=[], metavar="FILE", help="what goes wrong from the start on")
+    add("--error-style", type=ErrorStyle, choices=list(ErrorStyle), default=ErrorStyle.NESTED, help="of error bodies")
+    return line
+
+
+def _user(text: str) -> tuple[str, str]:
+    name, _, key = text.partition(":")
+    if not name or not key:
+        raise argparse.ArgumentTypeError("give a name and a key, as in alice:secret")
+    return name.lower(), key
+
+
+def _duration(text: str) -> float:
+    """Seconds from `90`, `90s`, `30m` or `9h`."""
+    scale = _UNITS.get(text[-1:].lower())
+    return _positive(text[:-1] if scale is not None else text, allow_zero=True) * (scale or 1.0)
+
+
+def _positive(text: str, *, allow_zero: bool = False) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+    if not value >= 0 or (value == 0 and not allow_zero) or value == float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""An emulator in this process, for tests and programs that want one for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emulator.core import Emulator
+from emulator.faults.plan import FaultPlan
+from emulator.server import bind, client_environment, make_server
+from trainer.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from emulator.settings import Settings
+
+_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """An emulator that answers.
+
+    Args:
+        settings: how it behaves, with the port that it got.
+        emulator: what it knows.
+        faults: what goes wrong on it.
+    """
+
+    settings: Settings
+    emulator: Emulator
+    faults: FaultPlan
+
+    @property
+    def url(self) -> str:
+        """Where it is, and what the client's `http_proxy` is."""
+        return self.emulator.urls.base
+
+    def environment(self, user: str) -> dict[str, str]:
+        """What the official client needs in its environment to reach it as `user`."""
+        return client_environment(self.settings, user)
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    """Serve in a thread for as long as the block runs; its kernels outlive it, and the next one adopts them.
+
+    Raises:
+        InputError: the settings cannot be used.
+    """
+    listener, settings = bind(settings)
+    plan, emulator = FaultPlan(), Emulator(settings)
+    server = make_server(settings, plan, emulator=emulator)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator", daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise SessionError(emulator.urls.base, "the emulator does not answer", "see its log")
+            time.sleep(0.005)
+        yield Running(settings, emulator, plan)
+    finally:
+        server.should_exit = True
+        thread.join(_PATIENCE_SECONDS)
+        listener.close()

@@ -1,0 +1,196 @@
+"""The kaggle backend: sessions on Kaggle's machines, one version of one private kernel each."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from runner.backends.base import State
+from runner.backends.kaggle.answers import NoAnswerError
+from runner.backends.kaggle.connection import Connection
+from runner.backends.kaggle.credentials import find_credentials
+from runner.backends.kaggle.dataset import Content, Dataset
+from runner.backends.kaggle.download import Download, earlier_files
+from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.payload import dataset_files
+from runner.backends.kaggle.quota import Quota, ask_quota
+from runner.backends.kaggle.retries import patiently
+from runner.backends.kaggle.settings import Settings, settings_from
+from runner.backends.kaggle.watching import Watch
+from trainer import files
+from trainer.errors import BackendBusyError, BackendError, BackendUnreachableError, SessionLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from runner.backends.base import Check, Status
+    from runner.layout import SessionFolder
+
+SHORTEST_WAIT_SECONDS = 60.0
+"""Between two attempts to submit where Kaggle takes no further session."""
+
+
+class KaggleBackend:
+    """Sessions on Kaggle; the handle names kernel, version and key, and not the account.
+
+    Args:
+        root: a folder for notes of what is being submitted.
+        settings: how often and how long to ask; from the environment if not given.
+    """
+
+    name = "kaggle"
+
+    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+        self._root = root
+        self._settings = settings or settings_from()
+        self._watches: dict[str, Watch] = {}
+
+    @cached_property
+    def connection(self) -> Connection:
+        """To the account whose credentials are found.
+
+        Raises:
+            CredentialsError: there are none.
+        """
+        return Connection(find_credentials(), self._settings)
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Put the session's input into the job's dataset and push a version of its kernel that reads it.
+
+        Raises:
+            BackendBusyError: Kaggle takes no further session now.
+            BackendUnreachableError: it gives no answer; perhaps the session runs, which `find` tells.
+            BackendError: it refuses the session.
+        """
+        metadata = files.read_json(folder.kernel_metadata)
+        slug = metadata["id"]
+        files.write_json(self._note(key), {"slug": slug})
+        kernel = Kernel(self.connection, slug)
+        version = kernel.find(key)
+        if version is None:
+            if metadata["enable_gpu"]:
+                self._refuse_without_quota()
+            (dataset,) = metadata["dataset_sources"]
+            session = f"session {folder.number}, key {key[:12]}"
+            content = Content(dataset_files(folder, metadata, key), key, session)
+            Dataset(self.connection, dataset).ensure(content)
+            version = self._push(kernel, metadata, folder.script.read_text(encoding="utf-8"), key)
+        return str(Handle(slug, version, key))
+
+    def find(self, key: str) -> str | None:
+        """The handle of the session with `key`, if Kaggle ever got it."""
+        try:
+            slug = files.read_json(self._note(key))["slug"]
+        except FileNotFoundError:
+            return None  # the note is written before anything leaves this machine
+        version = Kernel(self.connection, slug).find(key)
+        return None if version is None else str(Handle(slug, version, key))
+
+    def status(self, handle: str) -> Status:
+        """Where the session stands; asked of Kaggle once in a while."""
+        return self._watch(handle).status()
+
+    def logs(self, handle: str, offset: int) -> bytes:
+        """What the session has printed from byte `offset` on."""
+        return self._watch(handle).log(offset)
+
+    def fetch(self, handle: str, folder: Path) -> None:
+        """Bring what the session left into `folder`, checked; what is there already stays.
+
+        Raises:
+            SessionLostError: it left nothing that is known to be its own.
+        """
+        parsed = Handle.parse(handle)
+        kernel = Kernel(self.connection, parsed.slug)
+        told = patiently(self._settings, lambda: kernel.status(parsed))
+        if not told.state.is_terminal:
+            subject = f"session {parsed.slug}/{parsed.version}"
+            raise BackendUnreachableError(subject, "goes on", "run the same command again")
+        self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+
+    def cancel(self, handle: str) -> None:
+        """Say that it cannot be done from here.
+
+        Raises:
+            BackendError: always: Kaggle's API cancels by a number that it tells nobody.
+        """
+        parsed = Handle.parse(handle)
+        problem = "cannot be cancelled from here: Kaggle's API has no call for it"
+        remedy = (
+            f"open the kernel {parsed.slug} on kaggle.com, then View Active Events and Cancel; "
+            "without that it ends at its session limit with a last checkpoint"
+        )
+        raise BackendError(f"session {parsed.slug}/{parsed.version}", problem, remedy)
+
+    def release(self, handle: str) -> None:
+        """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
+        with contextlib.suppress(SessionLostError):
+            self._note(Handle.parse(handle).key).unlink(missing_ok=True)
+        if (watch := self._watches.pop(handle, None)) is not None:
+            watch.close()
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need; spends no quota."""
+        from runner.backends.kaggle.health import checks  # noqa: PLC0415 - only `doit doctor` asks
+
+        return checks(self._settings)
+
+    def close(self) -> None:
+        """Read no logs any more, and close the connections to Kaggle."""
+        for watch in self._watches.values():
+            watch.close()
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+    def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:
+        """Push once. Where no answer comes, Kaggle is asked whether it got it before anything is pushed again."""
+        is_first = True
+
+        def attempt() -> int:
+            nonlocal is_first
+            version = None if is_first else kernel.find(key)
+            is_first = False
+            return version if version is not None else kernel.push(metadata, script)
+
+        try:
+            return patiently(self._settings, attempt)
+        except BackendBusyError as busy:
+            problem = f"{busy.problem}{self._quota_in_words()}"
+            raise BackendBusyError(busy.subject, problem, wait_seconds=self._busy_pause) from None
+
+    def _refuse_without_quota(self) -> None:
+        quota = self._quota()
+        if quota is not None and quota.is_used_up:
+            problem = f"gives no GPU to a further session now: {quota}"
+            raise BackendBusyError("Kaggle", problem, wait_seconds=self._busy_pause)
+
+    def _quota(self) -> Quota | None:
+        """What is left; a convenience, which nothing waits for."""
+        with contextlib.suppress(NoAnswerError, BackendError):
+            return ask_quota(self.connection)
+        return None
+
+    def _quota_in_words(self) -> str:
+        quota = self._quota()
+        return f"; {quota}" if quota is not None else ""
+
+    @property
+    def _busy_pause(self) -> float:
+        return min(SHORTEST_WAIT_SECONDS, 6 * self._settings.poll)
+
+    def _watch(self, handle: str) -> Watch:
+        if handle not in self._watches:
+            parsed = Handle.parse(handle)
+            download = self._download(parsed, self._root)
+            self._watches[handle] = Watch(self.connection, parsed, download.is_there, self._quota_in_words)
+        return self._watches[handle]
+
+    def _download(self, parsed: Handle, folder: Path) -> Download:
+        kernel = Kernel(self.connection, parsed.slug)
+        return Download(self.connection, parsed, lambda: kernel.output(parsed), folder)
+
+    def _note(self, key: str) -> Path:
+        return self._root / f"{key}.json"

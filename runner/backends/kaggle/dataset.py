@@ -1,0 +1,192 @@
+"""A session's input on Kaggle: a version of the job's private dataset, checked before a session may read it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kagglesdk.datasets.types.dataset_api_service import (
+    ApiCreateDatasetRequest,
+    ApiCreateDatasetResponse,
+    ApiCreateDatasetVersionRequest,
+    ApiCreateDatasetVersionRequestBody,
+    ApiDatasetNewFile,
+    ApiGetDatasetStatusRequest,
+    ApiListDatasetFilesRequest,
+)
+from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
+
+from runner.backends.kaggle.answers import RefusalError, UnknownValueError
+from runner.backends.kaggle.retries import patiently
+from runner.backends.kaggle.upload import upload_all
+from trainer.errors import BackendError, BackendUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from runner.backends.kaggle.connection import Connection
+
+LICENSE = "other"
+UPLOADS = 3
+"""How often a version is sent of which files go missing on the way."""
+READY_PATIENCE_SECONDS = 1800.0
+_PAGE_SIZE = 200
+_LOST = {DatabundleVersionStatus.FAILED, DatabundleVersionStatus.DELETED}
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a dataset is to hold.
+
+    Args:
+        files: where each one lies, by its name; names have no folders, which Kaggle would not keep.
+        key: the session's; a file of that name says whose version it is.
+        note: what the version is, for people.
+    """
+
+    files: Mapping[str, Path]
+    key: str
+    note: str
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of each file."""
+        return {name: path.stat().st_size for name, path in self.files.items()}
+
+
+class Dataset:
+    """The dataset of a job.
+
+    Args:
+        connection: to Kaggle.
+        slug: the dataset's.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(self, connection: Connection, slug: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._connection = connection
+        self._slug = slug
+        self._sleep = sleep
+
+    def ensure(self, content: Content) -> None:
+        """Make the dataset's latest version hold `content`, and be ready to be mounted; what is there stays.
+
+        Raises:
+            BackendUnreachableError: Kaggle gives no answer, or is not done with it for half an hour.
+            BackendError: Kaggle refuses it, or loses files of it again and again.
+        """
+        sizes = content.sizes
+        present = self.files()
+        if present == sizes:
+            self._wait_until_ready(sizes)
+            return
+        for _ in range(UPLOADS):
+            self._send(content)
+            present = self._wait_until_ready(sizes)
+            if present == sizes:
+                return
+        lost = ", ".join(sorted(name for name, size in sizes.items() if (present or {}).get(name) != size))
+        raise BackendError(
+            f"dataset {self._slug}", f"{lost} did not arrive whole on Kaggle", "run the same command again"
+        )
+
+    def files(self) -> dict[str, int] | None:
+        """The sizes of the files of its latest version; None where there is no dataset."""
+        found: dict[str, int] = {}
+        request = ApiListDatasetFilesRequest()
+        request.owner_slug, request.dataset_slug = self._connection.owner, self._slug
+        request.page_size = _PAGE_SIZE
+        while True:
+            try:
+                answer = self._connection.ask(
+                    "files of a dataset", self._connection.datasets.list_dataset_files, request
+                )
+            except RefusalError as refusal:
+                if refusal.is_absence:
+                    return None
+                raise
+            found |= {str(file.name): int(file.total_bytes) for file in answer.dataset_files or []}
+            if not answer.next_page_token or request.page_token == answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    def _send(self, content: Content) -> None:
+        """Upload the files and make them the latest version."""
+        files = []
+        for token in upload_all(self._connection, content.files):
+            file = ApiDatasetNewFile()
+            file.token = token
+            files.append(file)
+
+        def publish() -> ApiCreateDatasetResponse | None:
+            # An attempt before this one may have been carried out though no answer came.
+            present = self.files()
+            if present == content.sizes:
+                return None
+            return self._create(files) if present is None else self._create_version(files, content.note)
+
+        answer = patiently(self._connection.settings, publish)
+        if answer is not None and (answer.error or (answer.status or "ok").lower() != "ok"):
+            raise BackendError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or answer.status}")
+
+    def _create(self, files: list[ApiDatasetNewFile]) -> ApiCreateDatasetResponse:
+        request = ApiCreateDatasetRequest()
+        request.owner_slug, request.slug, request.title = self._connection.owner, self._slug, self._slug
+        request.license_name = LICENSE
+        request.is_private = True
+        request.files = files
+        return self._connection.ask_once("creating a dataset", self._connection.datasets.create_dataset, request)
+
+    def _create_version(self, files: list[ApiDatasetNewFile], note: str) -> ApiCreateDatasetResponse:
+        body = ApiCreateDatasetVersionRequestBody()
+        body.version_notes = note
+        body.files = files
+        body.delete_old_versions = False
+        request = ApiCreateDatasetVersionRequest()
+        request.owner_slug, request.dataset_slug, request.body = self._connection.owner, self._slug, body
+        method = self._connection.datasets.create_dataset_version
+        return self._connection.ask_once("a new version of a dataset", method, request)
+
+    def _wait_until_ready(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
+        """Wait until Kaggle has unpacked the latest version; return its files.
+
+        The status may still be the one of the version before, so the files are looked at too.
+        """
+        deadline = time.monotonic() + READY_PATIENCE_SECONDS
+        believed_from = time.monotonic() + self._connection.settings.patience
+        looks_after_ready = 0
+        while True:
+            status = self._status()
+            if status in _LOST:
+                return None
+            is_unknown_for_long = status is None and time.monotonic() > believed_from
+            if status is DatabundleVersionStatus.READY or is_unknown_for_long:
+                present = self.files()
+                looks_after_ready += 1
+                if present == sizes or looks_after_ready >= _LOOKS:
+                    return present
+            if time.monotonic() > deadline:
+                problem = "is not ready to be mounted after half an hour"
+                raise BackendUnreachableError(f"dataset {self._slug}", problem, "run the same command again later")
+            self._sleep(min(self._connection.settings.poll, _LONGEST_LOOK_SECONDS))
+
+    def _status(self) -> DatabundleVersionStatus | None:
+        request = ApiGetDatasetStatusRequest()
+        request.owner_slug, request.dataset_slug = self._connection.owner, self._slug
+        try:
+            answer = self._connection.ask(
+                "the status of a dataset", self._connection.datasets.get_dataset_status, request
+            )
+        except UnknownValueError:
+            return None
+        except RefusalError as refusal:
+            if refusal.is_absence:  # not there yet
+                return None
+            raise
+        return answer.status
+
+
+_LOOKS = 5
+_LONGEST_LOOK_SECONDS = 2.0

@@ -1,0 +1,89 @@
+"""What `doit doctor` asks of Kaggle: credentials, reachability, quota, versions, clock. It spends nothing."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from dataclasses import replace
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from runner.backends.base import Check
+from runner.backends.kaggle.connection import Connection
+from runner.backends.kaggle.credentials import find_credentials
+from runner.backends.kaggle.metadata import LACKING
+from runner.backends.kaggle.quota import ask_quota
+from runner.wheels import bundle_of
+from trainer.errors import BackendError, CredentialsError, RelayError
+from trainer.files import human_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runner.backends.kaggle.settings import Settings
+
+PATIENCE_SECONDS = 10.0
+"""Whoever asks a doctor waits for the answer."""
+CLOCK_TOLERANCE_SECONDS = 300.0
+_VERSION_HEADER = "x-kaggle-apiversion"
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """One finding after the other; what depends on a failed one is left out."""
+    yield _shipped()
+    try:
+        credentials = find_credentials()
+    except CredentialsError as error:
+        yield Check("credentials", str(error), is_well=False)
+        return
+    yield Check("credentials", f"found in {credentials.source}")
+    connection = Connection(credentials, replace(settings, patience=min(settings.patience, PATIENCE_SECONDS)))
+    try:
+        connection.owner  # noqa: B018 - asks whose token it is
+        quota = ask_quota(connection)
+    except BackendError as error:
+        yield Check("Kaggle", str(error), is_well=False)
+        return
+    yield Check("Kaggle", "answers, and accepts the credentials")
+    if quota is None:
+        yield Check("GPU quota", "Kaggle tells none")
+    else:
+        advice = "; set `kaggle: {accelerator: none}` for sessions without a GPU" if quota.is_used_up else ""
+        yield Check("GPU quota", f"{quota}{advice}", is_well=not quota.is_used_up)
+    headers = {name.lower(): value for name, value in connection.headers.items()}
+    yield client_version(metadata.version("kaggle"), headers)
+    yield clock(headers, time.time())
+
+
+def _shipped() -> Check:
+    """Whether what Kaggle's image lacks can be sent along."""
+    try:
+        bundles = [bundle_of(name) for name in LACKING]
+    except RelayError as error:
+        return Check("packages to send", str(error), is_well=False)
+    names = ", ".join(f"{name.partition('.wheel')[0]} ({human_bytes(len(content))})" for name, content in bundles)
+    return Check("packages to send", names)
+
+
+def client_version(ours: str, headers: Mapping[str, str]) -> Check:
+    """Whether the official client is as new as the server says that there is one."""
+    theirs = headers.get(_VERSION_HEADER)
+    if theirs and _numbers(theirs) > _numbers(ours):
+        return Check("client", f"kaggle {ours}, and there is {theirs}: update it if anything fails")
+    return Check("client", f"kaggle {ours}")
+
+
+def clock(headers: Mapping[str, str], now: float) -> Check:
+    """Whether this machine's clock agrees with Kaggle's: certificates and signed addresses depend on it."""
+    try:
+        theirs = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return Check("clock", "Kaggle tells no time to compare with")
+    off = abs(now - theirs)
+    if off > CLOCK_TOLERANCE_SECONDS:
+        return Check("clock", f"is {off:,.0f} s off: set it", is_well=False)
+    return Check("clock", "agrees with Kaggle's")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdecimal()]

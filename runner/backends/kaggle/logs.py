@@ -1,0 +1,105 @@
+"""What a session on Kaggle prints: live while it runs, whole once it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+END = "END_OF_LOG"
+"""What the stream ends with."""
+_DATA = "data:"
+_FAILURES_BORNE = 5
+
+
+def text_of(events: Iterable[Any], owner: str) -> str:
+    """The text of a log's events, each of which holds some lines.
+
+    A log is copied into `runs/`, so the account's name is taken out of the paths of mounts.
+    """
+    pieces = []
+    for event in events:
+        data = event.get("data") if isinstance(event, dict) else event
+        if isinstance(data, str) and data:
+            pieces.append(data if data.endswith("\n") else f"{data}\n")
+    return "".join(pieces).replace(f"/{owner}/", "/.../")
+
+
+def events_of(log: str) -> list[Any]:
+    """The events of a stored log: a JSON array of them, or plain lines."""
+    with contextlib.suppress(ValueError):
+        stored = json.loads(log)
+        return stored if isinstance(stored, list) else [stored]
+    return [line for line in log.splitlines() if line]
+
+
+class LiveLog:
+    """Reads the log stream of a running session in a thread of its own.
+
+    The stream begins anew with each connection, so that events are counted
+    (https://github.com/Kaggle/kaggle-cli/blob/main/docs/kernels.md).
+
+    Args:
+        connect: opens the stream; a context manager of an answer.
+        pause: seconds before it is opened again.
+    """
+
+    def __init__(self, connect: Callable[[], contextlib.AbstractContextManager[httpx.Response]], pause: float) -> None:
+        self.events: list[Any] = []
+        self.has_ended = False
+        self._connect = connect
+        self._pause = pause
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="kaggle-log", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read no further."""
+        self._stopped.set()
+
+    def _read(self) -> None:
+        failures = 0
+        while failures < _FAILURES_BORNE and not self._stopped.is_set():
+            before = len(self.events)
+            try:
+                with self._connect() as answer:
+                    answer.raise_for_status()
+                    if answer.headers.get("Content-Type", "").lower().startswith("text/event-stream"):
+                        self._take(answer)
+                break  # or the session has ended, and its stored log is asked for elsewhere
+            except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError):  # RuntimeError: closed meanwhile
+                failures = 0 if len(self.events) > before else failures + 1
+                self._stopped.wait(self._pause)
+        self.has_ended = True
+
+    def _take(self, answer: httpx.Response) -> None:
+        for number, event in enumerate(_events_in(answer)):
+            if self._stopped.is_set():
+                return
+            if number >= len(self.events):
+                self.events.append(event)
+
+
+def _events_in(answer: httpx.Response) -> Iterator[Any]:
+    """The events of a stream.
+
+    Raises:
+        httpx.StreamError: it broke off before its end.
+    """
+    for line in answer.iter_lines():
+        if not line.startswith(_DATA):
+            continue
+        payload = line.removeprefix(_DATA).strip()
+        if payload == END:
+            return
+        event: Any = None
+        with contextlib.suppress(ValueError):
+            event = json.loads(payload)
+        yield event if isinstance(event, dict) else {"data": payload}
+    raise httpx.StreamError("the stream broke off")

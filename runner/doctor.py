@@ -1,0 +1,44 @@
+"""`doit doctor`: whether the backends that the jobs use would take a session now; spends nothing."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from runner.backends.base import Check
+from runner.backends.registry import open_backend
+from trainer.errors import BackendError, RelayError
+from trainer.libraries import library_versions
+from trainer.progress import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.workspace import Workspace
+
+
+def examine(workspace: Workspace, jobs: list[str]) -> None:
+    """Say what each backend of `jobs` was found to be like.
+
+    Raises:
+        BackendError: a session could not run on one of them; the sentence names what is wrong.
+    """
+    problems = []
+    for name in sorted({workspace.plan(job, "full").wanted.job["backend"] for job in jobs}):
+        say(f"backend {name}")
+        for check in _checks(workspace, name):
+            mark = "well " if check.is_well else "WRONG"
+            say(f"  {mark}  {check.about}: {check.finding}")
+            if not check.is_well:
+                problems.append(f"{name}: {check.about}")
+    if problems:
+        raise BackendError("doctor", f"found {', '.join(problems)} wrong", "do what is said above, and ask again")
+
+
+def _checks(workspace: Workspace, name: str) -> Iterator[Check]:
+    versions = library_versions()
+    yield Check("this machine", f"Python {platform.python_version()}, torch {versions.get('torch', 'not installed')}")
+    try:
+        yield from open_backend(name, workspace.runs).diagnose()
+    except RelayError as error:
+        yield Check(name, str(error), is_well=False)

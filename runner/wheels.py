@@ -1,0 +1,71 @@
+"""Installed pure-Python distributions as bundles that a session brings along.
+
+A bundle is made from what is installed here, so that a remote session computes with the very files
+that a local one does, and packaging needs no network. The installer has compared the wheel with the
+digest in requirements.lock, and noted the digest of each file in the distribution's RECORD; a file
+that differs from it by now is not shipped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from trainer import layout
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.metadata import Distribution, PackagePath
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
+"""What the installer adds to a wheel, and RECORD, which lists that."""
+_COMPILED_SUFFIXES = (".so", ".pyd", ".dylib", ".dll")
+
+
+def bundle_of(name: str) -> tuple[str, bytes]:
+    """The installed distribution `name` as a bundle: its file name, which holds the version, and its bytes.
+
+    Equal installations give equal bytes.
+
+    Raises:
+        InputError: it is not installed from a wheel, not pure Python, or was changed since.
+    """
+    try:
+        installed = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise InputError(f"package {name}", "is not installed", "run `make setup`") from None
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
+        for path in _files(name, installed):
+            member = zipfile.ZipInfo(path.as_posix(), _ZIP_EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            bundle.writestr(member, _content(name, path))
+    return f"{name}-{installed.version}{layout.PACKAGE_SUFFIX}", stream.getvalue()
+
+
+def _files(name: str, installed: Distribution) -> Iterator[PackagePath]:
+    """The files that the wheel held, in order."""
+    recorded = [path for path in installed.files or () if path.name not in _LEFT_OUT and path.suffix != ".pyc"]
+    outside = [path for path in recorded if ".." in path.parts or path.is_absolute()]
+    if not any(path.suffix == ".py" for path in recorded):
+        raise InputError(f"package {name}", "is not installed from a wheel", "run `make setup`")
+    if any(path.suffix in _COMPILED_SUFFIXES for path in recorded):
+        raise InputError(f"package {name}", "holds compiled code for this machine, and cannot be shipped to another")
+    yield from sorted((path for path in recorded if path not in outside), key=str)
+
+
+def _content(name: str, path: PackagePath) -> bytes:
+    content = path.read_binary()
+    noted = path.hash
+    if noted is not None:
+        digest = hashlib.new(noted.mode, content).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != noted.value:
+            problem = f"{path} is not the file that was installed"
+            raise InputError(f"package {name}", problem, "remove .venv and run `make setup`")
+    return content

@@ -1,0 +1,157 @@
+"""Kaggle, emulated, for tests: a server of their own, and the official client that talks to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from emulator.running import Running, running
+from emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from emulator.state import KernelState
+
+USER, KEY = "alice", "key-of-alice"
+OTHER_USER, OTHER_KEY = "bob", "key-of-bob"
+PATIENCE_SECONDS = 30.0
+NO_CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_KERNEL_RUN_TYPE")
+
+
+def settings(data: Path, **changes: Any) -> Settings:
+    """An emulator's settings with two users, whose datasets are ready at once unless `changes` say otherwise."""
+    fields: dict[str, Any] = {"users": {USER: KEY, OTHER_USER: OTHER_KEY}, "dataset_delay_seconds": 0.0}
+    return Settings(data=data, **{**fields, **changes})
+
+
+@dataclass
+class EmulatedKaggle:
+    """An emulator that runs, and folders for a client.
+
+    Args:
+        running: the emulator.
+        home: the client's home folder.
+    """
+
+    running: Running
+    home: Path
+    _made: int = field(default=0, init=False)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.running.url
+
+    def environment(self, user: str = USER) -> dict[str, str]:
+        """A whole environment for a client process of `user`."""
+        inherited = {name: value for name, value in os.environ.items() if name not in NO_CREDENTIALS}
+        home = {"HOME": str(self.home), "USERPROFILE": str(self.home), "KAGGLE_CONFIG_DIR": str(self.home / ".kaggle")}
+        return {**inherited, **self.running.environment(user), **home}
+
+    def cli(self, *arguments: str | Path, user: str = USER, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Run the official command line."""
+        return subprocess.run(
+            [sys.executable, "-m", "kaggle", *map(str, arguments)],
+            env={**self.environment(user), **changes},
+            cwd=self.home,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    @contextlib.contextmanager
+    def client(self, user: str = USER) -> Iterator[Any]:
+        """The official class `KaggleApi`, authenticated as `user` in this process.
+
+        The client reads `KAGGLE_API_ENVIRONMENT` when it is imported: for one that was, `args` says the same.
+        """
+        with mock.patch.dict(os.environ, self.environment(user), clear=True):
+            from kaggle.api.kaggle_api_extended import KaggleApi  # noqa: PLC0415 - it authenticates on import
+
+            with mock.patch.object(KaggleApi, "args", ["--local"]):
+                api = KaggleApi()
+                api.authenticate()
+                yield api
+
+    def folder(self) -> Path:
+        """A new folder."""
+        self._made += 1
+        folder = self.home / f"folder {self._made}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def kernel(self, script: str = "print('hello')", slug: str = "a-kernel", user: str = USER, **fields: Any) -> Path:
+        """A folder with a kernel to push: CPU only, without internet, unless `fields` say otherwise."""
+        folder = self.folder()
+        metadata = {
+            "id": f"{user}/{slug}",
+            "title": slug,
+            "code_file": "main.py",
+            "language": "python",
+            "kernel_type": "script",
+            "is_private": True,
+            "enable_gpu": False,
+            "enable_internet": False,
+        }
+        (folder / "main.py").write_text(script, encoding="utf-8")
+        (folder / "kernel-metadata.json").write_text(json.dumps({**metadata, **fields}), encoding="utf-8")
+        return folder
+
+    def dataset(self, files: dict[str, bytes], slug: str = "some-data", user: str = USER, **fields: Any) -> Path:
+        """A folder with a dataset to create."""
+        folder = self.folder()
+        metadata = {"id": f"{user}/{slug}", "title": slug, "licenses": [{"name": "CC0-1.0"}]}
+        (folder / "dataset-metadata.json").write_text(json.dumps({**metadata, **fields}), encoding="utf-8")
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return folder
+
+    def wait(self, slug: str, number: int | None = None, user: str = USER) -> KernelState:
+        """Wait until a kernel's version has ended, and say how."""
+        return self.wait_for(slug, lambda state: not state.is_active, number, user)
+
+    def wait_for(
+        self,
+        slug: str,
+        is_reached: Callable[[KernelState], bool],
+        number: int | None = None,
+        user: str = USER,
+    ) -> KernelState:
+        """Wait until the state of a kernel's version is one that was waited for."""
+        kernels = self.running.emulator.kernels
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            kernel = kernels.find(user, slug)
+            version = kernels.version_of(kernel.id, number) if kernel is not None else None
+            if version is not None and is_reached(version.state):
+                return version.state
+            assert time.monotonic() < deadline, f"{slug} is still {version.state if version else 'not there'}"
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def emulated(folder: Path, **changes: Any) -> Iterator[EmulatedKaggle]:
+    """An emulator with its data in `folder`; nothing that it started outlives the block."""
+    with running(settings(folder / "data", **changes)) as server:
+        home = folder / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        kaggle = EmulatedKaggle(server, home)
+        yield kaggle
+        for kernel in server.emulator.kernels.all():
+            server.emulator.kernels.delete(kernel.id)
+        server.emulator.on_push()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
+            time.sleep(0.01)

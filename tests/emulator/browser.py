@@ -1,0 +1,119 @@
+"""Headless Chromium, steered through its debugging pipe: what a person would see, measured."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    "--remote-debugging-pipe",
+)
+
+
+def executable() -> str:
+    """The browser of this machine; without one the test is skipped."""
+    if sys.platform == "win32":
+        pytest.skip("the debugging pipe is two inherited file descriptors, which Windows does not have")
+    for name in _NAMES:
+        if found := shutil.which(name):
+            return found
+    pytest.skip(f"no browser here to look with: install the package `{_NAMES[0]}`")
+
+
+class Browser:
+    """A browser with one page.
+
+    Args:
+        profile: a new folder for everything that it keeps.
+    """
+
+    def __init__(self, profile: Path) -> None:
+        to_browser, self._commands = os.pipe()
+        self._answers, from_browser = os.pipe()
+        # The browser reads descriptor 3 and writes descriptor 4; a shell alone can put them there.
+        redirected = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
+        command = ["/bin/sh", "-c", redirected, "sh", executable(), *_FLAGS, f"--user-data-dir={profile}"]
+        self._process = subprocess.Popen(
+            command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        os.close(to_browser)
+        os.close(from_browser)
+        self._buffer = b""
+        self._number = 0
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._ask("Page.enable")
+
+    _session: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._commands)
+        os.close(self._answers)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the window a size in pixels."""
+        self._ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def prefer(self, scheme: str) -> None:
+        """Choose `light` or `dark`, as a user does in the system's settings."""
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def visit(self, url: str) -> None:
+        """Open a page and wait until it is loaded."""
+        self._ask("Page.navigate", url=url)
+        self.wait_for_load()
+
+    def wait_for_load(self) -> None:
+        """Wait until a page has been loaded, as after a refresh."""
+        while self._next().get("method") != "Page.loadEventFired":
+            pass
+
+    def evaluate(self, expression: str) -> Any:
+        """The JSON value of an expression of JavaScript in the page."""
+        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def screenshot(self, target: Path) -> None:
+        """Save the whole page as PNG."""
+        answer = self._ask("Page.captureScreenshot", captureBeyondViewport=True)
+        target.write_bytes(base64.b64decode(answer["data"]))
+
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session is not None:
+            message["sessionId"] = self._session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._next()).get("id") != self._number:
+            pass
+        assert "error" not in answer, answer["error"]
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            piece = os.read(self._answers, 1 << 16)
+            assert piece, "the browser has ended"
+            self._buffer += piece
+        message, _, self._buffer = self._buffer.partition(b"\0")
+        value: dict[str, Any] = json.loads(message)
+        return value
