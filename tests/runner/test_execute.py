@@ -13,7 +13,16 @@ from runner.display import Display
 from runner.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import Phase, read_document
-from trainer.errors import BackendBusyError, BackendError, BackendUnreachableError, SessionLostError
+from trainer.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendUnreachableError,
+    CredentialsError,
+    InputError,
+    RefusedError,
+    RelayError,
+    SessionLostError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +229,36 @@ def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: Session
     assert not folder.execution_json.exists()
     execute(folder, KEY, ScriptedBackend(COMPLETE), display)
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("refusal", [RefusedError, CredentialsError, InputError])
+def test_a_session_that_was_certainly_not_taken_was_not_submitted(
+    folder: SessionFolder, display: Display, refusal: type[RelayError]
+) -> None:
+    class Refuses(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:
+            super().submit(folder, key)
+            raise refusal("kaggle", "does not take it")
+
+    with pytest.raises(refusal):
+        execute(folder, KEY, Refuses(), display)
+    assert not folder.ledger_json.exists(), "so that another package may take its place"
+
+
+def test_a_session_that_waits_for_its_turn_is_not_submitted(
+    folder: SessionFolder, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BusyBackend(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
+            raise BackendBusyError("kaggle", "takes no further session now")
+
+    def interrupted(_seconds: float) -> None:
+        assert not folder.ledger_json.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.execute.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, KEY, BusyBackend(), display)
 
 
 def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
