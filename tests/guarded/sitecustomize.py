@@ -72,4 +72,9 @@ def _look(event: str, arguments: tuple[Any, ...]) -> None:
     raise ForeignHostError(sentence)
 
 
-sys.addaudithook(_look)
+_at_the_start = sys.modules.get("sitecustomize")
+if _at_the_start is not None and _at_the_start.__spec__ is not __spec__ and hasattr(_at_the_start, "ForeignHostError"):
+    # A worker of pytest-xdist has imported it at its start already: one hook is enough, and raises one kind of error.
+    globals()["ForeignHostError"] = _at_the_start.ForeignHostError
+else:
+    sys.addaudithook(_look)

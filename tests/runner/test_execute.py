@@ -17,6 +17,7 @@ from trainer.errors import (
     BackendBusyError,
     BackendError,
     BackendUnreachableError,
+    CredentialsError,
     InputError,
     RefusedError,
     RelayError,
@@ -218,34 +219,46 @@ def test_a_submission_whose_answer_was_lost_is_never_made_twice(folder: SessionF
     assert backend.submitted == [KEY]
 
 
-def failing_with(error: Exception) -> ScriptedBackend:
-    """A backend that takes no session."""
-
-    class Fails(ScriptedBackend):
+def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: SessionFolder, display: Display) -> None:
+    class Refuses(ScriptedBackend):
         def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
-            raise error
+            raise BackendError("kaggle", "the weekly quota is spent")
 
-    return Fails()
-
-
-@pytest.mark.parametrize(
-    ("error", "may_be_there"),
-    [
-        (BackendError("kaggle", "the answer makes no sense"), True),
-        (RefusedError("kaggle", "the weekly quota is spent"), False),
-        (InputError("job cart", "asks for what there is not"), False),
-    ],
-)
-def test_a_failed_submission_may_be_tried_again_and_a_refused_one_is_none(
-    folder: SessionFolder, display: Display, error: RelayError, *, may_be_there: bool
-) -> None:
-    with pytest.raises(type(error), match=error.problem):
-        execute(folder, KEY, failing_with(error), display)
+    with pytest.raises(BackendError, match="quota"):
+        execute(folder, KEY, Refuses(), display)
     assert not folder.execution_json.exists()
-    # Without a ledger the session is packaged, no more: another job may take its place.
-    assert folder.ledger_json.exists() is may_be_there
     execute(folder, KEY, ScriptedBackend(COMPLETE), display)
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("refusal", [RefusedError, CredentialsError, InputError])
+def test_a_session_that_was_certainly_not_taken_was_not_submitted(
+    folder: SessionFolder, display: Display, refusal: type[RelayError]
+) -> None:
+    class Refuses(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:
+            super().submit(folder, key)
+            raise refusal("kaggle", "does not take it")
+
+    with pytest.raises(refusal):
+        execute(folder, KEY, Refuses(), display)
+    assert not folder.ledger_json.exists(), "so that another package may take its place"
+
+
+def test_a_session_that_waits_for_its_turn_is_not_submitted(
+    folder: SessionFolder, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BusyBackend(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
+            raise BackendBusyError("kaggle", "takes no further session now")
+
+    def interrupted(_seconds: float) -> None:
+        assert not folder.ledger_json.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.execute.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, KEY, BusyBackend(), display)
 
 
 def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(

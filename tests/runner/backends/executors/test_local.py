@@ -14,6 +14,7 @@ from runner.backends.executors.local import LocalExecutor
 from trainer.errors import SessionLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NAME = "one"
@@ -27,8 +28,11 @@ time.sleep(600)
 
 
 @pytest.fixture
-def executor(tmp_path: Path) -> LocalExecutor:
-    return LocalExecutor(tmp_path / "the sandboxes")
+def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
+    opened = LocalExecutor(tmp_path / "the sandboxes")
+    yield opened
+    for child in opened._children:  # noqa: SLF001 - which it leaves behind on purpose
+        child.wait(PATIENCE_SECONDS)
 
 
 def workload(

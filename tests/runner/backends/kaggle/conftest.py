@@ -57,8 +57,8 @@ sys.exit(orders.get("exit_code", 0))
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedKaggle]:
-    """One whose datasets are ready at once."""
-    with emulated(tmp_path_factory.mktemp("emulator")) as kaggle:
+    """One whose datasets are ready at once, with room for the sessions of many tests."""
+    with emulated(tmp_path_factory.mktemp("emulator"), gpu_slots=50) as kaggle:
         yield kaggle
 
 

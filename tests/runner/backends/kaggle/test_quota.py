@@ -15,8 +15,8 @@ def answer(used: float, reserved: float = 0, total: float = 30) -> SimpleNamespa
     return SimpleNamespace(gpu_quota=gpu, quota_refresh_time=datetime(2026, 1, 3, 0, 0))  # noqa: DTZ001 - as the SDK does
 
 
-def test_what_is_left_is_what_is_neither_used_nor_reserved() -> None:
-    quota = quota_of(answer(20.5, 9))
+def test_what_is_left_is_what_is_not_used() -> None:
+    quota = quota_of(answer(29.5, 9))
     assert quota == Quota(timedelta(minutes=30), timedelta(hours=30), datetime(2026, 1, 3, tzinfo=UTC))
     assert not quota.is_used_up
     assert str(quota) == "30m00s of 30h00m of GPU quota left, renewed on 2026-01-03 at 00:00 UTC"

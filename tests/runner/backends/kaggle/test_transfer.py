@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,7 +47,8 @@ class Server(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if is_cut else content)
+        with contextlib.suppress(ConnectionError):  # a client that has seen enough
+            self.wfile.write(content[: len(content) // 2] if is_cut else content)
         self.close_connection = is_cut
 
 
