@@ -1,8 +1,9 @@
 """Renew the image's locks: `python3 docker/lock.py`, or `make image-lock`.
 
-Each profile has two locks: torch with what comes along with it, and the rest. `cpu` has the versions of the project's
-own `requirements.lock`, `cuda` those of Kaggle's image, `kaggle` only what that image lacks. torch's CPU build is in no
-registry, so `requirements-cpu-torch.lock` is kept by hand. It uses uv, in a version of its own that it removes.
+Each profile has two locks: torch with what comes along with it, and the rest. `cuda` has the versions of Kaggle's
+image, `kaggle` only what that image lacks. `cpu` has Kaggle's versions too, but for torch, and but for a Python that
+they have no wheels for: there those of the project's own `requirements.lock`. torch's CPU build is in no registry, so
+`requirements-cpu-torch.lock` is kept by hand. It uses uv, in a version of its own that it removes.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ HEADER = "# Written by `make image-lock` (uv {uv}).\n"
 RUNTIME = ("gymnasium", "numpy", "pydantic", "sb3-contrib", "stable-baselines3", "torch")
 # The packages of the first lock, by how they begin; CUDA's own are there for torch alone.
 WITH_TORCH = ("torch==", "triton==", "nvidia-", "cuda-")
+# The first that Kaggle's numpy has no wheels for.
+NEWER_PYTHON = "3.13"
 CUDA_OPTIONS = ("--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28")
-CPU_OPTIONS = ("--universal", "--python-version", develop.dotted(develop.OLDEST), "--fork-strategy", "fewest")
+CPU_OPTIONS = ("--universal", "--python-version", develop.dotted(develop.OLDEST))
 
 
 def runtime_requirements() -> list[str]:
@@ -78,10 +81,22 @@ def write(name: str, entries: list[str], nothing: str = "") -> None:
     temporary.replace(target)
 
 
-def project_versions() -> list[str]:
-    """The versions of the project's own lock, and of the torch that goes with it."""
-    lines = develop.LOCK.read_text(encoding="utf-8").splitlines()
-    return [line.partition(" ")[0] for line in lines if line[:1].isalnum()] + [f"torch=={develop.TORCH}"]
+def project_versions() -> dict[str, str]:
+    """The versions of the project's own lock, and of the torch that goes with it, by the packages' names."""
+    lines = [line for line in develop.LOCK.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
+    pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines)
+    return {**pinned, "torch": develop.TORCH}
+
+
+def cpu_constraints(listed: dict[str, kaggle_list.Listed]) -> list[str]:
+    """Kaggle's versions, and beside them the project's: for torch, for what Kaggle lacks, and for a newer Python."""
+    kaggles = [line for line in kaggle_constraints(listed) if not line.startswith(WITH_TORCH)]
+    lines = [f"{line} ; python_version < '{NEWER_PYTHON}'" for line in kaggles]
+    for name, version in project_versions().items():
+        package = listed.get(name)
+        alone = package is None or package.version is None or name == "torch"
+        lines.append(f"{name}=={version}" + ("" if alone else f" ; python_version >= '{NEWER_PYTHON}'"))
+    return lines
 
 
 def main() -> int:
@@ -92,7 +107,7 @@ def main() -> int:
         develop.run(develop.find_python(None), "-m", "venv", folder)
         programs = Path(folder, develop.BIN.name)
         develop.run(str(programs / "python"), "-m", "pip", "install", "-qq", f"uv=={develop.UV}")
-        cpu = resolved(programs / "uv", requirements, project_versions(), CPU_OPTIONS)
+        cpu = resolved(programs / "uv", requirements, cpu_constraints(listed), CPU_OPTIONS)
         cuda = resolved(programs / "uv", requirements, kaggle_constraints(listed), CUDA_OPTIONS)
     write("requirements-cpu.lock", [entry for entry in cpu if not entry.startswith(WITH_TORCH)])
     write("requirements-cuda-torch.lock", [entry for entry in cuda if entry.startswith(WITH_TORCH)])

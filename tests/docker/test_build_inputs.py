@@ -104,11 +104,16 @@ def test_every_package_of_a_lock_has_its_hashes(profile: str) -> None:
         assert packages or "Kaggle's image has torch" in lock.read_text(encoding="utf-8")
 
 
-def test_the_cpu_image_has_the_projects_own_versions() -> None:
+def test_the_cpu_image_has_kaggles_versions_but_for_torch_and_a_newer_python() -> None:
     torch, rest = build_inputs.locks("cpu")
     assert pinned(torch) == {"torch": f"{develop.TORCH}+cpu"}
-    assert pinned(rest).items() <= pinned(develop.LOCK).items()
-    assert {"numpy", "gymnasium", "stable-baselines3"} <= pinned(rest).keys()
+    listed = kaggle_list.read(build_inputs.FOLDER / "kaggle-packages.txt")
+    older, newer = pinned(rest, without=">="), pinned(rest, without="<")
+    assert {"numpy", "gymnasium", "pydantic", "stable-baselines3"} <= older.keys()
+    for name, version in older.items():
+        kaggles = listed[name].exact if name in listed else None
+        assert kaggles is None or version == kaggles, name
+    assert newer.items() <= pinned(develop.LOCK).items()
 
 
 def test_the_cuda_image_has_kaggles_versions_wherever_kaggle_has_the_package() -> None:
@@ -129,7 +134,8 @@ def test_kaggles_image_gets_what_it_lacks_and_nothing_else() -> None:
     assert all(listed[name].version is None for name in rest)
 
 
-def pinned(lock: Path) -> dict[str, str]:
-    """The versions in a lock, by the packages' names."""
-    lines = [line.split()[0] for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
-    return {name: version for name, _, version in (line.partition("==") for line in lines)}
+def pinned(lock: Path, without: str = "no marker") -> dict[str, str]:
+    """The versions in a lock, by the packages' names, but for lines with a marker of that sign."""
+    lines = [line for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
+    kept = [line.partition(" ")[0] for line in lines if without not in line]
+    return {name: version for name, _, version in (line.partition("==") for line in kept)}

@@ -116,7 +116,8 @@ class DockerExecutor:
         with talking_to_engine():
             container = self._existing(name)
             pieces, _ = self._api.get_archive(container["Id"], WORKING)
-            unpack(pieces, folder, int(container["Config"]["Labels"][WORKING_LABEL]))
+            with contextlib.closing(pieces):  # which may end before they do
+                unpack(pieces, folder, int(container["Config"]["Labels"][WORKING_LABEL]))
 
     def stop(self, name: str) -> None:
         """Ask it to stop by SIGTERM; one that has ended stays as it is."""
