@@ -128,7 +128,9 @@ RULES = (
     Rule("validation.max_checkpoint_bytes", "free", "judges what is there"),
     Rule("validation.max_replay_bytes", "free", "judges what is there"),
     Rule("validation.max_artifact_files", "free", "judges what is there"),
-    Rule("kaggle.*", "free", "the same session on another machine there; the versions in it are compared by themselves"),
+    Rule(
+        "kaggle.*", "free", "the same session on another machine there; the versions in it are compared by themselves"
+    ),
     Rule("docker.*", "free", "the same session in another container; the versions in it are compared by themselves"),
     # What a checkpoint's record states beside the job.
     Rule("observation_space", "incompatible", "the network's first layer fits the old one"),
