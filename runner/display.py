@@ -68,6 +68,8 @@ class Display:
         elif event.name == "progress":
             self._show_progress(event.values)
         elif sentence := _sentence(event):
+            if event.name == "started":
+                self._shown_timesteps = event.values["timesteps"]  # the sentence says where it begins
             self._write(sentence if sentence.startswith("[CHECKPOINT]") else f"{self._label}  {sentence}")
 
     def _show_progress(self, values: dict[str, Any]) -> None:

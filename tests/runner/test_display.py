@@ -132,6 +132,14 @@ def test_progress_is_a_line_now_and_then_and_always_at_the_goal(
     assert len(pipe.seen.splitlines()) == 3
 
 
+def test_where_a_session_begins_is_said_once(display: Display, pipe: Pipe) -> None:
+    display.feed(event("started", timesteps=100, goal=1_000) + progress(100) + progress(200))
+    assert pipe.seen.splitlines() == [
+        "cart 0001  training from 100 to 1,000 timesteps",
+        "cart 0001  200 of 1,000 timesteps",
+    ]
+
+
 def test_progress_says_speed_what_is_left_and_reward_where_they_are_known() -> None:
     values = {"timesteps": 1_000, "goal": 5_000, "steps_per_second": 50.0, "mean_reward": 21.55}
     assert progress_text(values) == "1,000 of 5,000 timesteps, 50 steps/s, 1m20s left, mean episode reward 21.6"
