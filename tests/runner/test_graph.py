@@ -149,7 +149,7 @@ class TestCommandLine:
         ("arguments", "sentence"),
         [
             (["plan", "bakcend=local"], "variable bakcend: is unknown; known: backend"),
-            (["plan", "backend=moon"], "backend: unknown backend 'moon'; choose one of local"),
+            (["plan", "backend=moon"], "backend: unknown backend 'moon'; choose one of local, docker"),
             (["run_full", "crt"], "job crt: is not in jobs.yaml; did you mean cart?"),
             (
                 ["run_quick", "run_full"],
