@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 START_PATIENCE_SECONDS = 5.0
 """How long whoever made a container may take to start it."""
 KILL_PATIENCE_SECONDS = 60
+REMOVE_PATIENCE_SECONDS = 60
 _POLL_SECONDS = 0.05
 _CONFLICT = 409
 _LAST_LINES = 5
@@ -204,8 +205,7 @@ class DockerExecutor:
             try:
                 self._api.start(container)
             except BaseException:
-                with contextlib.suppress(NotFound):
-                    self._api.remove_container(container, force=True)
+                self._remove_container(container)
                 raise
 
     def _find(self, workload: str) -> dict[str, Any] | None:
@@ -232,19 +232,27 @@ class DockerExecutor:
 
     def _discard(self, attempt: Attempt) -> None:
         """Remove what an attempt has made that came to nothing."""
-        with contextlib.suppress(NotFound):
-            self._api.remove_container(attempt.name, force=True)
+        self._remove_container(attempt.name)
         for volume in attempt.volumes:
             with contextlib.suppress(NotFound):
                 self._api.remove_volume(volume)
 
     def _clear(self, filters: dict[str, list[str]]) -> None:
         for container in self._api.containers(all=True, filters=filters):
-            with contextlib.suppress(NotFound):
-                self._api.remove_container(container["Id"], force=True)
+            self._remove_container(container["Id"])
         for volume in self._api.volumes(filters=filters)["Volumes"] or []:
             with contextlib.suppress(NotFound):
                 self._api.remove_volume(volume["Name"])
+
+    def _remove_container(self, container: str) -> None:
+        with contextlib.suppress(NotFound):
+            try:
+                self._api.remove_container(container, force=True)
+            except APIError as error:
+                if error.status_code != _CONFLICT:
+                    raise
+                # A command that was killed has begun to.
+                self._api.wait(container, timeout=REMOVE_PATIENCE_SECONDS, condition="removed")
 
 
 def _summary(name: str, image: str, limits: Limits, *, gpu: bool, internet: bool) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-OVERLAP = dt.timedelta(seconds=2)
-"""Standard output and error have a clock reading each, so an entry may be a little older than the one before it."""
+OVERLAP = dt.timedelta(seconds=0.5)
+"""Where an image keeps two streams apart, an entry may be a little older than the one before it."""
 _SECOND_LENGTH = len("2026-01-31T12:30:59")
 _MICROSECONDS = 6
 
