@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from docker.errors import APIError, NotFound
 
@@ -105,8 +105,9 @@ class DockerExecutor:
     def logs(self, name: str, offset: int) -> bytes:
         """What it has printed from byte `offset` on."""
 
-        def frames(since: float | None) -> Iterable[bytes]:
-            return self._api.logs(container, stream=True, follow=False, timestamps=True, since=since)
+        def frames(since: float | None = None, last: int | None = None) -> Iterable[bytes]:
+            tail: Literal["all"] | int = "all" if last is None else last
+            return self._api.logs(container, stream=True, follow=False, timestamps=True, since=since, tail=tail)
 
         with talking_to_engine():
             container = self._existing(name)["Id"]
