@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent
 TRAINER = FOLDER.parent / "trainer"
-# Prints, as JSON, the version of Python, of each package, and which of them are loaded with the modules named.
+# Prints, as JSON, the version of Python, of each package, and which of them are loaded with the modules named. A module
+# that knows its own build (torch: 2.10.0+cu128) is asked rather than its metadata, which may not.
 PROBE = """
 import importlib, json, platform, sys
 from importlib import metadata
-for name in sys.argv[1:]:
-    importlib.import_module(name)
+named = [importlib.import_module(name) for name in sys.argv[1:]]
 owners = metadata.packages_distributions()
 loaded = {owner for name in list(sys.modules) for owner in owners.get(name.partition(".")[0], [])}
 packages = {each.metadata["Name"]: each.version for each in metadata.distributions()}
+for module in named:
+    build = str(getattr(module, "__version__", ""))
+    for owner in owners.get(module.__name__, []):
+        if build.startswith(packages[owner] + "+"):
+            packages[owner] = build
 print(json.dumps({"python": platform.python_version(), "packages": packages, "loaded": sorted(loaded)}))
 """
 

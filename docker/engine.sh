@@ -34,6 +34,15 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
+runs() { pgrep --exact --runstates D,R,S "$1" >/dev/null; }
+
+# In a session of its own: it outlives this script and the terminal.
+start() {
+    say "Starting dockerd; its log: $log"
+    rm -f /var/run/docker.pid
+    setsid nohup "$(command -v dockerd)" --storage-driver overlay2 </dev/null >>"$log" 2>&1 &
+}
+
 engine() {
     if answers; then
         say "A Docker engine answers: $(docker version --format '{{.Server.Version}}')."
@@ -42,20 +51,15 @@ engine() {
     [ "$(id -u)" -eq 0 ] || fail "No Docker engine answers, and only root can start one: sudo docker/engine.sh"
     command -v apt-get >/dev/null ||
         fail "No Docker engine answers, and this system has no apt-get: install Docker, https://docs.docker.com/engine/install"
-    # iptables: the bridge's rules; recommended by docker.io, not required.
-    install docker.io iptables
+    # iptables: the rules of the bridge, which docker.io only recommends.
+    install docker.io iptables procps
     hash -r
-    if [ -d /run/systemd/system ]; then
-        systemctl start docker
-    elif ! pgrep -x dockerd >/dev/null; then
-        say "Starting dockerd; its log: $log"
-        rm -f /var/run/docker.pid
-        # In a session of its own: it outlives this script and the terminal.
-        setsid nohup "$(command -v dockerd)" --storage-driver overlay2 </dev/null >>"$log" 2>&1 &
-    fi
     local waited=0
+    if [ -d /run/systemd/system ]; then systemctl start docker; fi
     until answers; do
         [ "$waited" -lt "$patience_seconds" ] || fail "dockerd does not answer after $patience_seconds s: see $log"
+        # Asked each time: one that was just killed may still be about to end.
+        [ -d /run/systemd/system ] || runs dockerd || start
         sleep 1
         waited=$((waited + 1))
     done

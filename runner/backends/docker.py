@@ -14,8 +14,10 @@ from trainer.errors import InputError
 from trainer.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from runner.backends.base import Check
     from runner.backends.executors.base import Workload
     from runner.layout import SessionFolder
 
@@ -60,6 +62,12 @@ class DockerBackend(ExecutorBackend):
             gpu=job["device"] != "cpu",
             limit_seconds=job["session_limit"] + KILL_GRACE_SECONDS,
         )
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need of the engine; starts nothing."""
+        from runner.backends.docker_health import checks  # noqa: PLC0415 - only `doit doctor` asks
+
+        return checks()
 
 
 def settings_of(job: dict[str, Any]) -> DockerSettings:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import json
+import os
+import platform
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import drift
 import kaggle_list
 import pytest
 from drift import Verdict
+
+from tests import engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +94,49 @@ def test_what_a_session_loads_is_read_off_the_sources(tmp_path: Path) -> None:
     package.joinpath("two.py").write_text("def late():\n    from gymnasium.spaces import Box\n", encoding="utf-8")
     assert drift.imports_of(package) == ["gymnasium", "torch"]
     assert {"torch", "stable_baselines3", "pydantic"} <= set(drift.imports_of(drift.TRAINER))
+
+
+def test_the_probe_asks_a_module_for_its_build(tmp_path: Path) -> None:
+    module, metadata = tmp_path / "built.py", tmp_path / "built_thing-1.2.dist-info"
+    module.write_text("__version__ = '1.2+cu128'\nimport json\n", encoding="utf-8")
+    metadata.mkdir()
+    metadata.joinpath("METADATA").write_text(
+        "Metadata-Version: 2.1\nName: Built_Thing\nVersion: 1.2\n", encoding="utf-8"
+    )
+    metadata.joinpath("top_level.txt").write_text("built\n", encoding="utf-8")
+    command = [sys.executable, "-c", drift.PROBE, "built"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)
+    found = json.loads(answer.stdout)
+    assert found["packages"]["Built_Thing"] == "1.2+cu128"
+    assert "Built_Thing" in found["loaded"]
+    assert "pytest" in found["packages"]
+    assert "pytest" not in found["loaded"]
+    assert found["python"] == platform.python_version()
+
+
+def test_an_image_that_is_not_there_gives_no_report_and_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    engine.image()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["drift.py", "kaggle-relay-none:1"])
+        assert drift.main() == 2
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("kaggle-relay-none:1 could not be looked into (")
+    assert complaint.endswith("): build it with make image, then run this again\n")
+
+
+def test_the_cpu_image_is_kaggles_but_for_torch_and_python(capsys: pytest.CaptureFixture[str]) -> None:
+    tag = engine.image()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["drift.py", tag])
+        assert drift.main() == 0
+    rows = [line.split(maxsplit=4) for line in capsys.readouterr().out.splitlines()[2:-2]]
+    mattering = {row[0]: row for row in rows if row[3] == "yes"}
+    assert {"torch", "numpy", "gymnasium", "stable-baselines3", "pydantic", "python"} <= mattering.keys()
+    differing = {name for name, row in mattering.items() if row[4] != "same"}
+    if not mattering["python"][2].startswith("3.13"):
+        assert differing - {"python"} == {"torch", "stable-baselines3", "sb3-contrib"}
+    assert mattering["torch"][2].endswith("+cpu")
 
 
 def test_a_line_that_names_no_package_is_refused_with_its_place(tmp_path: Path) -> None:

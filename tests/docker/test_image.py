@@ -98,6 +98,9 @@ def test_the_entry_is_a_program_and_no_shell(config: dict[str, Any]) -> None:
     assert not config["Config"]["Cmd"]
     assert config["Config"]["WorkingDir"] == "/kaggle/working"
     assert config["Config"]["StopSignal"] == "SIGTERM"
+    path = next(each for each in config["Config"]["Env"] if each.startswith("PATH="))
+    assert path.startswith("PATH=/opt/venv/bin:")
+    assert "/usr/bin" in path.split(":")
 
 
 def test_the_image_is_small(config: dict[str, Any]) -> None:

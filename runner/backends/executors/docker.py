@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from docker.errors import APIError, NotFound
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 START_PATIENCE_SECONDS = 5.0
 """How long whoever made a container may take to start it."""
 KILL_PATIENCE_SECONDS = 60
+REMOVE_PATIENCE_SECONDS = 60
 _POLL_SECONDS = 0.05
 _CONFLICT = 409
 _LAST_LINES = 5
@@ -104,8 +105,9 @@ class DockerExecutor:
     def logs(self, name: str, offset: int) -> bytes:
         """What it has printed from byte `offset` on."""
 
-        def frames(since: float | None) -> Iterable[bytes]:
-            return self._api.logs(container, stream=True, follow=False, timestamps=True, since=since)
+        def frames(since: float | None = None, last: int | None = None) -> Iterable[bytes]:
+            tail: Literal["all"] | int = "all" if last is None else last
+            return self._api.logs(container, stream=True, follow=False, timestamps=True, since=since, tail=tail)
 
         with talking_to_engine():
             container = self._existing(name)["Id"]
@@ -204,8 +206,7 @@ class DockerExecutor:
             try:
                 self._api.start(container)
             except BaseException:
-                with contextlib.suppress(NotFound):
-                    self._api.remove_container(container, force=True)
+                self._remove_container(container)
                 raise
 
     def _find(self, workload: str) -> dict[str, Any] | None:
@@ -232,19 +233,27 @@ class DockerExecutor:
 
     def _discard(self, attempt: Attempt) -> None:
         """Remove what an attempt has made that came to nothing."""
-        with contextlib.suppress(NotFound):
-            self._api.remove_container(attempt.name, force=True)
+        self._remove_container(attempt.name)
         for volume in attempt.volumes:
             with contextlib.suppress(NotFound):
                 self._api.remove_volume(volume)
 
     def _clear(self, filters: dict[str, list[str]]) -> None:
         for container in self._api.containers(all=True, filters=filters):
-            with contextlib.suppress(NotFound):
-                self._api.remove_container(container["Id"], force=True)
+            self._remove_container(container["Id"])
         for volume in self._api.volumes(filters=filters)["Volumes"] or []:
             with contextlib.suppress(NotFound):
                 self._api.remove_volume(volume["Name"])
+
+    def _remove_container(self, container: str) -> None:
+        with contextlib.suppress(NotFound):
+            try:
+                self._api.remove_container(container, force=True)
+            except APIError as error:
+                if error.status_code != _CONFLICT:
+                    raise
+                # A command that was killed has begun to.
+                self._api.wait(container, timeout=REMOVE_PATIENCE_SECONDS, condition="removed")
 
 
 def _summary(name: str, image: str, limits: Limits, *, gpu: bool, internet: bool) -> str:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-OVERLAP = dt.timedelta(seconds=2)
-"""Standard output and error have a clock reading each, so an entry may be a little older than the one before it."""
+OVERLAP = dt.timedelta(seconds=0.5)
+"""Where an image keeps two streams apart, an entry may be a little older than the one before it."""
+LOOKED_AT_FIRST = 500
+"""Entries at the end of a log that are asked for first: more than come between two looks."""
 _SECOND_LENGTH = len("2026-01-31T12:30:59")
 _MICROSECONDS = 6
 
@@ -27,10 +29,10 @@ class Entry(NamedTuple):
 
 
 class Source(Protocol):
-    """What gives the log's frames, each with its time before it, from a time on."""
+    """What gives the log's frames, each with its time before it."""
 
-    def __call__(self, since: float | None) -> Iterable[bytes]:
-        """The frames whose time is `since` (seconds since 1970) or later; all of them for None."""
+    def __call__(self, since: float | None = None, last: int | None = None) -> Iterable[bytes]:
+        """The frames whose time is `since` (seconds since 1970) or later, of the `last` so many; of all for None."""
 
 
 @dataclass
@@ -49,13 +51,14 @@ class LogCursor:
         """What the log holds from byte `offset` on."""
         if offset != self.offset or not self.recent:
             self.offset, self.recent = 0, []
-            return self._take(entries_in(source(None)))[offset:]
+            return self._take(entries_in(source()))[offset:]
         since = max(self.recent) - OVERLAP
         known = sum(time >= since for time in self.recent)
-        entries = entries_in(source(since.timestamp()))
-        for _ in range(known):
-            next(entries, None)
-        return self._take(entries)
+        # The engine reads a log from its beginning, unless it is asked for its end.
+        frames = list(source(since.timestamp(), LOOKED_AT_FIRST))
+        if len(frames) >= LOOKED_AT_FIRST:
+            frames = list(source(since.timestamp()))
+        return self._take(entries_in(frames[known:]))
 
     def _take(self, entries: Iterable[Entry]) -> bytes:
         news = bytearray()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
+import requests
 from docker.errors import NotFound
 
 from runner.backends.base import State, Status
@@ -394,6 +395,25 @@ def test_an_engine_that_is_not_there_has_started_nothing(
         with pytest.raises(BackendUnreachableError, match="gives no answer"):
             commands().has(NAME)
         gc.collect()
+
+
+def test_an_engine_that_falls_silent_may_have_started_it(
+    executor: DockerExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def falls_silent(_workload: Workload) -> bool:
+        raise requests.exceptions.ReadTimeout("timed out")
+
+    monkeypatch.setattr(executor, "_submit", falls_silent)
+    with pytest.raises(BackendUnreachableError, match="gives no answer"):
+        executor.start(workload(tmp_path, WAITS))
+
+
+def test_what_the_engine_does_not_take_is_told_and_nothing_stays_behind(
+    commands: Callable[..., DockerExecutor], engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError, match=r"refuses: .*memory limit"):
+        commands(memory=1).start(workload(tmp_path, WAITS))
+    assert left_behind(engine, tmp_path) == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from runner.backends.executors.docker_log import OVERLAP, LogCursor, entries_in
+from runner.backends.executors.docker_log import LOOKED_AT_FIRST, OVERLAP, LogCursor, entries_in
 
 BEGIN = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -19,16 +19,17 @@ class Engine:
     """An engine's log: answers with the entries from a time on, in the order in which they came."""
 
     entries: list[tuple[int, bytes]] = field(default_factory=list)
-    asked: list[float | None] = field(default_factory=list)
+    asked: list[tuple[float | None, int | None]] = field(default_factory=list)
 
     def add(self, nanoseconds: int, content: bytes) -> None:
         self.entries.append((nanoseconds, content))
 
-    def __call__(self, since: float | None) -> list[bytes]:
-        self.asked.append(since)
+    def __call__(self, since: float | None = None, last: int | None = None) -> list[bytes]:
+        self.asked.append((since, last))
         # The engine reads the number as it is written, which is more exact than the number.
         begin = -1 if since is None else int((Decimal(str(since)) - int(BEGIN.timestamp())) * 10**9)
-        return [frame(nanoseconds, content) for nanoseconds, content in self.entries if nanoseconds >= begin]
+        looked_at = self.entries if last is None else self.entries[-last:]
+        return [frame(nanoseconds, content) for nanoseconds, content in looked_at if nanoseconds >= begin]
 
     @property
     def whole(self) -> bytes:
@@ -57,7 +58,19 @@ def test_reading_on_asks_for_what_is_new_only() -> None:
     engine.add(100 * 10**9, b"two\n")
     assert cursor.read(engine, 4) == b"two\n"
     assert cursor.read(engine, 8) == b""
-    assert engine.asked == [None, (BEGIN - OVERLAP).timestamp(), (BEGIN - OVERLAP).timestamp() + 100]
+    first = (BEGIN - OVERLAP).timestamp()
+    assert engine.asked == [(None, None), (first, LOOKED_AT_FIRST), (first + 100, LOOKED_AT_FIRST)]
+
+
+def test_more_than_is_looked_at_first_is_read_too() -> None:
+    engine, cursor = Engine(), LogCursor()
+    engine.add(0, b"one\n")
+    read = cursor.read(engine, 0)
+    for number in range(2 * LOOKED_AT_FIRST):
+        engine.add(number, f"{number}\n".encode())
+    read += cursor.read(engine, len(read))
+    assert read == engine.whole
+    assert len(engine.asked) == 3
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(0, b"one\ntwo\n"), (2, b"e\ntwo\n"), (8, b""), (80, b"")])
@@ -84,9 +97,9 @@ def test_whenever_it_is_read_the_pieces_are_the_log(seed: int) -> None:
     read, now = b"", 0
     for number in range(200):
         now += drawn.choice([0, 0, 1, 1000, 10**6, 10**9, 5 * 10**9])
-        engine.add(max(0, now - drawn.choice([0, 0, 1, 10**6, 10**9])), f"{number}\n".encode())
+        engine.add(max(0, now - drawn.choice([0, 0, 1, 10**6, 4 * 10**8])), f"{number}\n".encode())
         if drawn.random() < 0.3:
             read += cursor.read(engine, len(read))
             assert read == engine.whole
     assert len(cursor.recent) < 150
-    assert engine.asked.count(None) == 1
+    assert engine.asked.count((None, None)) == 1
