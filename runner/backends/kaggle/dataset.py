@@ -128,8 +128,8 @@ class Dataset:
             return self._create(files) if present is None else self._create_version(files, content.note)
 
         answer = patiently(self._connection.settings, publish)
-        if answer is not None and (answer.error or (answer.status or "ok").lower() != "ok"):
-            raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or answer.status}")
+        if answer is not None and (answer.error or (answer.status or "").lower() == "error"):
+            raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or 'it gives no reason'}")
 
     def _create(self, files: list[ApiDatasetNewFile]) -> ApiCreateDatasetResponse:
         request = ApiCreateDatasetRequest()
