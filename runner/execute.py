@@ -10,7 +10,14 @@ from runner.backends.base import State, Status
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import FORMAT
 from trainer import files
-from trainer.errors import BackendBusyError, BackendUnreachableError, SessionLostError
+from trainer.errors import (
+    BackendBusyError,
+    BackendUnreachableError,
+    CredentialsError,
+    InputError,
+    RefusedError,
+    SessionLostError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +64,10 @@ def execute(folder: SessionFolder, key: str, backend: Backend, display: Display)
 
 
 def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display: Display) -> Ledger:
-    """The ledger of the one submission of `key`, made now or by an earlier command."""
+    """The ledger of the one submission of `key`, made now or by an earlier command.
+
+    A session that the backend refused was not submitted: with another job it may be packaged anew.
+    """
     ledger = read_ledger(folder.ledger_json)
     if ledger is not None and ledger.entry is not Entry.SUBMITTING:
         display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
@@ -65,17 +75,17 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
     if ledger is not None and (handle := backend.find(key)) is not None:
         display.say(f"adopting session {folder.number}, which was submitted before the last command was cut off")
         return ledger.submitted(handle).write(folder.ledger_json)
-    ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
-    return ledger.submitted(_submit_in_turn(folder, key, backend, display)).write(folder.ledger_json)
-
-
-def _submit_in_turn(folder: SessionFolder, key: str, backend: Backend, display: Display) -> str:
-    """The handle of the session, once the backend takes it; while it is busy, what is waited for is said once."""
     said = ""
     while True:
+        ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
         try:
-            return backend.submit(folder, key)
+            return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
+        except (RefusedError, CredentialsError, InputError):
+            folder.ledger_json.unlink()
+            raise
         except BackendBusyError as busy:
+            # While it waits for its turn it is not submitted, and may be packaged anew, or run elsewhere.
+            folder.ledger_json.unlink()
             if str(busy) != said:
                 said = str(busy)
                 display.say(f"waits for its turn: {said}; trying again every {busy.wait_seconds:.0f} s")

@@ -8,6 +8,7 @@
     │   └── DivergedError            its training came to numbers that are none
     ├── BackendError            a backend refused or lost a session
     │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
+    │   ├── RefusedError             the backend did not take a session: nothing was started
     │   ├── BackendBusyError         it takes no further session now: submit again later
     │   ├── CredentialsError         it does not know who asks, or was not told
     │   └── SessionLostError         the backend knows nothing of a session that it was given
@@ -69,6 +70,10 @@ class BackendError(RelayError):
 
 class BackendUnreachableError(BackendError):
     """The backend gave no answer: the session may well be alive, so ask again later."""
+
+
+class RefusedError(BackendError):
+    """The backend did not take a session: nothing was started, and another job may be packaged in its place."""
 
 
 class BackendBusyError(BackendError):

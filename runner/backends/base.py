@@ -73,8 +73,8 @@ class Backend(Protocol):
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session; return a handle that outlives this process.
 
-        Raises:
-            BackendBusyError: it takes none now; nothing was started.
+        Raises RefusedError, CredentialsError or InputError where it is certain that nothing was started,
+        BackendBusyError where that is so and it may be tried again.
         """
 
     def find(self, key: str) -> str | None:

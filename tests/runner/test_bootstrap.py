@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,8 @@ from tests.runner.conftest import job_json
 from trainer import files, layout
 
 TRAINER = """
+import importlib.metadata
+import io
 import json
 import os
 import sys
@@ -77,6 +82,12 @@ class Machine:
             env={**os.environ, **places, "PYTHONIOENCODING": "ascii"},
             check=False,
         )
+
+    def refuses_again(self, folder: SessionFolder) -> str:
+        """Likewise, where an earlier session has left something."""
+        for left in self.working.iterdir():
+            left.unlink()
+        return self.refuses(folder)
 
     def refuses(self, folder: SessionFolder) -> str:
         """Run the script, which refuses; return its one sentence."""
@@ -175,6 +186,79 @@ def test_a_changed_segment_is_named_and_nothing_runs(
     assert machine.refuses(folder) == f"{changed}: is not the file that was packaged: package the job again"
     changed.unlink()
     assert machine.refuses(folder).startswith(f"{changed}: cannot be read (No such file or directory)")
+
+
+def test_a_dataset_without_folders_is_put_in_order(replaying: tuple[SessionFolder, Path], machine: Machine) -> None:
+    folder, segment = replaying
+    mounted = machine.mount(folder, "datasets/somebody/relay-cart-input")
+    (mounted / segment).rename(mounted / segment.name)
+    (mounted / "replay").rmdir()
+    ended = machine.run(folder)
+    assert ended.returncode == 7, ended.stderr
+    given = Path(json.loads((machine.working / "told.json").read_text(encoding="utf-8"))["arguments"][1])
+    assert "somebody" not in str(given)
+    assert (given / segment).read_bytes() == (mounted / segment.name).read_bytes()
+    assert (given / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
+    (mounted / segment.name).write_bytes(b"other rows")
+    assert "datasets/.../relay-cart-input/" in machine.refuses_again(folder)
+
+
+def test_a_parent_is_found_by_its_digest_in_the_output_of_another_session(
+    replaying: tuple[SessionFolder, Path], machine: Machine
+) -> None:
+    folder, segment = replaying
+    mounted = machine.mount(folder)
+    output = machine.input / "notebooks" / "somebody" / "relay-cart" / "checkpoints"
+    (output / "replay").mkdir(parents=True)
+    (mounted / segment).rename(output / segment)
+    (output / "of-equal-size.zip").write_bytes(b"WEIGHTS")
+    (mounted / layout.PARENT_CHECKPOINT).rename(output / "cart_checkpoint_64_steps.zip")
+    assert machine.run(folder).returncode == 7
+    given = Path(json.loads((machine.working / "told.json").read_text(encoding="utf-8"))["arguments"][1])
+    assert (given / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
+    assert (given / segment).read_bytes() == (output / segment).read_bytes()
+    (output / "cart_checkpoint_64_steps.zip").write_bytes(b"WEIGHTS")
+    assert "parent_checkpoint.bundle: cannot be read" in machine.refuses_again(folder)
+
+
+@pytest.mark.parametrize(("version", "is_unpacked"), [("here", False), ("0.0.1", True)])
+def test_a_package_is_unpacked_where_the_machine_has_it_not(
+    packaged: SessionFolder, machine: Machine, tmp_path: Path, version: str, is_unpacked: bool
+) -> None:
+    here = importlib.metadata.version("stable-baselines3")
+    name = f"stable-baselines3-{here if version == 'here' else version}{layout.PACKAGE_SUFFIX}"
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as bundle:
+        bundle.writestr("brought_along/__init__.py", "")
+    sources = SourceReader(tmp_path / "none.json").read(
+        tuple(tmp_path / "sources" / each for each in ("trainer", "helper"))
+    )
+    packaged.package_json.unlink()
+    bundles = {name: stream.getvalue()}
+    make_package(
+        packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None, bundles=bundles
+    )
+    machine.mount(packaged)
+    assert machine.run(packaged).returncode == 7
+    told = json.loads((machine.working / "told.json").read_text(encoding="utf-8"))
+    unpacked = Path(told["PYTHONPATH"].split(os.pathsep)[0])
+    assert (unpacked / "brought_along" / "__init__.py").exists() is is_unpacked
+
+
+def test_a_module_that_the_machine_lacks_is_one_sentence(
+    packaged: SessionFolder, machine: Machine, tmp_path: Path
+) -> None:
+    main = tmp_path / "sources" / "trainer" / "__main__.py"
+    main.write_text("import a_module_of_nobody\n", encoding="utf-8")
+    sources = SourceReader(tmp_path / "none.json").read((main.parent,))
+    packaged.package_json.unlink()
+    make_package(packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None)
+    machine.mount(packaged)
+    assert machine.refuses(packaged).startswith("a_module_of_nobody: is not installed where this session runs")
+
+
+def test_the_script_is_a_few_kilobytes(packaged: SessionFolder) -> None:
+    assert packaged.script.stat().st_size < 8 << 10
 
 
 def test_files_are_read_in_pieces(tmp_path: Path) -> None:

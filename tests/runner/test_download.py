@@ -12,9 +12,10 @@ from trainer import files
 from trainer.errors import BackendError, BackendUnreachableError, SessionLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Status
+    from runner.backends.base import Check, Status
     from runner.layout import SessionFolder
     from tests.runner.conftest import JobOnDisk
 
@@ -55,6 +56,9 @@ class Remote:
     def release(self, handle: str) -> None:
         assert self.folder.manifest_json.exists()  # what was fetched is safe
         self.released.append(handle)
+
+    def diagnose(self) -> Iterator[Check]:
+        raise NotImplementedError
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         raise NotImplementedError

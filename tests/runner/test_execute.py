@@ -13,11 +13,22 @@ from runner.display import Display
 from runner.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 from runner.ledger import Entry, Ledger, read_ledger
 from runner.lineage import Phase, read_document
-from trainer.errors import BackendError, BackendUnreachableError, SessionLostError
+from trainer.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendUnreachableError,
+    CredentialsError,
+    InputError,
+    RefusedError,
+    RelayError,
+    SessionLostError,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from runner.backends.base import Check
     from runner.layout import SessionFolder
     from tests.runner.conftest import JobOnDisk
 
@@ -80,6 +91,9 @@ class ScriptedBackend:
         raise NotImplementedError
 
     def release(self, handle: str) -> None:
+        raise NotImplementedError
+
+    def diagnose(self) -> Iterator[Check]:
         raise NotImplementedError
 
 
@@ -215,6 +229,65 @@ def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: Session
     assert not folder.execution_json.exists()
     execute(folder, KEY, ScriptedBackend(COMPLETE), display)
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+@pytest.mark.parametrize("refusal", [RefusedError, CredentialsError, InputError])
+def test_a_session_that_was_certainly_not_taken_was_not_submitted(
+    folder: SessionFolder, display: Display, refusal: type[RelayError]
+) -> None:
+    class Refuses(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:
+            super().submit(folder, key)
+            raise refusal("kaggle", "does not take it")
+
+    with pytest.raises(refusal):
+        execute(folder, KEY, Refuses(), display)
+    assert not folder.ledger_json.exists(), "so that another package may take its place"
+
+
+def test_a_session_that_waits_for_its_turn_is_not_submitted(
+    folder: SessionFolder, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BusyBackend(ScriptedBackend):
+        def submit(self, folder: SessionFolder, key: str) -> str:  # noqa: ARG002 - the backend's interface
+            raise BackendBusyError("kaggle", "takes no further session now")
+
+    def interrupted(_seconds: float) -> None:
+        assert not folder.ledger_json.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.execute.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(folder, KEY, BusyBackend(), display)
+
+
+def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
+    folder: SessionFolder, display: Display, stream: io.StringIO
+) -> None:
+    class BusyBackend(ScriptedBackend):
+        refusals = 3
+
+        def submit(self, folder: SessionFolder, key: str) -> str:
+            if self.refusals:
+                self.refusals -= 1
+                problem = "takes no further session now: 2 run; 4h of GPU quota left"
+                raise BackendBusyError("scripted", problem, wait_seconds=0.01)
+            return super().submit(folder, key)
+
+    backend = BusyBackend(COMPLETE)
+    execute(folder, KEY, backend, display)
+    assert backend.submitted == [KEY]
+    said = "waits for its turn: scripted: takes no further session now: 2 run; 4h of GPU quota left; trying again every"
+    assert stream.getvalue().count(said) == 1
+    assert read_document(folder.execution_json)["state"] == "COMPLETE"
+
+
+def test_what_a_queued_session_waits_for_is_said_once(
+    folder: SessionFolder, display: Display, stream: io.StringIO
+) -> None:
+    queued = Status(State.QUEUED, reason="waits in the queue")
+    execute(folder, KEY, ScriptedBackend(queued, queued, RUNNING, queued, COMPLETE), display)
+    assert stream.getvalue().count("waits in the queue") == 2
 
 
 def test_a_request_to_stop_that_came_meanwhile_is_kept(folder: SessionFolder, display: Display) -> None:

@@ -8,6 +8,7 @@ import pytest
 from doit.exceptions import TaskError, TaskFailed
 
 from runner import commands, selection
+from runner.backends.registry import BACKENDS
 from runner.graph import Graph, exiting_on_error, in_one_sentence
 from runner.lineage import Phase
 from runner.workspace import Workspace
@@ -149,7 +150,7 @@ class TestCommandLine:
         ("arguments", "sentence"),
         [
             (["plan", "bakcend=local"], "variable bakcend: is unknown; known: backend"),
-            (["plan", "backend=moon"], "backend: unknown backend 'moon'; choose one of local"),
+            (["plan", "backend=moon"], f"backend: unknown backend 'moon'; choose one of {', '.join(BACKENDS)}"),
             (["run_full", "crt"], "job crt: is not in jobs.yaml; did you mean cart?"),
             (
                 ["run_quick", "run_full"],

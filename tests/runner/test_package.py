@@ -10,7 +10,7 @@ import pytest
 
 from runner import bootstrap
 from runner.layout import RunsFolder, SessionFolder
-from runner.package import ParentFiles, entries_below, kernel_metadata, make_package
+from runner.package import ParentFiles, entries_below, make_package
 from runner.sources import SourceReader, Sources
 from tests.runner.conftest import job_json
 from trainer import files, layout
@@ -97,6 +97,17 @@ def test_the_key_is_the_digest_of_every_file_of_the_payload(
     sealed = files.read_json(folder.package_json)
     assert (sealed["key"], sealed["files"]) == (payload["key"], present)
     assert f'KEY = "{payload["key"]}"' in folder.script.read_text(encoding="utf-8")
+
+
+def test_a_package_holds_what_the_machine_of_the_session_lacks(
+    tmp_path: Path, sources: Sources, parent: ParentFiles
+) -> None:
+    bundles = {f"some-package-1.0{layout.PACKAGE_SUFFIX}": b"a wheel"}
+    folder = package(tmp_path / "one", sources, parent, bundles=bundles)
+    (name,) = bundles
+    assert (folder.payload / name).read_bytes() == b"a wheel"
+    assert files.read_json(folder.payload / layout.PAYLOAD_FILE)["files"][name]["bytes"] == 7
+    assert key_of(folder) != key_of(package(tmp_path / "two", sources, parent))
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
@@ -234,23 +245,8 @@ def test_a_build_that_fails_seals_nothing(tmp_path: Path, sources: Sources, pare
     assert key_of(package(tmp_path / "a", sources, parent)) == key_of(package(tmp_path / "b", sources, parent))
 
 
-@pytest.mark.parametrize("job", ["a", "traffic_light_control", "j" * 63, f"{'j' * 44}-x", f"{'j' * 35}-{'k' * 20}"])
-def test_kaggle_gets_names_that_it_takes_and_settings_that_it_would_choose_badly(job: str) -> None:
-    metadata = kernel_metadata({"job": job}, "0123456789abcdef")
-    (dataset,) = metadata["dataset_sources"]
-    assert 5 <= len(metadata["title"]) <= 50
-    assert 6 <= len(dataset) <= 50
-    assert dataset.endswith("-01234567")
-    assert "_" not in dataset + metadata["id"]
-    assert "--" not in dataset
-    assert metadata["id"] == metadata["title"]
-    assert metadata["is_private"] is True
-    assert metadata["enable_internet"] is False
-    assert metadata["machine_shape"] == "NvidiaTeslaT4"
-    assert metadata["code_file"] == "script.py"
-
-
 def test_the_script_spells_the_names_of_the_input_as_the_trainer_does() -> None:
     assert bootstrap.PAYLOAD_FILE == layout.PAYLOAD_FILE
     assert bootstrap.SOURCES_BUNDLE == layout.SOURCES_BUNDLE
+    assert bootstrap.PACKAGE_SUFFIX == layout.PACKAGE_SUFFIX
     assert bootstrap.KEY == ""

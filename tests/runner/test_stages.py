@@ -90,6 +90,33 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     assert "cart_checkpoint_64_steps.zip at 64 timesteps instead" in said
 
 
+@pytest.mark.parametrize(
+    ("execution", "sessions", "is_mounted"),
+    [
+        ({}, 1, True),
+        ({"state": "FAILED"}, 1, False),
+        ({"backend": "local"}, 1, False),
+        ({}, 2, False),
+    ],
+)
+def test_a_parent_is_read_from_kaggles_copy_if_it_is_the_output_of_the_session_before(
+    tmp_path: Path, cart: JobOnDisk, execution: dict[str, Any], sessions: int, is_mounted: bool
+) -> None:
+    write_jobs(tmp_path, cart=cart_pole(backend="kaggle", kaggle={"carry_parent": "kernel"}))
+    workspace = Workspace(tmp_path)
+    handle = f"relay-cart/1/{'ab' * 32}"
+    restored(workspace, cart, execution={"backend": "kaggle", "state": "COMPLETE", "handle": handle} | execution)
+    if sessions > 1:  # one that left nothing, and is the kernel's latest version
+        reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
+        cart.add(Phase.RESTORED, parent=reference, **as_wanted(workspace))
+    live = next_session(workspace)
+    stages.package(workspace, live)
+    assert files.read_json(live.folder.kernel_metadata)["kernel_sources"] == (["relay-cart"] if is_mounted else [])
+    assert (live.folder.payload / layout.PARENT_CHECKPOINT).exists()
+    brought = [path.name for path in live.folder.payload.glob(f"*{layout.PACKAGE_SUFFIX}")]
+    assert len(brought) == 2, "what Kaggle's image lacks"
+
+
 def with_replay(cart: JobOnDisk, **rows: bytes) -> dict[str, Path]:
     """Session 1 with a replay buffer at each of its checkpoints: the rows that only one has, and shared ones."""
     folder = cart.runs.session("cart", 1)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from runner.backends.base import State
-from runner.backends.kaggle.answers import NoAnswerError
+from runner.backends.kaggle.answers import NoAnswerError, RefusalError
 from runner.backends.kaggle.connection import Connection
 from runner.backends.kaggle.credentials import find_credentials
 from runner.backends.kaggle.dataset import Content, Dataset
@@ -20,7 +20,14 @@ from runner.backends.kaggle.retries import patiently
 from runner.backends.kaggle.settings import Settings, settings_from
 from runner.backends.kaggle.watching import Watch
 from trainer import files
-from trainer.errors import BackendBusyError, BackendError, BackendUnreachableError, SessionLostError
+from trainer.errors import (
+    BackendBusyError,
+    BackendError,
+    BackendUnreachableError,
+    CredentialsError,
+    RefusedError,
+    SessionLostError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,20 +70,20 @@ class KaggleBackend:
         Raises:
             BackendBusyError: Kaggle takes no further session now.
             BackendUnreachableError: it gives no answer; perhaps the session runs, which `find` tells.
-            BackendError: it refuses the session.
+            RefusedError: it refuses the session.
+            BackendError: it takes the session, but not all of its sources.
         """
         metadata = files.read_json(folder.kernel_metadata)
         slug = metadata["id"]
         files.write_json(self._note(key), {"slug": slug})
         kernel = Kernel(self.connection, slug)
-        version = kernel.find(key)
+        try:
+            version = kernel.find(key)
+            if version is None:
+                self._prepare(folder, metadata, key)
+        except RefusalError as refusal:
+            raise RefusedError(refusal.subject, refusal.problem, "see docs/kaggle.md") from None
         if version is None:
-            if metadata["enable_gpu"]:
-                self._refuse_without_quota()
-            (dataset,) = metadata["dataset_sources"]
-            session = f"session {folder.number}, key {key[:12]}"
-            content = Content(dataset_files(folder, metadata, key), key, session)
-            Dataset(self.connection, dataset).ensure(content)
             version = self._push(kernel, metadata, folder.script.read_text(encoding="utf-8"), key)
         return str(Handle(slug, version, key))
 
@@ -129,7 +136,8 @@ class KaggleBackend:
         """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
         with contextlib.suppress(SessionLostError):
             self._note(Handle.parse(handle).key).unlink(missing_ok=True)
-        self._watches.pop(handle, None)
+        if (watch := self._watches.pop(handle, None)) is not None:
+            watch.close()
 
     def diagnose(self) -> Iterator[Check]:
         """What a session would need; spends no quota."""
@@ -137,13 +145,28 @@ class KaggleBackend:
 
         return checks(self._settings)
 
+    def close(self) -> None:
+        """Read no logs any more, and close the connections to Kaggle."""
+        for watch in self._watches.values():
+            watch.close()
+        if "connection" in self.__dict__:
+            self.connection.close()
+
+    def _prepare(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> None:
+        """Have the input of the session on Kaggle before anything is pushed that reads it."""
+        if metadata["enable_gpu"]:
+            self._refuse_without_quota()
+        (dataset,) = metadata["dataset_sources"]
+        content = Content(dataset_files(folder, metadata, key), key, f"session {folder.number}, key {key[:12]}")
+        Dataset(self.connection, dataset).ensure(content)
+
     def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:
         """Push once. Where no answer comes, Kaggle is asked whether it got it before anything is pushed again."""
         is_first = True
 
         def attempt() -> int:
             nonlocal is_first
-            version = None if is_first else kernel.find(key)
+            version = None if is_first else self._find_again(kernel, key)
             is_first = False
             return version if version is not None else kernel.push(metadata, script)
 
@@ -152,6 +175,13 @@ class KaggleBackend:
         except BackendBusyError as busy:
             problem = f"{busy.problem}{self._quota_in_words()}"
             raise BackendBusyError(busy.subject, problem, wait_seconds=self._busy_pause) from None
+
+    def _find_again(self, kernel: Kernel, key: str) -> int | None:
+        """The version that a push of unknown outcome became, if it became one."""
+        try:
+            return kernel.find(key)
+        except CredentialsError as error:  # then it is not known that nothing was started
+            raise BackendUnreachableError(error.subject, error.problem, error.remedy) from None
 
     def _refuse_without_quota(self) -> None:
         quota = self._quota()

@@ -7,6 +7,7 @@ some requests by rules of its own and others never: it is not imported.
 
 from __future__ import annotations
 
+import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,6 @@ from kagglesdk.kernels.services.kernels_api_service import KernelsApiClient
 from kagglesdk.security.services.oauth_service import OAuthClient
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
 
 from runner.backends.kaggle.answers import NoAnswerError, UnknownValueError, error_of
 from runner.backends.kaggle.retries import patiently
@@ -49,6 +49,7 @@ class Connection:
         self.settings = settings
         self._credentials = credentials
         self._rpc = _TimedClient(credentials, settings.timeout)
+        self._api = get_endpoint(get_env()) + ("" if get_env() is KaggleEnv.PROD else "/api")
         self.kernels = KernelsApiClient(self._rpc)
         self.datasets = DatasetApiClient(self._rpc)
         self.blobs = BlobApiClient(self._rpc)
@@ -112,10 +113,15 @@ class Connection:
         """For addresses that Kaggle hands out: they carry their own permission, and get no credentials of ours."""
         return httpx.Client(timeout=self.settings.timeout, follow_redirects=True)
 
+    def close(self) -> None:
+        """Close what is open; the connection opens again when it is used."""
+        self._rpc.close()
+        if (plain := self.__dict__.pop("plain", None)) is not None:
+            plain.close()
+
     def stream_url(self, path: str) -> str:
         """The address of `path` below the API."""
-        endpoint = get_endpoint(get_env())
-        return f"{endpoint}/v1/{path}" if get_env() is KaggleEnv.PROD else f"{endpoint}/api/v1/{path}"
+        return f"{self._api}/v1/{path}"
 
     @property
     def authorization(self) -> httpx.Auth:
@@ -147,22 +153,28 @@ class _TimedClient(KaggleHttpClient):  # type: ignore[misc] # the SDK is untyped
                 self._session.mount(scheme, _TimedAdapter(self._timeout))
         return self._session
 
+    def close(self) -> None:
+        """Close the connections that wait to be used again."""
+        if self._session is not None:
+            self._session.close()
+
     def _note(self, response: requests.Response) -> None:
         self.latest_headers = dict(response.headers)
 
 
 class _TimedAdapter(HTTPAdapter):
+    """Sends with a time limit, and at once: through a proxy, urllib3 would hold small requests back for 40 ms."""
+
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         super().__init__(pool_maxsize=_POOL_SIZE)
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        # Through a proxy urllib3 lets the system hold the second packet of a request until the first is
-        # acknowledged: 40 ms for each request.
-        return super().proxy_manager_for(proxy, socket_options=HTTPConnection.default_socket_options, **options)
-
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         return super().send(request, **{**options, "timeout": self._timeout})
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        return super().proxy_manager_for(proxy, **{**options, "socket_options": at_once})
 
 
 _POOL_SIZE = 10
@@ -190,12 +202,13 @@ def _status(answer: requests.Response) -> int:
 
 def _in_words(error: Exception) -> str:
     """Why there was no answer; the error itself may hold the whole request."""
-    if isinstance(error, requests.exceptions.InvalidJSONError):
-        return "what came is cut short, or no answer at all"
+    cut = (requests.exceptions.InvalidJSONError, requests.exceptions.ChunkedEncodingError)
+    if isinstance(error, cut):
+        return "what came is cut short, or is none"
     if isinstance(error, requests.Timeout):
         return "timed out"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not answer"
+        return "none through the proxy"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not accepted"
     if isinstance(error, requests.ConnectionError):

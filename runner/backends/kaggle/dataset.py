@@ -20,7 +20,7 @@ from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 from runner.backends.kaggle.answers import RefusalError, UnknownValueError
 from runner.backends.kaggle.retries import patiently
 from runner.backends.kaggle.upload import upload_all
-from trainer.errors import BackendError, BackendUnreachableError
+from trainer.errors import BackendUnreachableError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ class Dataset:
 
         Raises:
             BackendUnreachableError: Kaggle gives no answer, or is not done with it for half an hour.
-            BackendError: Kaggle refuses it, or loses files of it again and again.
+            RefusedError: Kaggle refuses it, or loses files of it again and again.
         """
         sizes = content.sizes
         present = self.files()
@@ -88,7 +88,7 @@ class Dataset:
             if present == sizes:
                 return
         lost = ", ".join(sorted(name for name, size in sizes.items() if (present or {}).get(name) != size))
-        raise BackendError(
+        raise RefusedError(
             f"dataset {self._slug}", f"{lost} did not arrive whole on Kaggle", "run the same command again"
         )
 
@@ -128,8 +128,8 @@ class Dataset:
             return self._create(files) if present is None else self._create_version(files, content.note)
 
         answer = patiently(self._connection.settings, publish)
-        if answer is not None and (answer.error or (answer.status or "ok").lower() != "ok"):
-            raise BackendError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or answer.status}")
+        if answer is not None and (answer.error or (answer.status or "").lower() == "error"):
+            raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or 'it gives no reason'}")
 
     def _create(self, files: list[ApiDatasetNewFile]) -> ApiCreateDatasetResponse:
         request = ApiCreateDatasetRequest()

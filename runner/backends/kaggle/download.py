@@ -125,6 +125,7 @@ class Download:
                 listed = self._read_manifest()
                 if listed is not None and listed.key == self._handle.key:
                     return listed
+                self._partial_manifest.unlink(missing_ok=True)
                 problem = "is there, but Kaggle gives the output of another one"
             elif not is_whole:
                 raise SessionLostError(f"session {self._handle.slug}/{self._handle.version}", problem)

@@ -16,7 +16,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from runner.backends.base import State, Status
 from runner.backends.kaggle.answers import NoAnswerError, RefusalError, UnknownValueError
-from trainer.errors import BackendBusyError, BackendError, SessionLostError
+from trainer.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,16 +74,20 @@ class Kernel:
         Raises:
             NoAnswerError: perhaps it was pushed, perhaps not.
             BackendBusyError: Kaggle takes no further session now.
-            BackendError: it refuses this one.
+            RefusedError: it refuses this one.
+            BackendError: it took it, but does not mount all of its sources.
         """
         request = self._push_request(metadata, script)
-        answer = self._connection.ask_once("push of a kernel", self._connection.kernels.save_kernel, request)
         subject = f"kernel {self._slug}"
+        try:
+            answer = self._connection.ask_once("push of a kernel", self._connection.kernels.save_kernel, request)
+        except RefusalError as refusal:
+            raise RefusedError(subject, refusal.problem, "see docs/kaggle.md") from None
         if answer.error:
             message = self._anonymous(answer.error)
             if BUSY.search(message):
                 raise BackendBusyError("Kaggle", f"takes no further session now: {message}")
-            raise BackendError(subject, f"Kaggle refuses it: {message}", "see docs/kaggle.md")
+            raise RefusedError(subject, f"Kaggle refuses it: {message}", "see docs/kaggle.md")
         missing = [*answer.invalid_dataset_sources, *answer.invalid_kernel_sources]
         if missing:
             names = ", ".join(self._anonymous(name) for name in missing)
@@ -194,7 +198,7 @@ class Kernel:
         if told is KernelWorkerStatus.CANCEL_REQUESTED:
             return Status(state, reason="is being cancelled on Kaggle")
         if state is State.FAILED:
-            return Status(state, reason=self._anonymous(failure) or "it failed on Kaggle: its log says why")
+            return Status(state, reason=self._anonymous(failure) or None)
         if state is State.CANCELLED:
             return Status(state, reason=self._anonymous(failure) or "it was cancelled on Kaggle")
         return Status(state)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -56,26 +55,35 @@ class LiveLog:
         self.has_ended = False
         self._connect = connect
         self._pause = pause
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._read, name="kaggle-log", daemon=True)
         self._thread.start()
 
+    def stop(self) -> None:
+        """Read no further."""
+        self._stopped.set()
+
     def _read(self) -> None:
         failures = 0
-        while failures < _FAILURES_BORNE:
+        while failures < _FAILURES_BORNE and not self._stopped.is_set():
             before = len(self.events)
             try:
                 with self._connect() as answer:
                     answer.raise_for_status()
-                    if not answer.headers.get("Content-Type", "").lower().startswith("text/event-stream"):
-                        break  # the session has ended: its stored log is asked for elsewhere
-                    for number, event in enumerate(_events_in(answer)):
-                        if number >= len(self.events):
-                            self.events.append(event)
-                break
-            except (httpx.HTTPError, httpx.StreamError, OSError):
+                    if answer.headers.get("Content-Type", "").lower().startswith("text/event-stream"):
+                        self._take(answer)
+                break  # or the session has ended, and its stored log is asked for elsewhere
+            except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError):  # RuntimeError: closed meanwhile
                 failures = 0 if len(self.events) > before else failures + 1
-                time.sleep(self._pause)
+                self._stopped.wait(self._pause)
         self.has_ended = True
+
+    def _take(self, answer: httpx.Response) -> None:
+        for number, event in enumerate(_events_in(answer)):
+            if self._stopped.is_set():
+                return
+            if number >= len(self.events):
+                self.events.append(event)
 
 
 def _events_in(answer: httpx.Response) -> Iterator[Any]:

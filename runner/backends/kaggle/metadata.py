@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
-from trainer.errors import SessionLostError
+from runner.display import duration_text
+from trainer.errors import InputError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,14 @@ def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_by
         job: the job with its profile applied, as JSON.
         parent_output: the handle of the session on Kaggle whose output is the parent, if there is one.
         parent_bytes: the size of the parent.
+
+    Raises:
+        InputError: a session of the job may last longer than Kaggle lets it.
     """
+    if job["backend"] == "kaggle" and job["session_limit"] > LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS:
+        longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
+        problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
+        raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
     slug, settings = kernel_slug(job["name"]), job["kaggle"]
     image = settings["image"]
     is_pinned_by_name = image in ("original", "latest")

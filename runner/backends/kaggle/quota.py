@@ -17,7 +17,7 @@ class Quota:
     """GPU time of a week.
 
     Args:
-        left: what no session has used or reserved.
+        left: what no session has used, as `kaggle quota` counts it; what sessions have reserved is not.
         total: what there is each week.
         renewed_at: when there is all of it again, in UTC.
     """
@@ -42,11 +42,11 @@ def quota_of(answer: Any) -> Quota | None:
     gpu = answer.gpu_quota
     if gpu is None or gpu.total_time_allowed is None:
         return None
-    spent = (gpu.time_used or timedelta(0)) + (gpu.time_reserved or timedelta(0))
+    used = gpu.time_used or timedelta(0)
     renewed_at = answer.quota_refresh_time
     if renewed_at is not None and renewed_at.tzinfo is None:
         renewed_at = renewed_at.replace(tzinfo=UTC)
-    return Quota(max(gpu.total_time_allowed - spent, timedelta(0)), gpu.total_time_allowed, renewed_at)
+    return Quota(max(gpu.total_time_allowed - used, timedelta(0)), gpu.total_time_allowed, renewed_at)
 
 
 def ask_quota(connection: Connection) -> Quota | None:

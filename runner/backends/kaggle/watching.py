@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.backends.kaggle.names import Handle
 
 _SILENCE_SECONDS = 600.0
+_LONGEST_REASON = 300
 
 
 class Watch:
@@ -74,12 +75,21 @@ class Watch:
             if self._live is None:
                 self._live = LiveLog(self._open_stream, self._connection.settings.first_pause)
             return text_of(list(self._live.events), owner).encode()[offset:]
+        return self._stored_log()[offset:]
+
+    def _stored_log(self) -> bytes:
+        """The whole log of a session that has ended."""
         if self._stored is None:
             stored = ""
             with contextlib.suppress(SessionLostError, RefusalError):
                 stored = self._kernel.output(self._handle).log
-            self._stored = text_of(events_of(stored), owner).encode()
-        return self._stored[offset:]
+            self._stored = text_of(events_of(stored), self._connection.owner).encode()
+        return self._stored
+
+    def close(self) -> None:
+        """Read no further."""
+        if self._live is not None:
+            self._live.stop()
 
     def _ask(self) -> Status:
         """What Kaggle says; that a session has ended has to be said twice, and by its output too if it ended well.
@@ -91,13 +101,23 @@ class Watch:
             self._doubted_since = None
             return told
         again = self._kernel.status(self._handle)
+        if again.state is not told.state:
+            return Status(State.RUNNING)
+        if again.state is State.FAILED and again.reason is None:
+            return Status(again.state, reason=self._last_words())
         if again.state is not State.COMPLETE or self._left_its_output():
-            return again if again.state is told.state else Status(State.RUNNING)
+            return again
         now = time.monotonic()
         self._doubted_since = self._doubted_since or now
         if now - self._doubted_since >= self._connection.settings.patience:
             return again
         return Status(State.RUNNING, reason="has ended, says Kaggle, but what it left is not there yet")
+
+    def _last_words(self) -> str:
+        """Why a session failed, where Kaggle gives no reason: the last line of its log."""
+        lines = self._stored_log().decode("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last[:_LONGEST_REASON] or "it failed on Kaggle, and printed nothing"
 
     def _waiting(self, told: Status) -> Status:
         return Status(told.state, reason=f"{told.reason}{self._quota_in_words()}")

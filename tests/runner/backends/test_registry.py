@@ -28,15 +28,15 @@ def test_each_backend_opens_under_its_name_and_answers_every_call(name: str, tmp
     assert list(tmp_path.iterdir()) == []  # opening one writes nothing
 
 
-def test_the_calls_are_the_seven_that_backends_are_told_to_have() -> None:
-    assert sorted(CALLS) == ["cancel", "fetch", "find", "logs", "release", "status", "submit"]
+def test_the_calls_are_the_eight_that_backends_are_told_to_have() -> None:
+    assert sorted(CALLS) == ["cancel", "diagnose", "fetch", "find", "logs", "release", "status", "submit"]
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="backend moon: is unknown; choose one of local"):
+    with pytest.raises(InputError, match=f"backend moon: is unknown; choose one of {', '.join(BACKENDS)}"):
         open_backend("moon", RunsFolder(tmp_path))
 
 
 @pytest.mark.parametrize("state", State)
-def test_every_state_but_running_stays(state: State) -> None:
-    assert state.is_terminal is (state is not State.RUNNING)
+def test_every_state_but_queued_and_running_stays(state: State) -> None:
+    assert state.is_terminal is (state not in (State.QUEUED, State.RUNNING))

@@ -1,0 +1,101 @@
+"""Logs in Kaggle's forms are one text, live as stored."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+from runner.backends.kaggle.logs import LiveLog, events_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = [{"stream_name": "stdout", "time": 0.1, "data": line} for line in ("one\n", "two", "three\nfour\n")]
+
+
+def test_a_stored_log_reads_as_the_live_one() -> None:
+    assert text_of(events_of(json.dumps(EVENTS)), "ann") == text_of(EVENTS, "ann") == "one\ntwo\nthree\nfour\n"
+    assert text_of(events_of("plain\nlines\n"), "ann") == "plain\nlines\n"
+    assert text_of(events_of(""), "ann") == ""
+    assert text_of(events_of('[{"data": null}, {"other": 1}, 7, "text"]'), "ann") == "text\n"
+
+
+def test_the_account_is_taken_out_of_paths_and_nothing_else() -> None:
+    events = [{"data": "ann reads /kaggle/input/datasets/ann/relay-cart-input/job.json"}]
+    assert text_of(events, "ann") == "ann reads /kaggle/input/datasets/.../relay-cart-input/job.json\n"
+
+
+def streams(*bodies: str) -> tuple[list[int], httpx.Client]:
+    """A client whose answers are these, one after the other; and the count of requests."""
+    asked: list[int] = []
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        asked.append(len(asked) + 1)
+        body = bodies[min(len(asked), len(bodies)) - 1]
+        kind = "application/json" if body.startswith("[") else "text/event-stream"
+        return httpx.Response(200, headers={"Content-Type": kind}, text=body)
+
+    return asked, httpx.Client(transport=httpx.MockTransport(answer))
+
+
+def read_whole(client: httpx.Client) -> LiveLog:
+    """A log that was read to its end."""
+    live = LiveLog(lambda: client.stream("GET", "http://127.0.0.1/"), 0.001)
+    deadline = time.monotonic() + 5
+    while not live.has_ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    return live
+
+
+def sent(*events: object) -> str:
+    """Events as the stream sends them."""
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+
+
+def test_a_stream_that_breaks_off_is_read_on_without_repetition() -> None:
+    asked, client = streams(sent(*EVENTS[:2]), sent(*EVENTS) + "data: END_OF_LOG\n\n")
+    with client:
+        live = read_whole(client)
+    assert live.events == EVENTS
+    assert asked == [1, 2]
+
+
+def test_a_stream_that_gives_nothing_is_given_up() -> None:
+    asked, client = streams("")
+    with client:
+        assert read_whole(client).events == []
+    assert len(asked) == 5
+
+
+def test_a_session_that_has_ended_has_a_stored_log_and_no_stream() -> None:
+    asked, client = streams(json.dumps(EVENTS))
+    with client:
+        assert read_whole(client).events == []
+    assert asked == [1]
+
+
+def test_what_is_no_json_is_text() -> None:
+    _, client = streams("data: plain\n\n: a comment\n\ndata: 7\n\ndata: END_OF_LOG\n\n")
+    with client:
+        assert text_of(read_whole(client).events, "ann") == "plain\n7\n"
+
+
+def test_reading_can_be_stopped() -> None:
+    @contextlib.contextmanager
+    def refused() -> Iterator[httpx.Response]:
+        raise httpx.ConnectError("no")
+        yield
+
+    live = LiveLog(refused, 60)
+    live.stop()
+    deadline = time.monotonic() + 5
+    while any(thread.name == "kaggle-log" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    assert live.has_ended

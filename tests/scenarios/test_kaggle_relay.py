@@ -1,0 +1,113 @@
+"""The shipped job relayed over Kaggle in three sessions: whatever is killed, one push each, and the same bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.emulated import KEY, USER, EmulatedKaggle, emulated
+from tests.project import ROOT, Project
+from trainer import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOB = "traffic_light_control"
+KERNEL = "relay-traffic-light-control"
+GOAL = 300
+MOMENTS = ("package", "execute", f"{JOB} 0001  training", "download", "validate", "restore")
+
+
+def shipped_job(**changes: Any) -> dict[str, Any]:
+    """The job of jobs.yaml with a goal of three rollouts."""
+    job: dict[str, Any] = yaml.safe_load((ROOT / "jobs.yaml").read_text(encoding="utf-8"))["jobs"][JOB]
+    return job | {"total_timesteps": GOAL, "eval": {"frequency": 200, "episodes": 1}} | changes
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
+    """An emulator that this test's commands reach, asked often."""
+    with emulated(tmp_path / "kaggle") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "10")
+        yield server
+
+
+def uninterrupted(root: Path) -> str:
+    """The tensors at the goal of one local session that nobody cut off."""
+    local = Project(root)
+    local.write_jobs(**{JOB: shipped_job()})
+    local.doit("run_full")
+    return local.digest(JOB, 1)
+
+
+def pushes(kaggle: EmulatedKaggle) -> tuple[int, int]:
+    """How many versions the job's kernel has, and how often a push came at all."""
+    kernels = kaggle.running.emulator.kernels
+    kernel = kernels.find(USER, KERNEL)
+    calls: dict[str, int] = kaggle.running.faults.as_json()["calls"]
+    return len(kernels.versions_of(kernel.id)) if kernel else 0, calls.get("kernels.KernelsApiService/SaveKernel", 0)
+
+
+def revealing(root: Path) -> list[str]:
+    """The files below `root` that tell whose account it was."""
+    secrets = (USER.encode(), KEY.encode())
+    found = [path for path in root.rglob("*") if path.is_file() and any(each in path.read_bytes() for each in secrets)]
+    return [str(path) for path in found]
+
+
+@pytest.mark.slow
+def test_three_sessions_and_doit_killed_at_every_stage_of_each(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
+) -> None:
+    # Each session may start, and then has no time left but for one rollout of 100 timesteps.
+    project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1)})
+    said: list[str] = []
+    for number in (1, 2, 3):
+        moments = [moment.replace("0001", f"{number:04d}") for moment in MOMENTS]
+        said += [project.kill_at(moment, "run_full") for moment in moments] + [project.doit("run_full")]
+        assert project.restored(JOB, number)["checkpoint"]["timesteps"] == 100 * number
+    assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
+    assert [project.restored(JOB, number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
+    assert project.digest(JOB, 3) == uninterrupted(tmp_path / "local")
+    assert pushes(kaggle) == (3, 3)
+    assert project.starts(JOB) == 3
+    assert revealing(project.root) == []
+    assert USER not in "".join(said)
+    assert KEY not in "".join(said)
+
+
+def test_a_push_that_the_ledger_does_not_know_of_is_adopted(project: Project, kaggle: EmulatedKaggle) -> None:
+    project.write_jobs(**{JOB: shipped_job(total_timesteps=100)})
+    project.kill_at(f"{JOB} 0001  training", "run_full", "backend=kaggle")
+    # As if the kill had come between the push and the note that it was made.
+    ledger = project.sessions(JOB)[0].ledger_json
+    noted = files.read_json(ledger) | {"entry": "SUBMITTING", "handle": None}
+    files.write_json(ledger, noted)
+    assert "adopting session 0001" in project.doit("run_full", "backend=kaggle")
+    assert pushes(kaggle) == (1, 1)
+
+
+def test_a_user_without_credentials_is_told_what_to_set(
+    project: Project, kaggle: EmulatedKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write_jobs(**{JOB: shipped_job(total_timesteps=100)})
+    monkeypatch.delenv("KAGGLE_KEY")
+    monkeypatch.delenv("KAGGLE_USERNAME")
+    for command in ("run_full", "doctor"):
+        output = project.doit(command, "backend=kaggle", expect=1)
+        assert "Kaggle's credentials: there are none; make a token on" in output
+        assert "Traceback" not in output
+    monkeypatch.setenv("KAGGLE_USERNAME", USER)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+    examined = project.doit("doctor", "backend=kaggle")
+    assert "well   Kaggle: answers, and accepts the credentials" in examined
+    assert "of 30h00m of GPU quota left" in examined
+    assert pushes(kaggle) == (0, 0)
+    output = project.doit("cancel", "backend=kaggle")
+    assert "no session is running" in output
