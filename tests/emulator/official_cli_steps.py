@@ -112,7 +112,8 @@ _COMPLETE = 'has status "KernelWorkerStatus.COMPLETE"'
 PREPARATIONS = (
     Step(
         *("datasets.md", "datasets create -p houses --public"),
-        *(("Upload successful: home.csv", *_CREATED), 0, "dansbecker"),
+        words=("Upload successful: home.csv", *_CREATED),
+        user="dansbecker",
         before=_dataset("houses", HOUSES, "Home data for ML course", {"home.csv": "a,b\n1,2\n"}),
     ),
     Step(
