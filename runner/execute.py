@@ -86,9 +86,9 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         except BackendBusyError as busy:
             # While it waits for its turn it is not submitted, and may be packaged anew, or run elsewhere.
             folder.ledger_json.unlink()
-            if str(busy) != said:
-                said = str(busy)
-                display.say(f"waits for its turn: {said}; trying again every {busy.wait_seconds:.0f} s")
+            if busy.problem != said:
+                said = busy.problem
+                display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
             time.sleep(busy.wait_seconds)
 
 

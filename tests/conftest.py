@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--long",
         action="store_true",
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
-        "takes tens of minutes (tests/scenarios/test_kills.py); without it a seeded share of them is taken",
+        "takes tens of minutes (tests/scenarios/test_kills.py), and let every fault happen to every call "
+        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken",
     )
 
 

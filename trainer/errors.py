@@ -80,7 +80,8 @@ class BackendBusyError(BackendError):
     """The backend takes no further session now, as when its quota is used up: nothing was submitted.
 
     Args:
-        subject, problem, remedy: as for every error.
+        subject, problem: as for every error.
+        remedy: what else is to be known, where that changes from one attempt to the next.
         wait_seconds: when to try again.
     """
 

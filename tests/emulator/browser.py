@@ -6,11 +6,14 @@ import base64
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,16 +44,16 @@ class Browser:
     """
 
     def __init__(self, profile: Path) -> None:
+        command = [executable(), *_FLAGS, f"--user-data-dir={profile}"]
         to_browser, self._commands = os.pipe()
         self._answers, from_browser = os.pipe()
-        # The browser reads descriptor 3 and writes descriptor 4; a shell alone can put them there.
-        redirected = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
-        command = ["/bin/sh", "-c", redirected, "sh", executable(), *_FLAGS, f"--user-data-dir={profile}"]
-        self._process = subprocess.Popen(
-            command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        os.close(to_browser)
-        os.close(from_browser)
+        # The browser reads descriptor 3 and writes descriptor 4; copies above both never stand in the way of one.
+        spare = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (to_browser, from_browser)]
+        quiet = [(os.POSIX_SPAWN_OPEN, each, os.devnull, os.O_WRONLY, 0) for each in (1, 2)]
+        moved = [(os.POSIX_SPAWN_DUP2, each, target) for target, each in enumerate(spare, start=3)]
+        self._process = os.posix_spawn(command[0], command, os.environ, file_actions=[*quiet, *moved])
+        for each in (to_browser, from_browser, *spare):
+            os.close(each)
         self._buffer = b""
         self._number = 0
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
@@ -63,8 +66,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
         os.close(self._commands)
         os.close(self._answers)
 

@@ -158,8 +158,11 @@ def test_it_looks_right_in_a_browser(tmp_path: Path) -> None:
             assert browser.evaluate("document.title") == "(2) Kaggle emulator"
             assert browser.evaluate("document.querySelector('pre').textContent") == LOG
             assert browser.evaluate("document.querySelectorAll('script, img').length") == 0
-            # Nothing sticks out of the window; a table that is too wide scrolls in its own box.
+            # Nothing sticks out of the window, and no table has a part that is out of sight.
             assert browser.evaluate("document.documentElement.scrollWidth") == width
+            assert browser.evaluate(
+                "[...document.querySelectorAll('.scroll')].every(box => box.scrollWidth <= box.clientWidth)"
+            )
             boxes = browser.evaluate(
                 "[...document.querySelectorAll('.tile, article, .scroll, pre, .empty')]"
                 ".map(each => each.getBoundingClientRect()).map(box => [box.left, box.right, box.height])"

@@ -270,15 +270,16 @@ def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
         def submit(self, folder: SessionFolder, key: str) -> str:
             if self.refusals:
                 self.refusals -= 1
-                problem = "takes no further session now: 2 run; 4h of GPU quota left"
-                raise BackendBusyError("scripted", problem, wait_seconds=0.01)
+                left = f"{self.refusals}h of GPU quota left"
+                raise BackendBusyError("scripted", "takes no further session now: 2 run", left, wait_seconds=0.01)
             return super().submit(folder, key)
 
     backend = BusyBackend(COMPLETE)
     execute(folder, KEY, backend, display)
     assert backend.submitted == [KEY]
-    said = "waits for its turn: scripted: takes no further session now: 2 run; 4h of GPU quota left; trying again every"
+    said = "waits for its turn: scripted: takes no further session now: 2 run; 2h of GPU quota left; trying again every"
     assert stream.getvalue().count(said) == 1
+    assert stream.getvalue().count("waits for its turn") == 1
     assert read_document(folder.execution_json)["state"] == "COMPLETE"
 
 

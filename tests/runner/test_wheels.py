@@ -6,17 +6,21 @@ import importlib.metadata
 import io
 import subprocess
 import sys
+import sysconfig
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import trainer
 from runner.backends.kaggle.metadata import LACKING
+from runner.layout import RunsFolder
+from runner.package import make_package
+from runner.sources import SourceReader
 from runner.wheels import bundle_of
+from tests.runner.conftest import job_json
+from trainer import files
 from trainer.errors import InputError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def install(site: Path, name: str, files: dict[str, str], hashed: dict[str, str] | None = None) -> None:
@@ -90,3 +94,42 @@ def test_a_bundle_holds_neither_scripts_nor_what_the_installer_adds(site: Path) 
             assert bundle.namelist() == ["plain-1.0.dist-info/METADATA", "plain/__init__.py", "plain/data.txt"]
     finally:
         sys.path.remove(str(site / "lib" / "site"))
+
+
+@pytest.mark.slow
+def test_a_session_trains_where_the_packages_that_it_brings_are_not_installed(tmp_path: Path) -> None:
+    lacking = tuple(name.replace("-", "_") for name in LACKING)
+    machine = tmp_path / "site"
+    machine.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(lacking):
+            (machine / entry.name).symlink_to(entry)
+    folder = RunsFolder(tmp_path).session("cart", 1)
+    job = job_json(total_timesteps=64)
+    request = {
+        "format": 1,
+        "job": "cart",
+        "lineage": 1,
+        "session": "0001",
+        "profile": "full",
+        "goal": 64,
+        "parent": None,
+        "sources_changed": False,
+    }
+    sources = SourceReader(tmp_path / "none.json").read((Path(trainer.__file__).parent,))
+    bundles = dict(map(bundle_of, LACKING))
+    make_package(folder, job=job, request=request, sources=sources, inputs={}, parent=None, bundles=bundles)
+    working = tmp_path / "working"
+    working.mkdir()
+    environment = {"PYTHONPATH": str(machine), "RELAY_INPUT": str(folder.package), "RELAY_WORKING": str(working)}
+    # -S: without the packages of this interpreter.
+    command = [sys.executable, "-S", str(folder.script)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    told = files.read_json(working / "training_metadata.json")
+    assert told["goal_met"] is True
+    assert told["libraries"]["stable-baselines3"] == importlib.metadata.version("stable-baselines3")
+    without = subprocess.run(
+        [sys.executable, "-S", "-c", "import stable_baselines3"], env=environment, capture_output=True, check=False
+    )
+    assert without.returncode != 0

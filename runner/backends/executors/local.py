@@ -128,6 +128,7 @@ class LocalExecutor:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
         with contextlib.suppress(OSError):
             _remove_tree(self._sandbox(name))
+        self._reap()
 
     def _reap(self) -> None:
         self._children = [child for child in self._children if child.poll() is None]

@@ -173,8 +173,9 @@ class KaggleBackend:
         try:
             return patiently(self._settings, attempt)
         except BackendBusyError as busy:
-            problem = f"{busy.problem}{self._quota_in_words()}"
-            raise BackendBusyError(busy.subject, problem, wait_seconds=self._busy_pause) from None
+            left = self._quota()
+            told = str(left) if left is not None else None
+            raise BackendBusyError(busy.subject, busy.problem, told, wait_seconds=self._busy_pause) from None
 
     def _find_again(self, kernel: Kernel, key: str) -> int | None:
         """The version that a push of unknown outcome became, if it became one."""

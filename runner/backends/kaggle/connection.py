@@ -202,12 +202,13 @@ def _status(answer: requests.Response) -> int:
 
 def _in_words(error: Exception) -> str:
     """Why there was no answer; the error itself may hold the whole request."""
-    if isinstance(error, requests.exceptions.InvalidJSONError):
-        return "what came is cut short, or no answer at all"
+    cut = (requests.exceptions.InvalidJSONError, requests.exceptions.ChunkedEncodingError)
+    if isinstance(error, cut):
+        return "what came is cut short, or is none"
     if isinstance(error, requests.Timeout):
         return "timed out"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not answer"
+        return "none through the proxy"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not accepted"
     if isinstance(error, requests.ConnectionError):

@@ -78,8 +78,7 @@ class Dataset:
             RefusedError: Kaggle refuses it, or loses files of it again and again.
         """
         sizes = content.sizes
-        present = self.files()
-        if present == sizes:
+        if self._settled_files(sizes) == sizes:
             self._wait_until_ready(sizes)
             return
         for _ in range(UPLOADS):
@@ -122,14 +121,14 @@ class Dataset:
 
         def publish() -> ApiCreateDatasetResponse | None:
             # An attempt before this one may have been carried out though no answer came.
-            present = self.files()
+            present = self._settled_files(content.sizes)
             if present == content.sizes:
                 return None
             return self._create(files) if present is None else self._create_version(files, content.note)
 
         answer = patiently(self._connection.settings, publish)
-        if answer is not None and (answer.error or (answer.status or "ok").lower() != "ok"):
-            raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or answer.status}")
+        if answer is not None and (answer.error or (answer.status or "").lower() == "error"):
+            raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or 'it gives no reason'}")
 
     def _create(self, files: list[ApiDatasetNewFile]) -> ApiCreateDatasetResponse:
         request = ApiCreateDatasetRequest()
@@ -148,6 +147,13 @@ class Dataset:
         request.owner_slug, request.dataset_slug, request.body = self._connection.owner, self._slug, body
         method = self._connection.datasets.create_dataset_version
         return self._connection.ask_once("a new version of a dataset", method, request)
+
+    def _settled_files(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
+        """The files, once Kaggle is done with what it was sent: until then it shows those of before, or no dataset."""
+        present = self.files()
+        if present == sizes or self._status() in (None, DatabundleVersionStatus.READY, *_LOST):
+            return present
+        return self._wait_until_ready(sizes)
 
     def _wait_until_ready(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
         """Wait until Kaggle has unpacked the latest version; return its files.

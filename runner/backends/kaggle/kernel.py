@@ -86,7 +86,7 @@ class Kernel:
         if answer.error:
             message = self._anonymous(answer.error)
             if BUSY.search(message):
-                raise BackendBusyError("Kaggle", f"takes no further session now: {message}")
+                raise BackendBusyError("Kaggle", f"takes no further session now: {message.rstrip('.')}")
             raise RefusedError(subject, f"Kaggle refuses it: {message}", "see docs/kaggle.md")
         missing = [*answer.invalid_dataset_sources, *answer.invalid_kernel_sources]
         if missing:

@@ -35,7 +35,7 @@ def ask(connection: Connection, slug: str = "nothing-here") -> Any:
     [
         ("reset", {}, "gave no answer ("),
         ("time-out", {"seconds": 2}, "gave no answer (timed out)"),
-        ("truncated", {"bytes": 3}, "gave no answer"),
+        ("truncated", {"bytes": 3}, "gave no answer (what came is cut short"),
         ("html-403", {}, "gave a page instead of an answer (403)"),
         ("server-error", {}, "gave no answer (500)"),
         ("unavailable", {}, "gave no answer (503)"),
@@ -99,7 +99,7 @@ def test_a_machine_without_a_network_is_told_in_one_sentence(monkeypatch: pytest
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
     connection = Connection(Credentials("a test", username=USER, key=KEY), SETTINGS)
-    with pytest.raises(BackendError, match="the proxy does not answer"):
+    with pytest.raises(BackendError, match="none through the proxy"):
         ask(connection)
     connection.close()
 

@@ -1,0 +1,163 @@
+"""Every call of the kaggle backend meets every fault: the right result, or a sentence and a rerun that succeeds.
+
+A share of the cases is part of the suite; with `--long` it is all of them, which takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+from emulator.faults.rules import Kind
+from runner.backends.kaggle import dataset
+from runner.backends.kaggle.names import dataset_slug
+from tests.emulated import KEY, USER, emulated
+from tests.scenarios.fault_cases import Case, Stage, cases, share
+from tests.scenarios.kaggle_sessions import LEFT, StillRunningError, bring_home, brought, new_backend, package, packaged
+from trainer.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.emulated import EmulatedKaggle
+    from tests.scenarios.kaggle_sessions import Packaged
+
+CASES = list(cases())
+NOTES = "notes"
+SHORT_TIMEOUT_SECONDS = 0.15
+"""For the client of an emulator that does not answer."""
+SHORT_PATIENCE_SECONDS = 1.0
+"""With a session of which no end will be seen."""
+WAITING = {(Kind.UNKNOWN_STATUS, "GetKernelSessionStatus"), (Kind.EARLIER_ANSWER, "GetKernelSessionStatus")}
+"""Faults which, as long as they last, can only be taken for a session that goes on."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", CASES if metafunc.config.getoption("--long") else share(CASES), ids=str)
+
+
+@pytest.fixture(scope="module")
+def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedKaggle]:
+    folder = tmp_path_factory.mktemp("kaggle")
+    with (
+        emulated(folder, cpu_slots=1000, gpu_slots=1000, dataset_delay_seconds=0.05) as kaggle,
+        mock.patch.dict(os.environ, kaggle.environment()),
+    ):
+        yield kaggle
+
+
+@pytest.fixture
+def no_faults(kaggle: EmulatedKaggle, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None but those of the test, during which nobody waits for half an hour."""
+    monkeypatch.setattr(dataset, "READY_PATIENCE_SECONDS", 0.5)
+    yield
+    kaggle.running.faults.clear()
+
+
+@pytest.fixture(scope="module")
+def two_ended(kaggle: EmulatedKaggle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of a job whose first session came home, and whose second one has ended."""
+    root = tmp_path_factory.mktemp("ended") / "project"
+    bring_home(package(root, "ended", 1), root / NOTES)
+    given = package(root, "ended", 2)
+    with new_backend(root / NOTES) as backend:
+        backend.submit(given.folder, given.key)
+    kaggle.wait(given.slug)
+    return root
+
+
+def prepared(case: Case, root: Path, two_ended: Path) -> Packaged:
+    """The session that the case is about, at the stage that it names."""
+    if case.stage is Stage.ENDED:
+        shutil.copytree(two_ended, root)
+        return packaged(root, "ended", 2)
+    job = f"case-{CASES.index(case)}"
+    if case.stage is Stage.SECOND:
+        bring_home(package(root, job, 1), root / NOTES)
+        return package(root, job, 2)
+    if case.stage is Stage.RUNNING:
+        given = package(root, job, seconds=0.25)
+        with new_backend(root / NOTES) as backend:
+            backend.submit(given.folder, given.key)
+        return given
+    return package(root, job, gpu=case.stage is Stage.GPU)
+
+
+def versions_with_key(kaggle: EmulatedKaggle, given: Packaged) -> int:
+    kernels = kaggle.running.emulator.kernels
+    kernel = kernels.find(USER, given.slug)
+    versions = kernels.versions_of(kernel.id) if kernel is not None else []
+    return sum(given.key in kernels.source(each.id) for each in versions)
+
+
+def on_dataset(kaggle: EmulatedKaggle, given: Packaged) -> dict[str, int]:
+    datasets = kaggle.running.emulator.datasets
+    found = datasets.find(USER, dataset_slug(given.slug))
+    assert found is not None
+    return {each.path: each.bytes for each in datasets.files(datasets.versions_of(found.id)[0].id)}
+
+
+def assert_is_a_sentence(error: BackendError) -> None:
+    text = str(error)
+    assert text.strip()
+    assert len(text.splitlines()) == 1
+    assert len(text) < 400
+    for secret in (KEY, f"{USER}/", "http://", "signature", "Traceback"):
+        assert secret not in text, text
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_faults")
+def test_the_session_comes_home(
+    case: Case,
+    kaggle: EmulatedKaggle,
+    two_ended: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    if case.stage is Stage.TOKEN:
+        monkeypatch.delenv("KAGGLE_USERNAME")
+        monkeypatch.delenv("KAGGLE_KEY")
+        monkeypatch.setenv("KAGGLE_API_TOKEN", KEY)
+    root = tmp_path / "project"
+    given = prepared(case, root, two_ended)
+    timeout = SHORT_TIMEOUT_SECONDS if case.rule.kind is Kind.TIME_OUT else 5.0
+    patience = SHORT_PATIENCE_SECONDS if case.lasts and (case.rule.kind, case.call) in WAITING else 30.0
+    kaggle.running.faults.add([case.rule])
+    log, said = None, None
+    try:
+        log = bring_home(given, root / NOTES, timeout, patience)
+    except (BackendError, StillRunningError) as error:
+        said = error
+    record_property("ended", "the right result" if said is None else type(said).__name__)  # counted in junit's XML
+    injected = kaggle.running.faults.as_json()["journal"]
+    assert injected, f"{case} never happened"
+    assert {each["kind"] for each in injected} == {case.rule.kind}
+    if said is not None:
+        assert case.lasts, said
+        if isinstance(said, BackendError):
+            assert_is_a_sentence(said)
+        else:
+            assert (case.rule.kind, case.call) in WAITING
+        assert versions_with_key(kaggle, given) <= 1
+        kaggle.running.faults.clear()
+        log = bring_home(given, root / NOTES)
+    assert versions_with_key(kaggle, given) == 1
+    assert on_dataset(kaggle, given) == given.sent
+    assert brought(given) == LEFT
+    assert log is not None
+    assert log.splitlines() == [f"session of {given.key}", f"left {len(LEFT)} files"]
+
+
+def test_the_matrix_and_its_share_hold_every_kind_and_every_call() -> None:
+    assert len(set(map(str, CASES))) == len(CASES)
+    for some in (CASES, share(CASES)):
+        assert {case.rule.kind for case in some} == set(Kind) - {Kind.ANSWER}
+        assert {case.call for case in some} == {case.call for case in CASES}
