@@ -94,7 +94,9 @@ def compile_sources(places: Iterable[Path]) -> None:
     """Compile once for all sessions, without dates: the same packages give the same bytes."""
     command = [PYTHON, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", "-j", "0"]
     command += [str(place) for place in places if place.is_dir() or place.suffix == ".py"]
-    subprocess.run(command, check=False)  # a template that is no Python is left as it is
+    # The order of a set's constants depends on the seed; what Python loads as it starts, it would compile with a date.
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run(command, env=environment, check=False)  # a template that is no Python is left as it is
 
 
 if __name__ == "__main__":

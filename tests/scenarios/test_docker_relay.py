@@ -109,8 +109,8 @@ def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
         project.write_jobs(cart=contained(total_timesteps=goal))
         for stage in STAGES:
             project.kill_at(stage, *RUN)
-        output = project.doit(*RUN)
-        assert f"session {number:04d} reached {goal} of {goal} timesteps: goal met" in output
+        project.doit(*RUN)  # which may find nothing to do: a kill takes a moment
+        assert project.restored("cart", number)["checkpoint"]["timesteps"] == goal
     assert project.starts("cart") == len(project.sessions("cart")) == len(GOALS)
     assert containers.all() == containers.volumes() == []
     uninterrupted = Project(tmp_path / "uninterrupted")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from docker.errors import APIError, NotFound
 
@@ -23,12 +23,12 @@ from runner.backends.executors.docker_container import (
     host_config,
     names_for,
 )
-from runner.backends.executors.docker_engine import NoGpuError, open_engine, talking_to_engine
+from runner.backends.executors.docker_engine import NoGpuError, ask, frames_in, open_engine, talking_to_engine
 from runner.backends.executors.docker_limits import DockerSettings, Limits, free_disk, limits_for
 from runner.backends.executors.docker_log import LogCursor
 from runner.backends.executors.docker_status import status_of, was_started
 from trainer.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
-from trainer.files import human_bytes
+from trainer.files import CHUNK_BYTES, human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -106,8 +106,10 @@ class DockerExecutor:
         """What it has printed from byte `offset` on."""
 
         def frames(since: float | None = None, last: int | None = None) -> Iterable[bytes]:
-            tail: Literal["all"] | int = "all" if last is None else last
-            return self._api.logs(container, stream=True, follow=False, timestamps=True, since=since, tail=tail)
+            wanted: dict[str, str | float] = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": last or "all"}
+            if since is not None:
+                wanted["since"] = since
+            return frames_in(ask(self._api, f"/containers/{container}/logs", stream=False, **wanted).content)
 
         with talking_to_engine():
             container = self._existing(name)["Id"]
@@ -117,9 +119,9 @@ class DockerExecutor:
         """Copy the files of /kaggle/working; links, special files and half-written ones stay behind."""
         with talking_to_engine():
             container = self._existing(name)
-            pieces, _ = self._api.get_archive(container["Id"], WORKING)
-            with contextlib.closing(pieces):  # which may end before they do
-                unpack(pieces, folder, int(container["Config"]["Labels"][WORKING_LABEL]))
+            with ask(self._api, f"/containers/{container['Id']}/archive", stream=True, path=WORKING) as answer:
+                most_bytes = int(container["Config"]["Labels"][WORKING_LABEL])
+                unpack(answer.iter_content(CHUNK_BYTES), folder, most_bytes)
 
     def stop(self, name: str) -> None:
         """Ask it to stop by SIGTERM; one that has ended stays as it is."""

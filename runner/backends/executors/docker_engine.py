@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from typing import TYPE_CHECKING
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound, create_api_error_from_http_exception
+from requests.exceptions import HTTPError as RequestHTTPError
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -16,6 +18,8 @@ from trainer.errors import BackendError, BackendUnreachableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from requests import Response
+
 HOST_VARIABLE = "DOCKER_HOST"
 OWN_IMAGE = "kaggle-relay"
 ANSWER_SECONDS = 60
@@ -23,6 +27,13 @@ ANSWER_SECONDS = 60
 
 _NO_SPACE = "no space left on device"
 _NO_GPU = ("could not select device driver", "nvidia-container-cli", "unresolvable CDI devices", "libnvidia-ml")
+
+
+_FRAME = struct.Struct(">BxxxL")
+"""The head of a frame: which stream, and how many bytes follow
+(https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach)."""
+
+_ERROR_STREAM = 3
 
 
 class NoGpuError(BackendError):
@@ -38,6 +49,46 @@ def open_engine() -> docker.DockerClient:
     """
     with talking_to_engine():
         return docker.from_env(timeout=ANSWER_SECONDS)
+
+
+def ask(api: docker.APIClient, of: str, *, stream: bool, **parameters: str | float) -> Response:
+    """The engine's answer to a GET request, within a time: the SDK would wait forever for a stream that stalls.
+
+    Args:
+        api: the engine.
+        of: what is asked for, below the version, such as `/info`.
+        stream: whether the answer is read piece by piece.
+        parameters: of the request.
+
+    Raises:
+        APIError: it refuses.
+        RequestException: it gives no answer in time.
+    """
+    url = f"{api.base_url}/v{api.api_version}{of}"
+    response = api.get(url, params=parameters, timeout=ANSWER_SECONDS, stream=stream)
+    try:
+        response.raise_for_status()
+    except RequestHTTPError as error:
+        create_api_error_from_http_exception(error)
+    return response
+
+
+def frames_in(answer: bytes) -> list[bytes]:
+    """The frames of a log as the engine sends it; one that was cut off at the end is left out.
+
+    Raises:
+        RequestException: the engine failed half-way, and says why.
+    """
+    frames, at = [], 0
+    while at + _FRAME.size <= len(answer):
+        stream, length = _FRAME.unpack_from(answer, at)
+        at += _FRAME.size
+        if stream == _ERROR_STREAM:
+            raise RequestException(answer[at : at + length].decode(errors="replace"))
+        if at + length <= len(answer):
+            frames.append(answer[at : at + length])
+        at += length
+    return frames
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, TLSParameterError
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from runner.backends.executors.docker_engine import NoGpuError, meaning_of, open_engine, talking_to_engine
+from runner.backends.executors.docker_engine import NoGpuError, frames_in, meaning_of, open_engine, talking_to_engine
 from trainer.errors import BackendError, BackendUnreachableError
 
 if TYPE_CHECKING:
@@ -143,3 +143,21 @@ def test_what_is_no_answer_of_the_engine_passes() -> None:
         raise KeyError("ours")
     with pytest.raises(BackendError, match="refuses: busy"), talking_to_engine():
         raise refusal("busy")
+
+
+def frame(content: bytes, stream: int = 1) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(content).to_bytes(4, "big") + content
+
+
+@pytest.mark.parametrize("cut", [1, 3, 8, 11])
+def test_a_log_is_frames_of_which_the_last_may_be_cut_off(cut: int) -> None:
+    whole = frame(b"one\n") + frame(b"", 2) + frame(b"two\n", 2)
+    assert frames_in(whole) == [b"one\n", b"", b"two\n"]
+    assert frames_in(whole[:-cut]) == [b"one\n", b""]
+    assert frames_in(b"") == []
+
+
+def test_a_log_that_the_engine_cannot_read_to_its_end_is_asked_for_again() -> None:
+    answer = frame(b"one\n") + frame(b"Error grabbing logs: unexpected EOF\n", 3)
+    with pytest.raises(BackendUnreachableError), talking_to_engine():
+        frames_in(answer)
