@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with listener:
             plan = FaultPlan()
             plan.add(rule for file in options.faults for rule in read_rules(file))
-            server = make_server(settings, plan)
-            _announce(settings)
+            # Said once it answers and listens for signals: whoever reads it may send one at once.
+            server = make_server(settings, plan, on_start=lambda: _announce(settings))
             server.run(sockets=[listener])
     except RelayError as error:
         sys.stderr.write(f"{error}\n")

@@ -17,6 +17,8 @@ from emulator.targets import OriginForm
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emulator.core import Emulator
     from emulator.settings import Settings
 
@@ -63,15 +65,39 @@ def _listener(family: int, address: tuple[Any, ...]) -> socket.socket:
     return listener
 
 
+class Server(uvicorn.Server):
+    """Uvicorn's, and it tells when it answers.
+
+    Args:
+        config: uvicorn's.
+        on_start: is called once requests are answered and signals listened for.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and tell."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
 def make_server(
-    settings: Settings, plan: FaultPlan | None = None, *, emulator: Emulator | None = None
-) -> uvicorn.Server:
+    settings: Settings,
+    plan: FaultPlan | None = None,
+    *,
+    emulator: Emulator | None = None,
+    on_start: Callable[[], None] = lambda: None,
+) -> Server:
     """The server for settings whose port is bound.
 
     Args:
         settings: how the emulator behaves.
         plan: what goes wrong on it; nothing, until it is told so over HTTP.
         emulator: instead of the one that the settings make.
+        on_start: is called once it answers.
     """
     app = FaultInjection(create_app(settings, emulator=emulator), plan or FaultPlan())
     config = uvicorn.Config(
@@ -81,7 +107,7 @@ def make_server(
         lifespan="on",
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, on_start)
 
 
 def client_environment(settings: Settings, user: str) -> dict[str, str]:
