@@ -1,0 +1,64 @@
+"""The shipped job relayed over an emulated Kaggle whose kernels run in containers: whatever is killed, the same bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import docker
+import pytest
+
+from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
+from tests.emulated import emulated
+from tests.engine import image
+from tests.project import Project
+from tests.scenarios.test_kaggle_relay import JOB, MOMENTS, pushes, shipped_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.emulated import EmulatedKaggle
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
+    """An emulator whose executor is Docker, asked often; no container outlives it."""
+    image()
+    with emulated(tmp_path / "kaggle", executor="docker") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "10")
+        yield server
+        scope = names_for(server.running.settings.data / "sandboxes").scope
+    engine = docker.from_env()
+    try:
+        for container in engine.containers.list(all=True, filters={"label": f"{SCOPE_LABEL}={scope}"}):
+            container.remove(force=True)
+    finally:
+        engine.close()
+
+
+def uninterrupted(root: Path) -> str:
+    """The tensors at the goal of one session in a container of the same image that nobody cut off."""
+    project = Project(root)
+    project.write_jobs(**{JOB: shipped_job()})
+    project.doit("run_full", "backend=docker")
+    return project.digest(JOB, 1)
+
+
+def test_three_kernels_in_containers_and_doit_killed_at_every_stage_of_each(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
+) -> None:
+    project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1)})
+    for number in (1, 2, 3):
+        for moment in MOMENTS:
+            project.kill_at(moment.replace("0001", f"{number:04d}"), "run_full")
+        project.doit("run_full")
+        assert project.restored(JOB, number)["checkpoint"]["timesteps"] == 100 * number
+    assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
+    assert [project.restored(JOB, number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
+    assert project.digest(JOB, 3) == uninterrupted(tmp_path / "docker")
+    assert pushes(kaggle) == (3, 3)
