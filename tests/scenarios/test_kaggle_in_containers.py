@@ -1,4 +1,4 @@
-"""The shipped job relayed over an emulated Kaggle whose kernels run in containers: whatever is killed, the same bits."""
+"""The shipped job relayed over an emulated Kaggle whose kernels run in containers: killed anywhere, the same bits."""
 
 from __future__ import annotations
 
