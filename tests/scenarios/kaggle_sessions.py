@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 FAILURES_BORNE = 3
+QUICK = Settings(poll=0.02, patience=10.0, timeout=10.0)
+"""Pauses of milliseconds, and patience with a machine that has much else to do."""
 LEFT = {"a_final.zip": b"final" * 40, "checkpoints/a_checkpoint_100_steps.zip": b"checkpoint" * 3000, "notes.txt": b""}
 
 _SCRIPT = """
@@ -114,14 +116,14 @@ def _metadata(slug: str, *, gpu: bool) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def new_backend(root: Path, timeout: float = 5.0) -> Iterator[KaggleBackend]:
-    """The backend as a new command has it, with pauses of milliseconds.
+def new_backend(root: Path, settings: Settings = QUICK) -> Iterator[KaggleBackend]:
+    """The backend as a new command has it.
 
     Args:
         root: its notes.
-        timeout: seconds after which a request has got no answer.
+        settings: how long it waits for what.
     """
-    backend = KaggleBackend(root, Settings(poll=0.02, patience=0.3, timeout=timeout))
+    backend = KaggleBackend(root, settings)
     try:
         yield backend
     finally:
@@ -137,20 +139,20 @@ def _close(backend: KaggleBackend) -> None:
     backend.connection.kernels._client.__exit__(None, None, None)  # noqa: SLF001 - the SDK has no other way
 
 
-def bring_home(given: Packaged, notes: Path, timeout: float = 5.0, patience: float = 30.0) -> str:
+def bring_home(given: Packaged, notes: Path, settings: Settings = QUICK, patience: float = 30.0) -> str:
     """What a command does with a session: adopt or submit it, follow it, and fetch what it left; return its log.
 
     Args:
         given: the session.
         notes: of the backend.
-        timeout: see `new_backend`.
+        settings: see `new_backend`.
         patience: seconds after which the user gives up a session that goes on.
 
     Raises:
         BackendError: the backend says why it cannot.
         StillRunningError: there is no end in sight.
     """
-    with new_backend(notes, timeout) as backend:
+    with new_backend(notes, settings) as backend:
         handle = backend.find(given.key) or backend.submit(given.folder, given.key)
         log = _follow(backend, handle, patience)
         backend.fetch(handle, given.folder.artifacts)

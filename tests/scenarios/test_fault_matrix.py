@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -17,21 +19,32 @@ from runner.backends.kaggle import dataset
 from runner.backends.kaggle.names import dataset_slug
 from tests.emulated import KEY, USER, emulated
 from tests.scenarios.fault_cases import Case, Stage, cases, share
-from tests.scenarios.kaggle_sessions import LEFT, StillRunningError, bring_home, brought, new_backend, package, packaged
+from tests.scenarios.kaggle_sessions import (
+    LEFT,
+    QUICK,
+    StillRunningError,
+    bring_home,
+    brought,
+    new_backend,
+    package,
+    packaged,
+)
 from trainer.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.emulated import EmulatedKaggle
     from tests.scenarios.kaggle_sessions import Packaged
 
 CASES = list(cases())
 NOTES = "notes"
+ROOT = Path(__file__).resolve().parents[2]
 SHORT_TIMEOUT_SECONDS = 0.15
 """For the client of an emulator that does not answer."""
-SHORT_PATIENCE_SECONDS = 1.0
+SHORT_PATIENCE_SECONDS = 0.3
+"""With a call that fails as often as it is repeated."""
+RUN_PATIENCE_SECONDS = 1.0
 """With a session of which no end will be seen."""
 WAITING = {(Kind.UNKNOWN_STATUS, "GetKernelSessionStatus"), (Kind.EARLIER_ANSWER, "GetKernelSessionStatus")}
 """Faults which, as long as they last, can only be taken for a session that goes on."""
@@ -128,12 +141,16 @@ def test_the_session_comes_home(
         monkeypatch.setenv("KAGGLE_API_TOKEN", KEY)
     root = tmp_path / "project"
     given = prepared(case, root, two_ended)
-    timeout = SHORT_TIMEOUT_SECONDS if case.rule.kind is Kind.TIME_OUT else 5.0
-    patience = SHORT_PATIENCE_SECONDS if case.lasts and (case.rule.kind, case.call) in WAITING else 30.0
+    settings = replace(
+        QUICK,
+        timeout=SHORT_TIMEOUT_SECONDS if case.rule.kind is Kind.TIME_OUT else QUICK.timeout,
+        patience=SHORT_PATIENCE_SECONDS if case.lasts else QUICK.patience,
+    )
+    patience = RUN_PATIENCE_SECONDS if case.lasts and (case.rule.kind, case.call) in WAITING else 30.0
     kaggle.running.faults.add([case.rule])
     log, said = None, None
     try:
-        log = bring_home(given, root / NOTES, timeout, patience)
+        log = bring_home(given, root / NOTES, settings, patience)
     except (BackendError, StillRunningError) as error:
         said = error
     record_property("ended", "the right result" if said is None else type(said).__name__)  # counted in junit's XML
@@ -161,3 +178,7 @@ def test_the_matrix_and_its_share_hold_every_kind_and_every_call() -> None:
     for some in (CASES, share(CASES)):
         assert {case.rule.kind for case in some} == set(Kind) - {Kind.ANSWER}
         assert {case.call for case in some} == {case.call for case in CASES}
+
+
+def test_the_documentation_tells_the_number_of_cases() -> None:
+    assert f"{len(CASES)} cases" in (ROOT / "docs" / "emulator-faults.md").read_text(encoding="utf-8")

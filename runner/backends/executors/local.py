@@ -119,7 +119,7 @@ class LocalExecutor:
                         each.kill()
                 process.wait(KILL_PATIENCE_SECONDS)
         for child in self._children:
-            if child.args == _command(sandbox):  # one that was forked a moment ago has no command line of its own yet
+            if child.args == _command(sandbox):  # a second start of the same sandbox has one too
                 child.kill()
                 child.wait(KILL_PATIENCE_SECONDS)
         self._reap()
@@ -184,6 +184,10 @@ class LocalExecutor:
             except psutil.Error:
                 return None
             return process if _runs_in(process, sandbox) else None
+        for child in self._children:
+            if child.args == _command(sandbox) and child.poll() is None:  # it may not have its command line yet
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    return psutil.Process(child.pid)
         return next((each for each in psutil.process_iter() if _runs_in(each, sandbox)), None)
 
 
