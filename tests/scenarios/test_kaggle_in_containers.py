@@ -11,7 +11,7 @@ from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
 from tests.emulated import emulated
 from tests.engine import image
 from tests.project import Project
-from tests.scenarios.test_kaggle_relay import JOB, MOMENTS, pushes, shipped_job
+from tests.scenarios.test_kaggle_relay import JOB, pushes, relay_with_kills, shipped_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +52,6 @@ def uninterrupted(root: Path) -> str:
 def test_three_kernels_in_containers_and_doit_killed_at_every_stage_of_each(
     project: Project, kaggle: EmulatedKaggle, tmp_path: Path
 ) -> None:
-    project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1)})
-    for number in (1, 2, 3):
-        for moment in MOMENTS:
-            project.kill_at(moment.replace("0001", f"{number:04d}"), "run_full")
-        project.doit("run_full")
-        assert project.restored(JOB, number)["checkpoint"]["timesteps"] == 100 * number
-    assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
-    assert [project.restored(JOB, number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
+    relay_with_kills(project)
     assert project.digest(JOB, 3) == uninterrupted(tmp_path / "docker")
     assert pushes(kaggle) == (3, 3)
