@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import socket
 import subprocess
@@ -119,7 +120,8 @@ def test_behaves():
     pass
 """
     (tmp_path / "test_two.py").write_text(tests, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-o", f"pythonpath={GUARDED.parents[1]}", str(tmp_path)]
+    path = f"pythonpath={shlex.quote(str(GUARDED.parents[1]))}"
+    command = [sys.executable, "-m", "pytest", "-o", path, str(tmp_path)]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert "2 passed, 1 error" in ended.stdout, ended.stdout + ended.stderr
     assert f"{FOREIGN}: tests reach this machine only" in ended.stdout
