@@ -152,6 +152,8 @@ def install_packages(named_python: str | None) -> None:
     wanted = version_of(find_python(named_python)) if named_python else existing
     if existing and existing == wanted and done_with("packages") == digest(lock, VENV, existing):
         return
+    if VENV.is_symlink():
+        raise SetupError(f"{VENV} is a link, and what it leads to would be emptied; remove the link")
     python = find_python(named_python)
     say(f"Installing the packages of {LOCK.name} into {VENV.name}; this happens once.")
     forget("packages")

@@ -110,7 +110,12 @@ class Emulator:
 
 def _locked(data: Path) -> FileLock:
     """The lock on a folder of data: two emulators would start each session twice. A kill gives it back."""
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            str(data), f"is no folder for an emulator's data ({error.strerror})", "choose another --data"
+        ) from None
     lock = FileLock(data / "emulator.lock")
     try:
         lock.acquire(timeout=_LOCK_PATIENCE_SECONDS)

@@ -11,7 +11,7 @@ from runner import doctor
 from runner.backends.registry import open_backend
 from runner.ledger import read_ledger
 from runner.lineage import Phase, SessionState, read_lineage
-from trainer.errors import InputError, RelayError
+from trainer.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from trainer.progress import say
 
 if TYPE_CHECKING:
@@ -108,14 +108,26 @@ def verify(workspace: Workspace, job: str) -> None:
 
 
 def cancel(workspace: Workspace, job: str) -> None:
-    """Ask the running session of `job` to stop after a last checkpoint."""
+    """Ask the running session of `job` to stop after a last checkpoint.
+
+    Raises:
+        BackendError: its backend cannot ask it, or gives no answer.
+    """
     head = read_lineage(workspace.runs, job).head
     ledger = read_ledger(head.folder.ledger_json) if head and head.phase is Phase.SUBMITTED else None
     if head is None or ledger is None or ledger.handle is None:
         say(f"{job}: no session is running")
         return
     replace(ledger, cancel_requested=True).write(head.folder.ledger_json)
-    open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
+    try:
+        open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
+    except BackendUnreachableError:
+        raise  # perhaps it was asked
+    except BackendError:
+        # It goes on, and so does a `resume` that watches it.
+        written = read_ledger(head.folder.ledger_json) or ledger
+        replace(written, cancel_requested=False).write(head.folder.ledger_json)
+        raise
     say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
 
 

@@ -53,7 +53,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 except KeyboardInterrupt:
                     sys.stderr.write(
                         "\nstopped watching; a running session goes on: "
-                        f"`{chosen.command}` attaches to it again, `doit cancel` stops it\n"
+                        f"`{chosen.command}` attaches to it again, `doit cancel` asks it to stop\n"
                     )
                     return _INTERRUPTED
         raise AssertionError("exiting_on_error swallows nothing")

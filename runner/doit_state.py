@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from doit.dependency import SqliteDB
+from doit.dependency import DatabaseException, SqliteDB
 
 if TYPE_CHECKING:
     import sqlite3
 
 _BUSY_MILLISECONDS = 10_000
+_MAGIC = b"SQLite format 3\0"
 _LAST_OF_A_TASK = frozenset({"deps:", "ignore:"})
 
 
@@ -23,7 +27,13 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
     desc = "sqlite3, written after each task"
 
     def _sqlite3(self, name: str) -> sqlite3.Connection:
-        connection: sqlite3.Connection = super()._sqlite3(name)
+        try:
+            connection: sqlite3.Connection = super()._sqlite3(name)
+        except DatabaseException:
+            if _is_a_database(Path(name)):
+                raise  # perhaps another doit holds it
+            _put_aside(Path(name))
+            connection = super()._sqlite3(name)
         connection.execute("pragma journal_mode=wal")
         connection.execute(f"pragma busy_timeout={_BUSY_MILLISECONDS}")
         connection.commit()
@@ -43,3 +53,19 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
         """Forget a task at once."""
         super().remove(task_id)
         self._conn.commit()
+
+
+def _is_a_database(file: Path) -> bool:
+    """Whether a file begins as those of SQLite do (https://www.sqlite.org/fileformat.html)."""
+    with file.open("rb") as stream:
+        return stream.read(len(_MAGIC)) == _MAGIC
+
+
+def _put_aside(damaged: Path) -> None:
+    """Make room for a new memory: what the sessions are is in `runs/`, and stages that are done do nothing again."""
+    aside = damaged.with_name(f"{damaged.name}.damaged")
+    damaged.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            damaged.with_name(damaged.name + suffix).unlink()
+    sys.stderr.write(f"{damaged.name} was damaged and is now {aside.name}; nothing is lost\n")

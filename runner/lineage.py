@@ -137,10 +137,24 @@ def read_document(path: Path) -> dict[str, Any]:
         document = files.read_json(path)
     except (OSError, ValueError, RecursionError) as error:
         problem = f"cannot be read: {shown(str(error))}"
-        raise RelayError(str(path), problem, "restore it from a backup, or start anew") from error
+        raise RelayError(str(path), problem, _REMEDY) from error
     if not isinstance(document, dict):
-        raise RelayError(str(path), "is no JSON object", "restore it from a backup, or start anew")
+        raise RelayError(str(path), "is no JSON object", _REMEDY)
     if document.get("format") != FORMAT or document.get("format") is True:
         problem = f"has format {shown(document.get('format'))}, expected {FORMAT}"
         raise RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh`")
-    return document
+    return _Document(path, document)
+
+
+class _Document(dict[str, Any]):
+    """What a document says; asked for what it lacks, it names itself instead of raising a KeyError."""
+
+    def __init__(self, path: Path, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise RelayError(str(self._path), f"has no {shown(key)}", _REMEDY)
+
+
+_REMEDY = "restore it from a backup, or start anew with `doit fresh`"

@@ -16,7 +16,7 @@ from runner.display import Display
 from runner.lineage import FORMAT, Phase, SessionState, read_document
 from runner.wheels import bundle_of
 from trainer import files
-from trainer.errors import CheckpointError, IncompatibleError
+from trainer.errors import CheckpointError, IncompatibleError, RelayError
 from trainer.identity import training_inputs
 from trainer.layout import Artifacts
 
@@ -99,9 +99,15 @@ def validate(_workspace: Workspace, live: LiveSession) -> None:
 
 def restore(workspace: Workspace, live: LiveSession) -> None:
     """Adopt what is sound as the parent of the next session."""
-    from restore.validation import Report  # noqa: PLC0415 - it imports pydantic
+    from pydantic import ValidationError  # noqa: PLC0415 - a command with nothing to do needs none of it
 
-    report = Report.model_validate(read_document(live.folder.report_json))
+    from restore.validation import Report  # noqa: PLC0415 - likewise
+
+    try:
+        report = Report.model_validate(read_document(live.folder.report_json))
+    except ValidationError as error:
+        problem = f"is no report ({error.errors()[0]['msg']})"
+        raise RelayError(str(live.folder.report_json), problem, "remove it, and run the same command again") from None
     inherited = read_document(live.parent.restored_json) if live.parent else None
     folder = live.folder.artifacts.relative_to(workspace.runs.job(live.plan.job)).as_posix()
     restoration = adoption.adopt(report, session=live.folder.number, artifacts_folder=folder, inherited=inherited)

@@ -74,7 +74,7 @@ def _folder_in_project(value: str) -> str:
     return "/".join(parts)
 
 
-_ACCELERATOR = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_ACCELERATOR = re.compile(r"none|Nvidia[A-Za-z0-9]+")
 _KAGGLE_IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
 
 

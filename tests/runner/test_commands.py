@@ -13,7 +13,7 @@ from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
-from trainer.errors import InputError, RelayError
+from trainer.errors import BackendError, BackendUnreachableError, InputError, RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +150,26 @@ def test_cancel_asks_the_backend_and_notes_that_the_user_did(
     assert ledger is not None
     assert ledger.cancel_requested
     assert capsys.readouterr().out.startswith("cart: session 0001 was asked to stop; `doit resume:cart` restores")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_noted"), [(BackendError("session", "cannot be"), False), (BackendUnreachableError("it", "is"), True)]
+)
+def test_a_stop_that_the_backend_refuses_was_not_asked_for(
+    workspace: Workspace, cart: JobOnDisk, monkeypatch: pytest.MonkeyPatch, error: BackendError, *, is_noted: bool
+) -> None:
+    class Refusing:
+        def cancel(self, _handle: str) -> None:
+            raise error
+
+    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Refusing())
+    folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
+    with pytest.raises(BackendError):
+        commands.cancel(workspace, "cart")
+    ledger = read_ledger(folder.ledger_json)
+    assert ledger is not None
+    assert ledger.cancel_requested == is_noted
+    assert ledger.handle == "handle-1"
 
 
 @pytest.mark.parametrize("phase", [None, Phase.PACKAGED, Phase.EXECUTED, Phase.RESTORED])

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from doit.dependency import DatabaseException, JSONCodec
 
 from runner.doit_state import WriteThrough
 from tests.project import ROOT
@@ -87,3 +88,19 @@ def test_forget_and_ignore_work_as_doits_own(folder: Path) -> None:
 
 def test_it_is_doits_sqlite_backend_by_another_name() -> None:
     assert WriteThrough.desc == "sqlite3, written after each task"
+
+
+def test_a_memory_that_is_no_database_is_put_aside_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    memory = tmp_path / ".doit.sqlite3"
+    memory.write_text("garbage", encoding="utf-8")
+    WriteThrough(str(memory), JSONCodec()).dump()
+    assert capsys.readouterr().err == ".doit.sqlite3 was damaged and is now .doit.sqlite3.damaged; nothing is lost\n"
+    assert (tmp_path / ".doit.sqlite3.damaged").read_text(encoding="utf-8") == "garbage"
+
+
+def test_a_database_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    memory = tmp_path / ".doit.sqlite3"
+    memory.write_bytes(b"SQLite format 3\0" + b"\xff" * 100)
+    with pytest.raises(DatabaseException):
+        WriteThrough(str(memory), JSONCodec())
+    assert memory.exists()

@@ -86,4 +86,14 @@ def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, conten
     with pytest.raises(RelayError, match=problem) as caught:
         read_document(path)
     assert caught.value.subject == str(path)
-    assert str(caught.value).endswith("restore it from a backup, or start anew")
+    assert str(caught.value).endswith("restore it from a backup, or start anew with `doit fresh`")
+
+
+def test_a_document_that_lacks_something_names_itself(tmp_path: Path) -> None:
+    path = tmp_path / "execution.json"
+    path.write_text('{"format": 1}', encoding="utf-8")
+    document = read_document(path)
+    assert document == {"format": 1}
+    with pytest.raises(RelayError, match="execution.json: has no 'backend'; restore it") as caught:
+        document["backend"]
+    assert caught.value.subject == str(path)

@@ -146,6 +146,16 @@ def test_only_what_decides_the_weights_is_a_training_input(change: dict[str, Any
                 'must be a whole number of steps above 0, or a list such as [1, episode], found "episode"',
             ),
         ),
+        *(
+            (
+                values(kaggle={"accelerator": name}),
+                Problem(
+                    ("kaggle", "accelerator"),
+                    f'must be none or a name of Kaggle\'s, such as NvidiaTeslaT4, found "{name}"',
+                ),
+            )
+            for name in ("T4", "None")
+        ),
         (values(device="gpu"), Problem(("device",), 'unknown name "gpu"', "gpu", ("auto", "cpu", "cuda"))),
         (
             values(hyperparameters={"policy_kwargs": {"activation_fn": "relu"}}),
