@@ -94,6 +94,6 @@ def test_a_document_that_lacks_something_names_itself(tmp_path: Path) -> None:
     path.write_text('{"format": 1}', encoding="utf-8")
     document = read_document(path)
     assert document == {"format": 1}
-    with pytest.raises(RelayError, match="execution.json: has no 'backend'; restore it") as caught:
+    with pytest.raises(RelayError, match=r"execution\.json: has no 'backend'; restore it") as caught:
         document["backend"]
     assert caught.value.subject == str(path)
