@@ -6,13 +6,23 @@ there.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from docker import DockerClient, from_env
+
+from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docker.models.containers import Container
 
 ROOT = Path(__file__).resolve().parent.parent
 NEVER_SKIPPED = os.environ.get("CI") == "true" and sys.platform == "linux"
@@ -52,3 +62,42 @@ def docker(*words: str) -> str:
     if answer.returncode:
         raise AssertionError(f"{' '.join(command)} ended with {answer.returncode}: {answer.stdout}")
     return answer.stdout
+
+
+@contextlib.contextmanager
+def engine_itself() -> Iterator[DockerClient]:
+    """The engine, to look behind an executor's back; the image is there."""
+    image()
+    with contextlib.closing(from_env()) as client:
+        yield client
+
+
+class Containers:
+    """The containers of an executor, seen from outside.
+
+    Args:
+        engine: where they are.
+        root: the executor's folder.
+    """
+
+    def __init__(self, engine: DockerClient, root: Path) -> None:
+        self._engine = engine
+        scope = names_for(root).scope
+        self._filters: dict[str, str | list[str] | bool] = {"label": f"{SCOPE_LABEL}={scope}"}
+
+    def all(self) -> list[Container]:
+        return self._engine.containers.list(all=True, filters=self._filters)
+
+    def only(self) -> Container:
+        """The one that there is."""
+        (container,) = self.all()
+        return container
+
+    def volumes(self) -> list[str]:
+        return [str(each.name) for each in self._engine.volumes.list(filters=self._filters)]
+
+    def remove(self) -> None:
+        for container in self.all():
+            container.remove(force=True)
+        for volume in self._engine.volumes.list(filters=self._filters):
+            volume.remove()

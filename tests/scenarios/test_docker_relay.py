@@ -6,12 +6,10 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-import docker
 import pytest
 
-from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
 from runner.lineage import read_document
-from tests.engine import image
+from tests.engine import Containers, engine_itself, image
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
 from trainer.progress import Event, parse_event
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from docker.models.containers import Container
+    from docker import DockerClient
 
     from runner.layout import SessionFolder
 
@@ -36,48 +34,15 @@ def contained(**changes: Any) -> dict[str, Any]:
     return cart_pole(docker={"image": image(), "memory": "1g", "shm": "64m"}, device="cpu", **changes)
 
 
-class Containers:
-    """The containers of a project, seen from outside.
-
-    Args:
-        engine: where they are.
-        project: whose they are.
-    """
-
-    def __init__(self, engine: docker.DockerClient, project: Project) -> None:
-        self._engine = engine
-        scope = names_for(project.runs.backend("docker")).scope
-        self._filters: dict[str, str | list[str] | bool] = {"label": f"{SCOPE_LABEL}={scope}"}
-
-    def all(self) -> list[Container]:
-        return self._engine.containers.list(all=True, filters=self._filters)
-
-    def only(self) -> Container:
-        """The one that there is."""
-        (container,) = self.all()
-        return container
-
-    def volumes(self) -> list[str]:
-        return [str(each.name) for each in self._engine.volumes.list(filters=self._filters)]
-
-    def remove(self) -> None:
-        for container in self.all():
-            container.remove(force=True)
-        for volume in self._engine.volumes.list(filters=self._filters):
-            volume.remove()
-
-
 @pytest.fixture(scope="module")
-def engine() -> Iterator[docker.DockerClient]:
-    image()
-    client = docker.from_env()
-    yield client
-    client.close()
+def engine() -> Iterator[DockerClient]:
+    with engine_itself() as client:
+        yield client
 
 
 @pytest.fixture
-def containers(engine: docker.DockerClient, project: Project) -> Iterator[Containers]:
-    there = Containers(engine, project)
+def containers(engine: DockerClient, project: Project) -> Iterator[Containers]:
+    there = Containers(engine, project.runs.backend("docker"))
     yield there
     there.remove()
 
@@ -103,7 +68,7 @@ def ended(project: Project, number: int) -> dict[str, Any]:
 
 
 def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
-    project: Project, containers: Containers, engine: docker.DockerClient, tmp_path: Path
+    project: Project, containers: Containers, engine: DockerClient, tmp_path: Path
 ) -> None:
     for number, goal in enumerate(GOALS, start=1):
         project.write_jobs(cart=contained(total_timesteps=goal))
@@ -116,7 +81,7 @@ def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
     uninterrupted = Project(tmp_path / "uninterrupted")
     uninterrupted.write_jobs(cart=contained(total_timesteps=GOALS[-1]))
     uninterrupted.doit(*RUN)
-    assert Containers(engine, uninterrupted).all() == []
+    assert Containers(engine, uninterrupted.runs.backend("docker")).all() == []
     assert project.digest("cart", len(GOALS)) == uninterrupted.digest("cart", 1)
 
 

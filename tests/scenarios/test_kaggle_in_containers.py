@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import docker
 import pytest
 
-from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
 from tests.emulated import emulated
-from tests.engine import image
+from tests.engine import Containers, engine_itself
 from tests.project import Project
 from tests.scenarios.test_kaggle_relay import JOB, pushes, relay_with_kills, shipped_job
 
@@ -25,20 +23,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
     """An emulator whose executor is Docker, asked often; no container outlives it."""
-    image()
-    with emulated(tmp_path / "kaggle", executor="docker") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "10")
-        yield server
-        scope = names_for(server.running.settings.data / "sandboxes").scope
-    engine = docker.from_env()
-    try:
-        for container in engine.containers.list(all=True, filters={"label": f"{SCOPE_LABEL}={scope}"}):
-            container.remove(force=True)
-    finally:
-        engine.close()
+    with engine_itself() as engine:
+        with emulated(tmp_path / "kaggle", executor="docker") as server:
+            for name, value in server.environment().items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+            monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "10")
+            yield server
+        Containers(engine, server.running.settings.data / "sandboxes").remove()
 
 
 def uninterrupted(root: Path) -> str:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import docker
 import pytest
 import requests
 from docker.errors import NotFound
@@ -25,12 +24,14 @@ from runner.backends.executors.base import Workload
 from runner.backends.executors.docker import DockerExecutor
 from runner.backends.executors.docker_container import names_for
 from runner.backends.executors.docker_limits import DockerSettings
-from tests.engine import image
+from tests.engine import engine_itself, image
 from trainer.errors import BackendUnreachableError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import docker
 
 NAME = "one"
 PATIENCE_SECONDS = 60
@@ -112,10 +113,8 @@ time.sleep(600)
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
     """The engine itself, to look behind the executor's back."""
-    image()
-    client = docker.from_env()
-    yield client
-    client.close()
+    with engine_itself() as client:
+        yield client
 
 
 @pytest.fixture
