@@ -43,12 +43,17 @@ def replacing(target: Path) -> Iterator[Path]:
     temporary = _temporary_beside(target)
     try:
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(target)
+        put_in_place(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Let a whole file take the place of `target`, beside which it lies, durably."""
+    with temporary.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(target)
     fsync_directory(target.parent)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -64,10 +63,7 @@ def transfer(client: httpx.Client, wanted: Wanted, target: Path) -> None:
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise NoAnswerError(wanted.about, f"broke off ({type(error).__name__})") from None
     _check(wanted, partial)
-    with partial.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    partial.replace(target)
-    files.fsync_directory(target.parent)
+    files.put_in_place(partial, target)
 
 
 def partial_of(wanted: Wanted, target: Path) -> Path:
