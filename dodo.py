@@ -4,8 +4,8 @@ from pathlib import Path
 
 from doit.tools import config_changed
 
-from runner.graph import Graph, Task, Tasks
-from runner.reporter import RelayReporter
+from runner.doit.graph import Graph, Task, Tasks
+from runner.doit.reporter import RelayReporter
 
 DOIT_CONFIG = {
     "default_tasks": ["run_full"],

@@ -39,7 +39,7 @@ USER, KEY = "benchmark", "key-of-the-benchmark"
 JOB: Final = "cart"
 GOAL_SECONDS: Final = 3.0
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("dodo.py", "pyproject.toml", "trainer", "restore", "runner")
+COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", "executors", "runner")
 
 
 def main() -> None:

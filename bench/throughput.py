@@ -30,9 +30,9 @@ from measuring.graphs import project_path, write_project
 from measuring.tables import note, paired_ratio, publish, table, write_raw
 from measuring.zoo import Zoo
 
+from contract import files
+from contract.layout import Artifacts
 from runner.layout import RunsFolder
-from trainer import files
-from trainer.layout import Artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """Compare an image with Kaggle's frozen list: `python3 docker/drift.py [IMAGE]`, or `make image-drift PROFILE=cpu`.
 
-For each package: Kaggle's version, the image's, and whether a session loads it. That is measured: what `trainer`
-imports is imported in the image, and what is loaded by then is looked up. `--list FILE` takes what `pip freeze` prints
+For each package: Kaggle's version, the image's, and whether a session loads it. That is measured: what its packages
+import is imported in the image, and what is loaded by then is looked up. `--list FILE` takes what `pip freeze` prints
 in any other image; `--check` ends with 1 where a package that a session loads differs.
 """
 
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import kaggle_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FOLDER = Path(__file__).resolve().parent
-TRAINER = FOLDER.parent / "trainer"
+IN_A_SESSION = tuple(FOLDER.parent / name for name in ("contract", "job", "trainer"))
 # Prints, as JSON, the version of Python, of each package, and which of them are loaded with the modules named. A module
 # that knows its own build (torch: 2.10.0+cu128) is asked rather than its metadata, which may not.
 PROBE = """
@@ -132,11 +132,11 @@ def in_range(version: str, wanted: str) -> bool:
     return True
 
 
-def imports_of(folder: Path) -> list[str]:
-    """The modules from outside the standard library that the sources in `folder` import."""
-    own = {folder.name}
+def imports_of(folders: Collection[Path]) -> list[str]:
+    """The modules from outside the standard library that the sources in `folders` import, each other left out."""
+    own = {folder.name for folder in folders}
     found: set[str] = set()
-    for path in folder.rglob("*.py"):
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
@@ -152,7 +152,7 @@ def look_into(image: str) -> dict[str, Any]:
         DriftError: there is no such image, or it cannot import what a session needs.
     """
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python", image, "-c", PROBE]
-    command += imports_of(TRAINER)
+    command += imports_of(IN_A_SESSION)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     except FileNotFoundError:

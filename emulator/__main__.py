@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator.executors import EXECUTORS
+from contract.errors import RelayError
 from emulator.faults.plan import FaultPlan
 from emulator.faults.rules import read_rules
-from emulator.server import bind, client_environment, make_server
+from emulator.http.server import bind, client_environment, make_server
+from emulator.sessions.executors import EXECUTORS
 from emulator.settings import GIGABYTE, P100, T4, ErrorStyle, MountLayout, Settings, WhenFull
-from trainer.errors import RelayError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from emulator.accounts import Accounts
-from emulator.blobs import Blobs
+from contract.errors import InputError
 from emulator.clock import Clock
-from emulator.database import Database
-from emulator.dataset_store import DatasetStore
-from emulator.executors import open_executor
-from emulator.kernel_store import KernelStore
-from emulator.quota import GpuTime, refresh_time
-from emulator.state import DatasetSnapshot, KernelSnapshot, QuotaSnapshot, Snapshot, Version, VersionSnapshot
-from emulator.uploads import Uploads
-from emulator.urls import Urls
-from trainer.errors import InputError
+from emulator.http.accounts import Accounts
+from emulator.http.urls import Urls
+from emulator.sessions.executors import open_executor
+from emulator.sessions.quota import GpuTime, refresh_time
+from emulator.store.blobs import Blobs
+from emulator.store.database import Database
+from emulator.store.datasets import DatasetStore
+from emulator.store.kernels import KernelStore
+from emulator.store.state import DatasetSnapshot, KernelSnapshot, QuotaSnapshot, Snapshot, Version, VersionSnapshot
+from emulator.store.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from emulator.settings import Settings
-    from emulator.state import Dataset, Kernel
-    from runner.backends.executors.base import Executor
+    from emulator.store.state import Dataset, Kernel
+    from executors.base import Executor
 
 _LOG_TAIL_ENTRIES = 20
 _LOCK_PATIENCE_SECONDS = 0.5

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from contract.errors import SessionError
 from emulator.core import Emulator
 from emulator.faults.plan import FaultPlan
-from emulator.server import bind, client_environment, make_server
-from trainer.errors import SessionError
+from emulator.http.server import bind, client_environment, make_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

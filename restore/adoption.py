@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer import files
-from trainer.errors import CheckpointError
-from trainer.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
+from contract import files
+from contract.errors import CheckpointError
+from contract.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from contract.records import Replay
     from restore.validation import Finding, Report
-    from trainer.records import Replay
 
 FORMAT = 1
 KEPT_FALLBACKS = 4

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from contract.differences import ABSENT, Difference, differences
 from restore.compatibility_rules import RULES, Rule
-from trainer.differences import ABSENT, Difference, differences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

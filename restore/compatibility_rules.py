@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from trainer.differences import ABSENT, Difference
+from contract.differences import ABSENT, Difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from contract.errors import InputError, RelayError
+from contract.files import write_bytes
 from restore.compatibility_rules import RULES, Rule
-from trainer.errors import InputError, RelayError
-from trainer.files import write_bytes
 
 BEGIN = "<!-- compatibility: made by `python -m restore.compatibility_table docs/resume.md` -->"
 END = "<!-- compatibility: end -->"

@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
 
-from restore.archive import LOCAL_SIGNATURE, Limits, StrictZip
-from restore.spans import Span, UnsoundError, number, shown
-from restore.strict_json import read_object
-from restore.tensors import read_tensor_specs
-from trainer.algorithms.registry import ALGORITHMS
-from trainer.errors import CheckpointError
-from trainer.layout import (
+from contract.errors import CheckpointError
+from contract.layout import (
     OPTIMIZER_MEMBER,
     POLICY_MEMBER,
     RECORD_MEMBER,
@@ -30,14 +25,19 @@ from trainer.layout import (
     checkpoint_name,
     timesteps_in_name,
 )
-from trainer.records import FORMAT, CheckpointRecord
+from contract.records import FORMAT, CheckpointRecord
+from job.algorithms.registry import ALGORITHMS
+from restore.archive import LOCAL_SIGNATURE, Limits, StrictZip
+from restore.spans import Span, UnsoundError, number, shown
+from restore.strict_json import read_object
+from restore.tensors import read_tensor_specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from contract.records import FileEntry
     from restore.tensor_specs import TensorSpec
-    from trainer.records import FileEntry
 
 MAX_MEMBERS = 64
 MAX_RECORD_BYTES = 1 << 20

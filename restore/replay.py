@@ -11,15 +11,15 @@ import stat
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from contract.files import CHUNK_BYTES
+from contract.layout import segment_name
 from restore.spans import Span, UnsoundError, shown
-from trainer.files import CHUNK_BYTES
-from trainer.layout import segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from trainer.records import FileEntry, Replay, ReplayField, ReplaySegment
+    from contract.records import FileEntry, Replay, ReplayField, ReplaySegment
 
 MAX_SEGMENTS = 4_096
 """The trainer cuts a buffer into some 1,000 at most."""

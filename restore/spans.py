@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
-from trainer.files import CHUNK_BYTES
+from contract.files import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from contract.errors import CheckpointError
+from contract.layout import timesteps_in_name
+from contract.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
+from job.algorithms.registry import ALGORITHMS
 from restore.documents import read_document, sentence
 from restore.integrity import inspect_checkpoint
 from restore.replay import check_replay
 from restore.spans import UnsoundError
-from trainer.algorithms.registry import ALGORITHMS
-from trainer.errors import CheckpointError
-from trainer.layout import timesteps_in_name
-from trainer.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from contract.layout import Artifacts
     from restore.replay import Judged
-    from trainer.layout import Artifacts
 
 FORMAT: Literal[1] = 1
 MAX_DOCUMENT_BYTES = 16 << 20

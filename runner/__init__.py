@@ -1,1 +1,7 @@
-"""The user's side: plans, packages, executes and downloads sessions."""
+"""The user's side: plans, packages, executes, downloads and restores sessions.
+
+`decide`: what the next session is, a pure function of `lineage` (what is on disk) and of what is wanted (`workspace`).
+`stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
+`doit/`: what doit is told. `layout`, `ledger`, `lock`, `sources`: names, submissions, holders and what is sent along.
+`commands`, `doctor`, `outcome`, `display`: what users ask and see.
+"""

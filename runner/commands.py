@@ -6,13 +6,13 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
+from contract.events import say
 from restore.adoption import problem_with
 from runner import doctor
 from runner.backends.registry import open_backend
 from runner.ledger import read_ledger
 from runner.lineage import Phase, SessionState, read_lineage
-from trainer.errors import BackendError, BackendUnreachableError, InputError, RelayError
-from trainer.progress import say
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from contract.differences import differences
+from contract.identity import training_inputs
 from restore.compatibility import compare
 from runner.lineage import Phase
 from runner.sources import changed_files, same_meaning
-from trainer.differences import differences
-from trainer.identity import training_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

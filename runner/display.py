@@ -7,8 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from trainer.files import human_bytes
-from trainer.progress import Event, parse_event
+from contract.events import Event, parse_event
+from contract.files import human_bytes
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
+from contract.errors import BackendError, RelayError
+from contract.events import say
+from contract.libraries import library_versions
 from runner.backends.base import Check
 from runner.backends.registry import open_backend
-from trainer.errors import BackendError, RelayError
-from trainer.libraries import library_versions
-from trainer.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

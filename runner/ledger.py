@@ -6,8 +6,8 @@ import enum
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from contract import files
 from runner.lineage import FORMAT, read_document
-from trainer import files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from contract import files
+from contract.errors import RelayError
 from restore.spans import shown
-from trainer import files
-from trainer.errors import RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path

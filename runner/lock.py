@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from trainer import files
-from trainer.errors import JobHeldError
+from contract import files
+from contract.errors import JobHeldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from contract.errors import IncompatibleError, SessionError
+from contract.events import say
 from runner.decide import REFUSALS, Nothing, Rejudge
 from runner.lineage import Phase, SessionState, read_lineage
-from trainer.errors import IncompatibleError, SessionError
-from trainer.progress import say
 
 if TYPE_CHECKING:
     from runner.workspace import Plan, Workspace

@@ -19,13 +19,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trainer import files
-from trainer.errors import InputError
+import contract
+import job
+import trainer
+from contract import files
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+OWN_FOLDERS = tuple(Path(package.__path__[0]) for package in (contract, job, trainer))
+"""The packages of ours that a session runs, beside the sources of its job."""
 _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _IGNORED_SUFFIXES = (".pyc", ".pyo", "~")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -15,8 +15,8 @@ import zipfile
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from trainer import layout
-from trainer.errors import InputError
+from contract import layout
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

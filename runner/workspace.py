@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restore
-import trainer
+from contract.errors import InputError
+from contract.libraries import library_versions
 from runner.backends.registry import BACKENDS
 from runner.decide import (
     Attach,
@@ -23,12 +24,10 @@ from runner.decide import (
     Wanted,
     decide,
 )
-from runner.jobs import JobsReader
+from runner.jobs.cache import JobsReader
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
-from runner.sources import SourceReader, Sources
-from trainer.errors import InputError
-from trainer.libraries import library_versions
+from runner.sources import OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
     from runner.layout import SessionFolder
@@ -151,8 +150,7 @@ class Workspace:
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
-        own = Path(trainer.__file__).parent
-        return (own, *(self.runs.root / folder for folder in job["sources"]))
+        return (*OWN_FOLDERS, *(self.runs.root / folder for folder in job["sources"]))
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
         if session is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from emulator.state import KernelState
+    from emulator.store.state import KernelState
 
 USER, KEY = "alice", "key-of-alice"
 OTHER_USER, OTHER_KEY = "bob", "key-of-bob"

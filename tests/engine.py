@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from docker import DockerClient, from_env
 
-from runner.backends.executors.docker_container import SCOPE_LABEL, names_for
+from executors.docker.container import SCOPE_LABEL, names_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,13 +18,13 @@ import psutil
 import pytest
 import yaml
 
+from contract import layout
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import read_document
 from tests.network_guard import GUARDED
-from trainer import layout
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("dodo.py", "pyproject.toml", "trainer", "restore", "runner")
+COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", "executors", "runner")
 PATIENCE_SECONDS = 240
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("trainer", "restore", "runner", "emulator")
+PACKAGES = ("contract", "job", "trainer", "restore", "executors", "runner", "emulator")
 LONGEST_MODULE = 300
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
 
@@ -45,8 +45,11 @@ def test_imports_point_down() -> None:
         ("runner", "emulator"),
         ("trainer", "emulator"),
         ("emulator", "restore"),
-        ("emulator", "runner.stages"),
-        ("emulator", "trainer.job"),
+        ("emulator", "runner.lineage"),
+        ("emulator", "job.model"),
+        ("executors", "runner.lineage"),
+        ("contract", "job"),
+        ("restore", "executors"),
     ],
 )
 def test_an_import_that_points_up_is_found(copy_of_project: Path, importer: str, imported: str) -> None:

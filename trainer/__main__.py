@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.describe and options.output is None:
         parser.error("--output is missing: name the folder for the artifacts")
 
-    from trainer.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
+    from contract.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
     from trainer.session_input import read_session_input  # noqa: PLC0415 - likewise
 
     try:

@@ -9,15 +9,15 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecMonitor, unwrap_vec_wrapper
 
-from trainer import progress
+from contract import events
 from trainer.deadline import SESSION_LIMIT, Pace
 from trainer.divergence import refuse_unusable_losses
 from trainer.interruption import SessionInterrupted
 
 if TYPE_CHECKING:
+    from job.model import Job
+    from trainer.checkpoint.resume_state import Boundary
     from trainer.interruption import Interruption
-    from trainer.job import Job
-    from trainer.resume_state import Boundary
     from trainer.standing import Standing
 
 PROGRESS_SECONDS = 0.5
@@ -166,7 +166,7 @@ class RelayCallback(BaseCallback):
         first = float(safe_mean([episode["r"] for episode in list(latest)[-ended:]]))
         self._standing.resumed = resumed.model_copy(update={"first_rollout_mean_reward": first})
         last = "none" if resumed.mean_reward is None else f"{resumed.mean_reward:.2f}"
-        progress.say(f"[CHECKPOINT] Mean reward of the first rollout: {first:.2f}, of the parent's last: {last}")
+        events.say(f"[CHECKPOINT] Mean reward of the first rollout: {first:.2f}, of the parent's last: {last}")
 
     def _measure(self) -> None:
         began = time.monotonic()
@@ -178,7 +178,7 @@ class RelayCallback(BaseCallback):
     def _show_progress(self) -> None:
         self._progress_at = time.monotonic()
         standing = self._standing
-        progress.emit(
+        events.emit(
             "progress",
             timesteps=self.model.num_timesteps,
             goal=self._job.total_timesteps,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from trainer.environments import make_training_envs
-from trainer.model import make_model, parameter_shapes
-from trainer.spaces import describe_space
+from trainer.algorithms.model import make_model, parameter_shapes
+from trainer.environments.making import make_training_envs
+from trainer.environments.spaces import describe_space
 
 if TYPE_CHECKING:
-    from trainer.job import Job
+    from job.model import Job
 
 
 def describe(job: Job) -> str:

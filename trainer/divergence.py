@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from trainer.errors import DivergedError
+from contract.errors import DivergedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.algorithms.registry import ALGORITHMS
-from trainer.layout import RECORD_MEMBER, STATE_MEMBER
-from trainer.records import CheckpointRecord
-from trainer.resume_state import ResumeState
+from contract.layout import RECORD_MEMBER, STATE_MEMBER
+from contract.records import CheckpointRecord
+from job.algorithms.registry import ALGORITHMS
+from trainer.checkpoint.resume_state import ResumeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,12 @@ import functools
 import traceback
 from typing import TYPE_CHECKING
 
-from trainer import progress
-from trainer.artifact_writer import ArtifactWriter
+from contract import events
+from contract.errors import DivergedError, RelayError, SessionError
+from contract.layout import Artifacts
+from trainer.checkpoint.writer import ArtifactWriter
 from trainer.deadline import NAN_LOSS
-from trainer.errors import DivergedError, RelayError, SessionError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
-from trainer.layout import Artifacts
 from trainer.standing import Standing
 from trainer.training import Training
 
@@ -73,8 +73,8 @@ def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: 
         except SessionError as failure:
             reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
     if error:
-        progress.say(error)
-    progress.emit(
+        events.say(error)
+    events.emit(
         "ended",
         timesteps=standing.timesteps,
         goal=standing.session_input.job.total_timesteps,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainer import files, layout
-from trainer.errors import SessionError
-from trainer.job import Job, parse_job
-from trainer.records import Payload, Request
+from contract import files, layout
+from contract.errors import SessionError
+from contract.records import Payload, Request
+from job.model import Job, parse_job
 
 if TYPE_CHECKING:
     from pathlib import Path

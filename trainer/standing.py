@@ -6,10 +6,10 @@ import datetime as dt
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from trainer.libraries import library_versions
-from trainer.model import parameter_shapes
-from trainer.records import CheckpointRecord, Resumed, ResumeVerdict, TrainingMetadata
-from trainer.spaces import describe_space
+from contract.libraries import library_versions
+from contract.records import CheckpointRecord, Resumed, ResumeVerdict, TrainingMetadata
+from trainer.algorithms.model import parameter_shapes
+from trainer.environments.spaces import describe_space
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

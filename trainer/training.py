@@ -7,21 +7,22 @@ import gc
 import math
 from typing import TYPE_CHECKING
 
-from trainer import environments, progress
+from contract import events
+from contract.errors import SessionError
+from trainer.algorithms.gpu import usable_device
+from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
+from trainer.checkpoint.resuming import LoadedParent
+from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
-from trainer.errors import SessionError
+from trainer.environments import making
+from trainer.environments.self_check import check_environments
 from trainer.evaluation import evaluate
-from trainer.gpu import usable_device
-from trainer.model import make_model, use_threads
-from trainer.resuming import LoadedParent
-from trainer.saving import Saver
-from trainer.self_check import check_environments
 
 if TYPE_CHECKING:
-    from trainer.artifact_writer import ArtifactWriter
+    from trainer.checkpoint.resume_state import Boundary
+    from trainer.checkpoint.writer import ArtifactWriter
     from trainer.interruption import Interruption
-    from trainer.resume_state import Boundary
     from trainer.standing import Standing
 
 
@@ -46,14 +47,14 @@ class Training:
         use_threads(self._job.threads)
         device = usable_device(self._job.device)
         resumption = check_environments(self._job)
-        self._model = make_model(self._job, environments.make_training_envs(self._job, resumption.method), device)
-        self._evaluation_envs = environments.make_evaluation_envs(self._job) if self._job.eval.frequency else None
+        self._model = make_model(self._job, making.make_training_envs(self._job, resumption.method), device)
+        self._evaluation_envs = making.make_evaluation_envs(self._job) if self._job.eval.frequency else None
         stateless = resumption.reasons if resumption.method == "none" else ()
         self._saver = Saver(self._model, standing, writer, stateless)
         self._parent: LoadedParent | None = None
         if stateless:
             standing.add_inexact(stateless)
-            progress.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
+            events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
         if self._input.request.parent is not None:
             self._parent = LoadedParent(self._model, standing, self._input.request.parent)
             self._hand_on_best_model()
@@ -71,7 +72,7 @@ class Training:
         if start >= goal:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {self._job.name}", problem, "raise total_timesteps to go on")
-        progress.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
+        events.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
         gc.enable()
@@ -114,7 +115,7 @@ class Training:
         )
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
-        progress.emit("evaluation", timesteps=self._standing.timesteps, mean_reward=mean, improved=improved)
+        events.emit("evaluation", timesteps=self._standing.timesteps, mean_reward=mean, improved=improved)
         if improved:
             milestones.best_mean_reward = mean
             self._saver.save_best()

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 IMPORTS: Final = ("numpy", "pydantic", "torch", "stable_baselines3", "trainer.session_input", "trainer.session")
 TIMED: Final = (
     ("trainer.training:make_model", "the model made (torch imports its compiler here)"),
-    ("trainer.environments:make_training_envs", "the environments made"),
+    ("trainer.environments.making:make_training_envs", "the environments made"),
     ("stable_baselines3:PPO.collect_rollouts", "rollouts, with saves and evaluations at their start"),
     ("stable_baselines3:PPO.train", "gradient steps"),
     ("trainer.training:Training.evaluate", "evaluations"),
     ("trainer.training:Training.save", "saves, as far as training waits for them"),
-    ("trainer.saving:capture", "- state of environments and generators taken"),
-    ("trainer.resume_state:ResumeState.to_bytes", "- state pickled"),
+    ("trainer.checkpoint.saving:capture", "- state of environments and generators taken"),
+    ("trainer.checkpoint.resume_state:ResumeState.to_bytes", "- state pickled"),
     ("stable_baselines3:PPO.save", "- model.save"),
-    ("trainer.checkpoint:entry_of", "- sha256 of members and files (both threads)"),
-    ("trainer.checkpoint:pack", "- zip"),
+    ("trainer.checkpoint.archive:entry_of", "- sha256 of members and files (both threads)"),
+    ("trainer.checkpoint.archive:pack", "- zip"),
     ("trainer.standing:Standing.record", "- record"),
-    ("trainer.artifact_writer:ArtifactWriter.put", "writer thread: files written"),
+    ("trainer.checkpoint.writer:ArtifactWriter.put", "writer thread: files written"),
     ("os:fsync", "writer thread: - fsync"),
-    ("trainer.artifact_writer:ArtifactWriter.publish", "writer thread: metadata and manifest"),
-    ("trainer.artifact_writer:ArtifactWriter.drain", "waiting for the writer at the end"),
+    ("trainer.checkpoint.writer:ArtifactWriter.publish", "writer thread: metadata and manifest"),
+    ("trainer.checkpoint.writer:ArtifactWriter.drain", "waiting for the writer at the end"),
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from trainer.replay import arrays_of
+from trainer.checkpoint.replay_buffer import arrays_of
 
 if TYPE_CHECKING:
     from pathlib import Path

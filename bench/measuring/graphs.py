@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import runner
-import trainer
 from measuring import replay
 from measuring.clock import run_timed
 from runner.backends.local import LocalBackend
 from runner.layout import JOBS_FILE, RunsFolder
+from runner.sources import OWN_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CODE = Path(runner.__file__).parent.parent
 BENCH = Path(__file__).parent.parent
+OWN = [folder.name for folder in OWN_FOLDERS]
 CHAIN = ("package", "execution", "manifest", "report", "restored")
 _DVC_SETTINGS = (("core.analytics", "false"), ("core.check_update", "false"))
 
@@ -190,7 +191,7 @@ def dvc(folder: Path, shape: Shape, program: str) -> Graph:
     graph = _write_plain(folder, shape)
     stages: dict[str, Any] = {}
     for index, (job, chain) in enumerate(graph["chains"].items()):
-        needs: Sequence[str] = ["trainer", *shape.folders_of(index)]
+        needs: Sequence[str] = [*OWN, *shape.folders_of(index)]
         for name, target in zip(CHAIN, chain, strict=True):
             (folder / target).write_text(target, encoding="utf-8")
             stages[f"{name}_{job}"] = {"cmd": "never run", "deps": list(needs), "outs": [target]}
@@ -206,11 +207,12 @@ def dvc(folder: Path, shape: Shape, program: str) -> Graph:
 def _write_plain(folder: Path, shape: Shape) -> dict[str, Any]:
     """The sources, the folders for the results, and the names of both by job."""
     shape.write_sources(folder)
-    shutil.copytree(Path(trainer.__file__).parent, folder / "trainer", ignore=shutil.ignore_patterns("__pycache__"))
+    for own in OWN_FOLDERS:
+        shutil.copytree(own, folder / own.name, ignore=shutil.ignore_patterns("__pycache__"))
     sources, chains = {}, {}
     for index, job in enumerate(shape.names):
         (folder / "results" / job).mkdir(parents=True)
-        carried = ["trainer", *shape.folders_of(index)]
+        carried = [*OWN, *shape.folders_of(index)]
         files = [path for each in carried for path in sorted((folder / each).rglob("*")) if path.is_file()]
         sources[job] = [path.relative_to(folder).as_posix() for path in files]
         chains[job] = [f"results/{job}/{name}.json" for name in CHAIN]

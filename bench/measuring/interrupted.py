@@ -11,16 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from contract import files
+from contract.layout import Artifacts
+from executors import local_launcher
 from measuring import sb3_training
 from measuring.clock import CommandError, run_timed
 from measuring.cutting import Cut, is_whole, kill, run_and_cut, send
 from measuring.graphs import project_path, write_project
 from measuring.tensors import timesteps_of
-from runner.backends.executors import local_launcher
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder
-from trainer import files
-from trainer.layout import Artifacts
 
 if TYPE_CHECKING:
     from measuring.courses import Course

@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.callbacks import EvalCallback
 
-from trainer.environments import make_evaluation_envs, make_training_envs
-from trainer.job import parse_job
-from trainer.model import make_model
+from job.model import parse_job
+from trainer.algorithms.model import make_model
+from trainer.environments.making import make_evaluation_envs, make_training_envs
 
 
 def main() -> None:

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from doit.doit_cmd import DoitMain
 
-from runner.backends.base import State, Status
-from runner.backends.executors import local_launcher
+from contract import files
+from contract.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
+from contract.records import CheckpointRecord, TrainingMetadata
+from executors import local_launcher
+from executors.base import State, Status
 from runner.backends.local import LocalBackend
 from runner.backends.on_executor import name_of
 from runner.backends.registry import BACKENDS
-from trainer import checkpoint, files
-from trainer.artifact_writer import ArtifactWriter
-from trainer.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
-from trainer.records import CheckpointRecord, TrainingMetadata
+from trainer.checkpoint import archive
+from trainer.checkpoint.writer import ArtifactWriter
 from trainer.session_input import SessionInput, read_session_input
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _repacked(source: Path, session: SessionInput) -> bytes:
         for name, content in members.items():
             packed.writestr(name, content)
     update = {"job": session.job.name, "session": session.request.session, "key": session.key}
-    return checkpoint.pack(checkpoint.Contents(model.getvalue(), state), record.model_copy(update=update))
+    return archive.pack(archive.Contents(model.getvalue(), state), record.model_copy(update=update))
 
 
 if __name__ == "__main__":

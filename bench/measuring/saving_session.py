@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract import files
 from measuring.filling import fill
 from measuring.session_input import write_session_input
-from trainer import files, session, training
-from trainer.artifact_writer import ArtifactWriter
-from trainer.model import make_model
-from trainer.replay import arrays_of
+from trainer import session, training
+from trainer.algorithms.model import make_model
+from trainer.checkpoint.replay_buffer import arrays_of
+from trainer.checkpoint.writer import ArtifactWriter
 from trainer.training import Training
 
 if TYPE_CHECKING:

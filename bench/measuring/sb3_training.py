@@ -20,8 +20,8 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Check
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
+from job.schedules import parse_schedule
 from measuring.courses import Course
-from trainer.schedules import parse_schedule
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

@@ -6,12 +6,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from contract.errors import InputError
 from emulator.faults.calls import call_of
 from emulator.faults.exchange import Exchange
 from emulator.faults.injections import inject
 from emulator.faults.plan import Answer, FaultPlan
 from emulator.faults.rules import Kind, parse_header, parse_rules
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

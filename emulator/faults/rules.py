@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from trainer.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,6 @@ A new backend is one file with one class, and one line in `runner.backends.regis
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,22 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from executors.base import Status
     from runner.layout import SessionFolder
-
-
-class State(enum.StrEnum):
-    """Where a submitted session stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    COMPLETE = "COMPLETE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether it stays so."""
-        return self not in (State.QUEUED, State.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -44,21 +29,6 @@ class Check:
     about: str
     finding: str
     is_well: bool = True
-
-
-@dataclass(frozen=True)
-class Status:
-    """A backend's answer.
-
-    Args:
-        state: where the session stands.
-        exit_code: of its process, where the backend knows it.
-        reason: why it failed or was cancelled, or what it waits for, in half a sentence.
-    """
-
-    state: State
-    exit_code: int | None = None
-    reason: str | None = None
 
 
 class Backend(Protocol):

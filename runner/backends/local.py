@@ -6,10 +6,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from contract.files import human_bytes
+from executors.local import LocalExecutor
 from runner.backends.base import Check
-from runner.backends.executors.local import LocalExecutor
 from runner.backends.on_executor import ExecutorBackend
-from trainer.files import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

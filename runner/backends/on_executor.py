@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.backends.executors.base import Workload
+from executors.base import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Check, Status
-    from runner.backends.executors.base import Executor
+    from executors.base import Executor, Status
+    from runner.backends.base import Check
     from runner.layout import SessionFolder
 
 _NAME_LENGTH = 16

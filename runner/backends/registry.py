@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from trainer.errors import InputError
+from contract.errors import InputError
 
 if TYPE_CHECKING:
     from runner.backends.base import Backend
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "local": "runner.backends.local:LocalBackend",
-    "docker": "runner.backends.docker:DockerBackend",
+    "docker": "runner.backends.docker.backend:DockerBackend",
     "kaggle": "runner.backends.kaggle.backend:KaggleBackend",
 }
 

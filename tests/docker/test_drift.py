@@ -92,8 +92,8 @@ def test_what_a_session_loads_is_read_off_the_sources(tmp_path: Path) -> None:
     package.mkdir()
     package.joinpath("one.py").write_text("import os, torch.nn\nfrom trainer import two\n", encoding="utf-8")
     package.joinpath("two.py").write_text("def late():\n    from gymnasium.spaces import Box\n", encoding="utf-8")
-    assert drift.imports_of(package) == ["gymnasium", "torch"]
-    assert {"torch", "stable_baselines3", "pydantic"} <= set(drift.imports_of(drift.TRAINER))
+    assert drift.imports_of([package]) == ["gymnasium", "torch"]
+    assert {"torch", "stable_baselines3", "pydantic"} <= set(drift.imports_of(drift.IN_A_SESSION))
 
 
 def test_the_probe_asks_a_module_for_its_build(tmp_path: Path) -> None:

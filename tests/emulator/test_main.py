@@ -16,11 +16,11 @@ from unittest import mock
 import httpx
 import pytest
 
+from contract.errors import InputError
 from emulator.__main__ import main, parser, settings_of
-from emulator.server import bind
+from emulator.http.server import bind
 from emulator.settings import GIGABYTE, HOUR
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, settings
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,10 +14,10 @@ import pytest
 import torch as th
 from stable_baselines3 import A2C, DQN, PPO, SAC
 
+from contract.files import sha256_of_bytes
+from contract.layout import POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, checkpoint_name
+from contract.records import CheckpointRecord, FileEntry, ResumeVerdict
 from restore.integrity import inspect_checkpoint
-from trainer.files import sha256_of_bytes
-from trainer.layout import POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, checkpoint_name
-from trainer.records import CheckpointRecord, FileEntry, ResumeVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

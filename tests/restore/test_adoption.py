@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files
+from contract.files import human_bytes
+from contract.layout import segment_name
+from contract.records import CheckpointRecord, FileEntry
 from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with, segments_of
 from restore.validation import Finding, Report
-from trainer import files
-from trainer.files import human_bytes
-from trainer.layout import segment_name
-from trainer.records import CheckpointRecord, FileEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from contract.differences import ABSENT, Difference
+from contract.identity import TRAINING_INPUTS
+from contract.libraries import DISTRIBUTIONS
+from job.algorithms.registry import ALGORITHMS
+from job.model import Job, parse_job
 from restore.compatibility import compare, rule_for
 from restore.compatibility_rules import RULES, Rule
-from trainer.algorithms.registry import ALGORITHMS
-from trainer.differences import ABSENT, Difference
-from trainer.identity import TRAINING_INPUTS
-from trainer.job import Job, parse_job
-from trainer.libraries import DISTRIBUTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import InputError
 from restore.compatibility_rules import RULES
 from restore.compatibility_table import BEGIN, END, main, renewed, table
-from trainer.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "resume.md"

@@ -19,18 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3 import PPO
 
+from contract.errors import CheckpointError
+from contract.files import sha256_of_bytes
+from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
+from contract.records import FileEntry
+from job.algorithms.registry import ALGORITHMS
 from restore import integrity, tensors
 from restore.integrity import inspect_checkpoint
-from trainer.algorithms.registry import ALGORITHMS
-from trainer.errors import CheckpointError
-from trainer.files import sha256_of_bytes
-from trainer.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
-from trainer.records import FileEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.records import CheckpointRecord
+    from contract.records import CheckpointRecord
 
     Members = dict[str, bytes]
     Inspect = Callable[..., CheckpointRecord]

@@ -18,11 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.files import CHUNK_BYTES, sha256_of_bytes
+from contract.layout import segment_name
+from contract.records import FileEntry, Replay
 from restore.replay import ITEM_BYTES, MAX_DIMENSIONS, MAX_FIELDS, MAX_SEGMENTS, Judged, check_replay
 from restore.spans import UnsoundError
-from trainer.files import CHUNK_BYTES, sha256_of_bytes
-from trainer.layout import segment_name
-from trainer.records import FileEntry, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files, layout
+from contract.layout import Artifacts
+from contract.records import FileEntry, ResumeVerdict, TrainingMetadata
 from restore.validation import Expectations, Finding, Report, validate
-from trainer import files, layout
-from trainer.layout import Artifacts
-from trainer.records import FileEntry, ResumeVerdict, TrainingMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from runner import selection, sources
+from contract import files
+from contract.identity import training_inputs
+from contract.libraries import library_versions
+from job.model import parse_job
+from runner import sources
 from runner.decide import Wanted
+from runner.doit import selection
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
 from tests.project import cart_pole
-from trainer import files
-from trainer.identity import training_inputs
-from trainer.job import parse_job
-from trainer.libraries import library_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

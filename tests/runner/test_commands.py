@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from runner import commands
 from runner.ledger import read_ledger
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
-from trainer.errors import BackendError, BackendUnreachableError, InputError, RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path

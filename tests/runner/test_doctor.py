@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import BackendError
 from runner.backends.base import Check
 from runner.backends.local import LocalBackend
 from runner.doctor import examine
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import write_jobs
-from trainer.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

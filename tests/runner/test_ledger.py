@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import RelayError
 from runner.ledger import Entry, Ledger, read_ledger
-from trainer.errors import RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import RelayError
 from runner.lineage import Phase, read_document, read_lineage
 from tests.runner.conftest import JobOnDisk
-from trainer.errors import RelayError
 
 if TYPE_CHECKING:
     from pathlib import Path

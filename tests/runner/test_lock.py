@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import JobHeldError
 from runner.layout import RunsFolder
 from runner.lock import held
 from tests.project import ROOT
-from trainer.errors import JobHeldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract.errors import IncompatibleError, SessionError
 from runner.lineage import Phase
 from runner.outcome import announce
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
-from trainer.errors import IncompatibleError, SessionError
 
 if TYPE_CHECKING:
     from pathlib import Path

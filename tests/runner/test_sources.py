@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract import files
+from contract.errors import InputError
 from runner.sources import PYTHON, SourceReader, Sources, changed_files, meaning_of, same_meaning
-from trainer import files
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-import trainer
+from contract import files
+from contract.errors import InputError
 from runner.backends.kaggle.metadata import LACKING
 from runner.layout import RunsFolder
-from runner.package import make_package
-from runner.sources import SourceReader
+from runner.sources import OWN_FOLDERS, SourceReader
+from runner.stages.package import make_package
 from runner.wheels import bundle_of
 from tests.runner.conftest import job_json
-from trainer import files
-from trainer.errors import InputError
 
 
 def install(site: Path, name: str, files: dict[str, str], hashed: dict[str, str] | None = None) -> None:
@@ -116,7 +115,7 @@ def test_a_session_trains_where_the_packages_that_it_brings_are_not_installed(tm
         "parent": None,
         "sources_changed": False,
     }
-    sources = SourceReader(tmp_path / "none.json").read((Path(trainer.__file__).parent,))
+    sources = SourceReader(tmp_path / "none.json").read(OWN_FOLDERS)
     bundles = dict(map(bundle_of, LACKING))
     make_package(folder, job=job, request=request, sources=sources, inputs={}, parent=None, bundles=bundles)
     working = tmp_path / "working"

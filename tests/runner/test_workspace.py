@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import trainer
+from contract.errors import InputError
+from contract.libraries import library_versions
 from runner.backends.registry import BACKENDS
 from runner.decide import Attach, Continue, Finish, Nothing, Redo, Refuse, Rejudge, Start
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
-from trainer.errors import InputError
-from trainer.libraries import library_versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,9 +147,10 @@ def test_a_session_carries_the_trainer_and_the_jobs_own_sources(tmp_path: Path) 
     plan = workspace.plan("cart", "full")
     names = workspace.sources(plan).paths.keys()
     assert {"my_env/__init__.py", "trainer/__main__.py"} <= names
-    assert {name.split("/")[0] for name in names} == {"my_env", "trainer"}
-    assert [folder.name for folder in workspace.source_folders(plan.wanted.job)] == ["trainer", "my_env"]
-    assert workspace.source_folders(plan.wanted.job)[0].samefile(trainer.__path__[0])
+    assert {name.split("/")[0] for name in names} == {"contract", "job", "trainer", "my_env"}
+    folders = workspace.source_folders(plan.wanted.job)
+    assert [folder.name for folder in folders] == ["contract", "job", "trainer", "my_env"]
+    assert folders[2].samefile(trainer.__path__[0])
 
 
 def test_what_was_read_is_kept_when_it_is_told_to(workspace: Workspace, cart: JobOnDisk) -> None:

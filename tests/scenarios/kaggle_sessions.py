@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runner.backends.base import State
+from contract import files, layout
+from contract.errors import BackendUnreachableError
+from executors.base import State
+from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.backends.kaggle.names import dataset_slug
-from runner.backends.kaggle.settings import Settings
 from runner.layout import RunsFolder
-from trainer import files, layout
-from trainer.errors import BackendUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

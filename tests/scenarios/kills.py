@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files
+from contract.layout import Artifacts
+from contract.records import FileEntry, Manifest, TrainingMetadata
+from job.model import parse_job
 from restore import adoption
 from restore.validation import Expectations, Report, validate
 from runner.layout import RunsFolder, SessionFolder
-from runner.package import ParentFiles, entries_below, make_package
 from runner.sources import Sources
+from runner.stages.package import ParentFiles, entries_below, make_package
 from tests.scenarios import kills_child, kills_jobs
 from tests.scenarios.kills_child import Order, Reached
-from trainer import files
-from trainer.job import parse_job
-from trainer.layout import Artifacts
-from trainer.records import FileEntry, Manifest, TrainingMetadata
 
 if TYPE_CHECKING:
     import signal
@@ -195,7 +195,7 @@ class Lineage:
         return True
 
     def _parent(self) -> ParentFiles | None:
-        """As `runner.stages` chooses it."""
+        """As `runner.stages.stages` chooses it."""
         if self._restored is None:
             return None
         folder = self._runs.job(self.job.name)

@@ -7,17 +7,17 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.package import entries_below
+from contract import files, layout
+from runner.stages.package import entries_below
 from tests.scenarios.kills_child import KINDS
 from tests.trainer.conftest import outcome_of, record_of, tensors_of
-from trainer import files, layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from contract.layout import Artifacts
+    from job.model import Job
     from tests.scenarios.kills import Cut
-    from trainer.job import Job
-    from trainer.layout import Artifacts
 
 MOST_CHECKPOINTS = 3
 """Two are kept; a third one is there until the oldest is removed."""

@@ -19,15 +19,15 @@ from unittest import mock
 import numpy as np
 import torch
 
-from trainer import replay
 from trainer.__main__ import main
 from trainer.callback import RelayCallback
-from trainer.saving import Saver
+from trainer.checkpoint import replay_buffer
+from trainer.checkpoint.saving import Saver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.resume_state import Boundary
+    from trainer.checkpoint.resume_state import Boundary
 
 OPERATIONS = {
     "open": "create",
@@ -130,7 +130,7 @@ def run(order: Order) -> None:
     random.seed()
     np.random.seed()  # noqa: NPY002 - what Stable-Baselines3 draws from
     torch.seed()
-    replay.SMALLEST_SEGMENT_BYTES = order.segment_bytes
+    replay_buffer.SMALLEST_SEGMENT_BYTES = order.segment_bytes
     _Watch(order).begin()
     sys.exit(main(["--input", str(order.folder), "--output", str(order.output)]))
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract.events import Event, parse_event
 from runner.lineage import read_document
 from tests.engine import Containers, engine_itself, image
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
-from trainer.progress import Event, parse_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from contract.errors import BackendError
 from emulator.faults.rules import Kind
 from runner.backends.kaggle import dataset
 from runner.backends.kaggle.names import dataset_slug
@@ -29,7 +30,6 @@ from tests.scenarios.kaggle_sessions import (
     package,
     packaged,
 )
-from trainer.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from contract import files
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
 from tests.project import ROOT, Project
-from trainer import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.backends.executors import local_launcher
+from contract.layout import CHECKPOINTS_FOLDER
+from executors import local_launcher
 from tests.project import Project, cart_pole
-from trainer.layout import CHECKPOINTS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

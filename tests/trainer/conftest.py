@@ -25,11 +25,11 @@ import pytest
 import torch
 from gymnasium.utils import EzPickle
 
-from trainer import files, layout, progress
+from contract import events, files, layout
+from contract.layout import Artifacts
+from contract.records import CheckpointRecord, Manifest, TrainingMetadata
+from trainer.checkpoint.resume_state import ResumeState
 from trainer.interruption import Interruption
-from trainer.layout import Artifacts
-from trainer.records import CheckpointRecord, Manifest, TrainingMetadata
-from trainer.resume_state import ResumeState
 from trainer.session import run_session
 from trainer.session_input import read_session_input
 
@@ -105,7 +105,7 @@ class Troubled(gym.Env[Any, Any]):
         if self._steps == self._fails_at:
             raise RuntimeError("the road is closed")
         if self._steps == self._hangs_at:
-            progress.say("the road is blocked")
+            events.say("the road is blocked")
             time.sleep(PATIENCE_SECONDS)
         drawn = np.random.random(), random.random()  # noqa: NPY002 - what careless environments draw from
         self._place += np.float32(action - 0.5) + np.array(drawn, np.float32) / 10
@@ -148,8 +148,8 @@ class Ended:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The values of every event of that name, in the order in which they were printed."""
-        events = (progress.parse_event(line) for line in self.log.splitlines())
-        return [event.values for event in events if event is not None and event.name == name]
+        printed = (events.parse_event(line) for line in self.log.splitlines())
+        return [event.values for event in printed if event is not None and event.name == name]
 
 
 def record_of(checkpoint: Path) -> CheckpointRecord:

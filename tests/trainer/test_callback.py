@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from job.model import SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
 from tests.trainer.conftest import ROLLOUT, job_values
 from trainer.callback import is_due
-from trainer.job import SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay

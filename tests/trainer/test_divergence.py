@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from contract.errors import DivergedError
+from job.model import parse_job
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import ROLLOUT, job_values
+from trainer.algorithms.model import make_model
 from trainer.deadline import NAN_LOSS
 from trainer.divergence import refuse_unusable_losses, refuse_unusable_weights
-from trainer.environments import make_training_envs
-from trainer.errors import DivergedError
-from trainer.job import parse_job
-from trainer.model import make_model
+from trainer.environments.making import make_training_envs
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay

@@ -10,11 +10,11 @@ import pytest
 import torch
 from stable_baselines3.common.vec_env import VecNormalize
 
+from job.model import parse_job
 from tests.trainer.conftest import digest_of, job_values
-from trainer.environments import make_evaluation_envs, make_training_envs
+from trainer.algorithms.model import make_model
+from trainer.environments.making import make_evaluation_envs, make_training_envs
 from trainer.evaluation import evaluate
-from trainer.job import parse_job
-from trainer.model import make_model
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

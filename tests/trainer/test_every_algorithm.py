@@ -11,9 +11,9 @@ import pytest
 from stable_baselines3 import SAC
 from stable_baselines3.common.envs import BitFlippingEnv
 
+from job.algorithms.registry import ALGORITHMS
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import job_values, outcome_of, record_of
-from trainer.algorithms.registry import ALGORITHMS
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay

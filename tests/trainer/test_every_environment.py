@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import ROLLOUT, job_values, outcome_of
-from tests.trainer.test_recorded_actions import BOX2D_WARNS, NEEDS_BOX2D, Sealed
+from tests.trainer.environments.test_recorded_actions import BOX2D_WARNS, NEEDS_BOX2D, Sealed
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay

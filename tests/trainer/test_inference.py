@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import VecNormalize
 
+from job.model import parse_job
 from tests.trainer.conftest import ROLLOUT, job_values, state_of
-from trainer.environments import make_evaluation_envs
+from trainer.environments.making import make_evaluation_envs
 from trainer.inference import load_for_inference
-from trainer.job import parse_job
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay

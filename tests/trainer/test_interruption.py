@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.files import TEMPORARY_PREFIX
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
     ROLLOUT,
@@ -26,15 +27,14 @@ from tests.trainer.conftest import (
 )
 from trainer import interruption
 from trainer.deadline import SESSION_LIMIT, STOP_FILE, Pace
-from trainer.files import TEMPORARY_PREFIX
 from trainer.interruption import Interruption, SessionInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from contract.layout import Artifacts
     from tests.trainer.conftest import Relay
-    from trainer.layout import Artifacts
 
 ENDLESS = 10**9
 MAX_BYTES = 1 << 20

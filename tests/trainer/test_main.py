@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract import layout
 from tests.trainer.conftest import ROLLOUT, ROOT, job_values, record_of
-from trainer import __main__, layout
+from trainer import __main__
 
 if TYPE_CHECKING:
     from pathlib import Path

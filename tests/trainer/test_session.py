@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from stable_baselines3 import A2C, PPO
 
+from contract import files, layout
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
     HYPERPARAMETERS,
@@ -21,7 +22,6 @@ from tests.trainer.conftest import (
     state_of,
     tensors_of,
 )
-from trainer import files, layout
 from trainer.deadline import SESSION_LIMIT
 from trainer.interruption import Interruption
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files, layout
+from contract.errors import SessionError
 from tests.trainer.conftest import job_values
-from trainer import files, layout
-from trainer.errors import SessionError
 from trainer.session_input import read_session_input
 
 if TYPE_CHECKING:

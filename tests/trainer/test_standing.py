@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.libraries import library_versions
 from tests.trainer.conftest import ROLLOUT, job_values
-from trainer.libraries import library_versions
 from trainer.session_input import read_session_input
 from trainer.standing import Milestones, Standing, utc_now
 

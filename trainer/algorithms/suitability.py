@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
-from trainer.algorithms.off_policy import OffPolicyHyperparameters
-from trainer.errors import InputError
+from contract.errors import InputError
+from job.algorithms.off_policy import OffPolicyHyperparameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stable_baselines3.common.vec_env import VecEnv
 
-    from trainer.job import Job
+    from job.model import Job
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 MASKING_ALGORITHM = "MaskablePPO"

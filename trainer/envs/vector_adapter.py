@@ -8,8 +8,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 
-from trainer.errors import InputError
-from trainer.snapshot import SnapshotError
+from contract.errors import InputError
+from trainer.environments.snapshot import SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,21 +6,8 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from runner.backends.base import State
-from runner.backends.kaggle.answers import NoAnswerError, RefusalError
-from runner.backends.kaggle.connection import Connection
-from runner.backends.kaggle.credentials import find_credentials
-from runner.backends.kaggle.dataset import Content, Dataset
-from runner.backends.kaggle.download import Download, earlier_files
-from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.names import Handle
-from runner.backends.kaggle.payload import dataset_files
-from runner.backends.kaggle.quota import Quota, ask_quota
-from runner.backends.kaggle.retries import patiently
-from runner.backends.kaggle.settings import Settings, settings_from
-from runner.backends.kaggle.watching import Watch
-from trainer import files
-from trainer.errors import (
+from contract import files
+from contract.errors import (
     BackendBusyError,
     BackendError,
     BackendUnreachableError,
@@ -28,12 +15,26 @@ from trainer.errors import (
     RefusedError,
     SessionLostError,
 )
+from executors.base import State
+from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
+from runner.backends.kaggle.api.connection import Connection
+from runner.backends.kaggle.api.credentials import find_credentials
+from runner.backends.kaggle.api.quota import Quota, ask_quota
+from runner.backends.kaggle.api.retries import patiently
+from runner.backends.kaggle.api.settings import Settings, settings_from
+from runner.backends.kaggle.dataset import Content, Dataset
+from runner.backends.kaggle.files.download import Download, earlier_files
+from runner.backends.kaggle.files.payload import dataset_files
+from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.watching import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Check, Status
+    from executors.base import Status
+    from runner.backends.base import Check
     from runner.layout import SessionFolder
 
 SHORTEST_WAIT_SECONDS = 60.0

@@ -17,16 +17,16 @@ from kagglesdk.datasets.types.dataset_api_service import (
 )
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 
-from runner.backends.kaggle.answers import RefusalError, UnknownValueError
-from runner.backends.kaggle.retries import patiently
-from runner.backends.kaggle.upload import upload_all
-from trainer.errors import BackendUnreachableError, RefusedError
+from contract.errors import BackendUnreachableError, RefusedError
+from runner.backends.kaggle.api.answers import RefusalError, UnknownValueError
+from runner.backends.kaggle.api.retries import patiently
+from runner.backends.kaggle.files.upload import upload_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from runner.backends.kaggle.connection import Connection
+    from runner.backends.kaggle.api.connection import Connection
 
 LICENSE = "other"
 UPLOADS = 3

@@ -8,19 +8,19 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from contract.errors import BackendError, CredentialsError, RelayError
+from contract.files import human_bytes
 from runner.backends.base import Check
-from runner.backends.kaggle.connection import Connection
-from runner.backends.kaggle.credentials import find_credentials
+from runner.backends.kaggle.api.connection import Connection
+from runner.backends.kaggle.api.credentials import find_credentials
+from runner.backends.kaggle.api.quota import ask_quota
 from runner.backends.kaggle.metadata import LACKING
-from runner.backends.kaggle.quota import ask_quota
 from runner.wheels import bundle_of
-from trainer.errors import BackendError, CredentialsError, RelayError
-from trainer.files import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from runner.backends.kaggle.settings import Settings
+    from runner.backends.kaggle.api.settings import Settings
 
 PATIENCE_SECONDS = 10.0
 """Whoever asks a doctor waits for the answer."""

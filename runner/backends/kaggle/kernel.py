@@ -14,14 +14,14 @@ from kagglesdk.kernels.types.kernels_api_service import (
 )
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
-from runner.backends.base import State, Status
-from runner.backends.kaggle.answers import NoAnswerError, RefusalError, UnknownValueError
-from trainer.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from executors.base import State, Status
+from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, UnknownValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.backends.kaggle.connection import Connection
+    from runner.backends.kaggle.api.connection import Connection
     from runner.backends.kaggle.names import Handle
 
 BUSY = re.compile(r"maximum .*session count|quota", re.IGNORECASE)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from contract.errors import InputError, SessionLostError
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
 from runner.display import duration_text
-from trainer.errors import InputError, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

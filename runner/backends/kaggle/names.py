@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from trainer.errors import SessionLostError
+from contract.errors import SessionLostError
 
 LONGEST_SLUG = 50
 """What Kaggle allows, for kernels as for datasets."""

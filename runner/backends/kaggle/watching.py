@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from runner.backends.base import State, Status
-from runner.backends.kaggle.answers import RefusalError
+from contract.errors import SessionLostError
+from executors.base import State, Status
+from runner.backends.kaggle.api.answers import RefusalError
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.logs import LiveLog, events_of, text_of
-from trainer.errors import SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.backends.kaggle.connection import Connection
+    from runner.backends.kaggle.api.connection import Connection
     from runner.backends.kaggle.names import Handle
 
 _SILENCE_SECONDS = 600.0

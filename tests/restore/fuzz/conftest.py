@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
+from contract.layout import POLICY_MEMBER, STATE_MEMBER
 from tests.restore.conftest import parameters
 from tests.restore.fuzz.guard import LEAST, Guard, Watchman
 from tests.restore.fuzz.signing import Sound, signed
-from trainer.layout import POLICY_MEMBER, STATE_MEMBER
 
 
 @pytest.fixture(scope="session")

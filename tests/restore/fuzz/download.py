@@ -6,13 +6,13 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from contract import files, layout
+from contract.records import FileEntry
 from restore.validation import Expectations, Finding, Report, validate
 from tests.restore.conftest import SCENARIO, TIMESTEPS
 from tests.restore.fuzz.guard import NAME, checked
 from tests.restore.fuzz.json_damage import Rules
 from tests.restore.fuzz.signing import PARENT
-from trainer import files, layout
-from trainer.records import FileEntry
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from contract.errors import CheckpointError, RelayError
+from contract.layout import checkpoint_name
 from restore.integrity import inspect_checkpoint
 from tests.restore.conftest import MAX_BYTES, SCENARIO, TIMESTEPS, Watch
 from tests.restore.fuzz.pickles import SPRUNG
-from trainer.errors import CheckpointError, RelayError
-from trainer.layout import checkpoint_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hypothesis.strategies import SearchStrategy
 
-    from trainer.records import CheckpointRecord
+    from contract.records import CheckpointRecord
 
     Draw = Callable[[SearchStrategy[Any]], Any]
 

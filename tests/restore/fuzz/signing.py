@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from contract.layout import RECORD_MEMBER
 from tests.restore.conftest import make_record
 from tests.restore.fuzz.zips import Entry, Packed, packed
-from trainer.layout import RECORD_MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

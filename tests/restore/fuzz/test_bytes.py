@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.errors import CheckpointError
+from contract.files import sha256_of_bytes
+from contract.records import FileEntry
 from tests.restore.fuzz.guard import LEAST, fuzz
 from tests.restore.fuzz.signing import Sound, signed
-from trainer.errors import CheckpointError
-from trainer.files import sha256_of_bytes
-from trainer.records import FileEntry
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Draw, Guard

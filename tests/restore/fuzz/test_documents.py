@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract import layout
 from tests.restore.conftest import SCENARIO
 from tests.restore.fuzz.download import (
     CHECKPOINT,
@@ -24,7 +25,6 @@ from tests.restore.fuzz.download import (
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.json_damage import Flaw, flaws, nasty_values, other_text, places
 from tests.restore.fuzz.signing import Sound, signed
-from trainer import layout
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract import layout
 from restore.validation import MAX_DOCUMENT_BYTES
 from tests.restore.fuzz.download import CHECKPOINT, MANIFEST, METADATA, Download, findings
 from tests.restore.fuzz.guard import MOST_MEMORY, NAME
 from tests.restore.fuzz.signing import Sound, signed
-from trainer import layout
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 from restore.tensors import MAX_PICKLE_BYTES
 from tests.restore.fuzz import pickles
 from tests.restore.fuzz.guard import fuzz
@@ -29,7 +30,6 @@ from tests.restore.fuzz.pickles import (
     torch_file,
 )
 from tests.restore.fuzz.signing import Sound, signed
-from trainer.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.errors import RelayError
 from runner.lineage import read_document
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.json_damage import FORMATS, Flaw, nasty_values, other_text
-from trainer.errors import RelayError
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

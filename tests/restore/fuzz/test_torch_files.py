@@ -13,11 +13,11 @@ import torch as th
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.pickles import FOUR, ORDERED, Name, Raw, program, storage, tensor, torch_file
 from tests.restore.fuzz.signing import Sound, signed
 from tests.restore.fuzz.zips import packed, unpacked
-from trainer.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 from tests.restore.fuzz.guard import MOST_MEMORY, fuzz
 from tests.restore.fuzz.signing import Sound, signed
 from tests.restore.fuzz.zip_damage import DAMAGES, UNFOLDED, WIDE, bomb, zeros
 from tests.restore.fuzz.zips import Entry, packed, unpacked
-from trainer.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 
 if TYPE_CHECKING:
     from tests.restore.fuzz.guard import Guard

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from runner.backends.base import State, Status
-from runner.backends.executors import local, local_launcher
+from contract.errors import BackendError, SessionLostError
+from contract.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
+from contract.layout import segment_name
+from executors import local, local_launcher
+from executors.base import State, Status
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder, SessionFolder
-from trainer.errors import BackendError, SessionLostError
-from trainer.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
-from trainer.layout import segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner.backends.base import Backend, State
+from contract.errors import InputError
+from executors.base import State
+from runner.backends.base import Backend
 from runner.backends.registry import BACKENDS, open_backend
 from runner.layout import RunsFolder
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path

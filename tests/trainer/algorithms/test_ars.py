@@ -10,8 +10,8 @@ import sb3_contrib
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
+from job.schedules import LinearSchedule
 from trainer.algorithms.ars import ARS
-from trainer.schedules import LinearSchedule
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,11 @@ from gymnasium import spaces
 from stable_baselines3 import DQN, HerReplayBuffer
 from stable_baselines3.common.envs import BitFlippingEnv
 
+from contract.errors import InputError
+from job.model import parse_job
 from tests.trainer.conftest import TROUBLED
 from trainer.algorithms.suitability import refuse_unsuitable
-from trainer.environments import make_training_envs
-from trainer.errors import InputError
-from trainer.job import parse_job
+from trainer.environments.making import make_training_envs
 
 HER = {"replay_buffer_class": "HerReplayBuffer"}
 LONGEST = 50

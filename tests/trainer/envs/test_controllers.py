@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.controllers import Controller, FixedTime, MaxPressure, WebsterPlan
 from trainer.envs.traffic_light.network import APPROACHES
 from trainer.envs.traffic_light.scenario import Scenario
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
-from trainer.errors import InputError
 
 SEEDS = range(500, 520)
 

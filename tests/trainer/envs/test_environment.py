@@ -9,10 +9,10 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_util import make_vec_env
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.network import CELLS, JAM_VEHICLES, LANES
 from trainer.envs.traffic_light.scenario import DEFAULT_DEMAND, Scenario
-from trainer.errors import InputError
 
 ENVIRONMENT = "trainer.envs:TrafficLight-v0"
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from contract.errors import CheckpointError
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
-from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

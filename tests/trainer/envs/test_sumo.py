@@ -10,14 +10,14 @@ import gymnasium as gym
 import pytest
 
 import trainer.envs.sumo  # noqa: F401 - registers it
+from contract.errors import InputError
+from job.model import parse_job
 from tests.trainer.conftest import ROLLOUT, job_values, outcome_of
-from tests.trainer.test_snapshot import play
-from trainer.environments import make_training_envs
-from trainer.errors import InputError
-from trainer.job import parse_job
-from trainer.recorded_actions import record_actions
-from trainer.self_check import Resumption, check_environments
-from trainer.snapshot import SnapshotWrapper
+from tests.trainer.environments.test_snapshot import play
+from trainer.environments.making import make_training_envs
+from trainer.environments.recorded_actions import record_actions
+from trainer.environments.self_check import Resumption, check_environments
+from trainer.environments.snapshot import SnapshotWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from job.model import Job, parse_job
 from trainer.envs.traffic_light import network
 from trainer.envs.traffic_light.controllers import WebsterPlan
 from trainer.envs.traffic_light.scenario import Scenario
-from trainer.job import Job, parse_job
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "traffic-light.md").read_text(encoding="utf-8")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
-from trainer.errors import InputError
 
 DECISIONS = 30
 

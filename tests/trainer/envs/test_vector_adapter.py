@@ -10,10 +10,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
 from trainer.envs.vector_adapter import SB3VectorAdapter
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from contract.errors import CheckpointError
 from trainer.envs.traffic_light.demand import draw_arrivals
 from trainer.envs.traffic_light.network import LANE_GROUPS
 from trainer.envs.traffic_light.observation import ObservationLayout
 from trainer.envs.traffic_light.signal import Signal
 from trainer.envs.traffic_light.simulator import Simulator, in_vehicles
-from trainer.errors import CheckpointError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.demand import mean_rates
 from trainer.envs.traffic_light.network import CAPACITY, LANES, PHASES, SERVED
 from trainer.envs.traffic_light.observation import ObservationLayout
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

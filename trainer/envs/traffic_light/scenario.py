@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NoReturn
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.network import APPROACH_LANES, APPROACHES, CAPACITY, CELLS
-from trainer.errors import InputError
 
 SECONDS_PER_HOUR: Final = 3600
 DEFAULT_DEMAND: Final = MappingProxyType({"north": 500.0, "east": 1100.0, "south": 400.0, "west": 800.0})

@@ -10,11 +10,11 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from contract.errors import InputError
 from trainer.envs.traffic_light.batch import EpisodeBatch
 from trainer.envs.traffic_light.generators import generator_from, generator_state
 from trainer.envs.traffic_light.network import PHASES
 from trainer.envs.traffic_light.scenario import Scenario
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files
 from emulator.faults.rules import Kind, Rule
+from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
-from runner.backends.kaggle.settings import Settings
 from runner.layout import RunsFolder, SessionFolder
-from runner.package import ParentFiles, make_package
 from runner.sources import SourceReader
+from runner.stages.package import ParentFiles, make_package
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
 from tests.runner.conftest import job_json
-from trainer import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runner.backends.base import Status
+    from executors.base import Status
 
 PATIENCE_SECONDS = 20.0
 SETTINGS = Settings(poll=0.02, patience=5.0, timeout=5.0)

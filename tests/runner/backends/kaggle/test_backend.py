@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract import files
+from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, CredentialsError, SessionLostError
 from emulator.settings import MountLayout
-from runner.backends.base import State
+from executors.base import State
 from runner.backends.kaggle.names import Handle
-from runner.package import ParentFiles, entries_below
+from runner.stages.package import ParentFiles, entries_below
 from tests.emulated import KEY, USER
 from tests.runner.backends.kaggle.conftest import Kaggle, follow, own_kaggle, secrets_in
-from trainer import files
-from trainer.errors import (
-    BackendBusyError,
-    BackendError,
-    BackendUnreachableError,
-    CredentialsError,
-    SessionLostError,
-)
 
 if TYPE_CHECKING:
     from pathlib import Path

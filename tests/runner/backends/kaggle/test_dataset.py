@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import BackendError
 from runner.backends.kaggle.dataset import Content, Dataset
 from tests.runner.backends.kaggle.conftest import Kaggle, own_kaggle
-from trainer.errors import BackendError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.backends.base import State
+from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from executors.base import State
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.names import Handle
 from tests.emulated import USER
 from tests.runner.backends.kaggle.conftest import follow
 from tests.runner.backends.kaggle.test_metadata import metadata
-from trainer.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
 
 if TYPE_CHECKING:
     from tests.runner.backends.kaggle.conftest import Kaggle

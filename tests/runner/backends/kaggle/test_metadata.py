@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contract.errors import InputError
 from runner.backends.kaggle.metadata import (
     LARGE_PARENT_BYTES,
     LONGEST_SESSION_SECONDS,
@@ -15,7 +16,6 @@ from runner.backends.kaggle.metadata import (
 )
 from runner.backends.kaggle.names import Handle
 from tests.runner.conftest import job_json
-from trainer.errors import InputError
 
 OUTPUT = str(Handle("relay-cart", 3, "ab" * 32))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from contract.errors import SessionLostError
 from runner.backends.kaggle.names import LONGEST_SLUG, Handle, dataset_slug, kernel_slug
-from trainer.errors import SessionLostError
 
 JOBS = ["a", "traffic_light_control", "a_b", "a-b", "a__b", "a_", "j" * 63, "j" * 62 + "-", f"{'j' * 35}-{'k' * 20}"]
 

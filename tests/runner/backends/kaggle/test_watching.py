@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from runner.backends.base import State
+from executors.base import State
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watching import Watch
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
@@ -13,7 +13,7 @@ from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.backends.base import Status
+    from executors.base import Status
     from tests.runner.backends.kaggle.conftest import Kaggle
 
 

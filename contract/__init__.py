@@ -1,0 +1,6 @@
+"""What session, restore, runner, executors and emulator agree on; imports nothing else of this project.
+
+`errors`: every error, each one sentence. `files`: durable files and digests. `layout`: names inside a session's input
+and its artifacts. `records`, `documents`: what stands on disk, typed. `events`: what a session prints for the runner.
+`identity`, `differences`, `libraries`: what two runs are compared by. `confinement`: paths that stay in their folder.
+"""

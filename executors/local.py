@@ -1,0 +1,256 @@
+"""The local executor: a detached process in a folder laid out as on Kaggle."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from contract import files, layout
+from contract.errors import SessionLostError
+from executors import local_launcher as launcher
+from executors.base import State, Status
+
+if TYPE_CHECKING:
+    from executors.base import Workload
+
+LOG_FILE = "log.txt"
+START_PATIENCE_SECONDS = 10.0
+KILL_PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+_CANCELLED_EXIT_CODES = frozenset({128 + signal.SIGTERM, 128 + signal.SIGINT})
+
+
+class LocalExecutor:
+    """Scripts as processes of this machine that outlive the one that started them.
+
+    Each has a sandbox of its own: `kaggle/input` (read-only, but for replay segments), `kaggle/working`,
+    `kaggle/src`, `kaggle/temp`, and its log. The network and a GPU are there as they are for everybody.
+
+    Args:
+        root: the folder of all sandboxes.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self, workload: Workload) -> None:
+        """Lay out the sandbox and start its process; a sandbox starts one script at most."""
+        sandbox = self._sandbox(workload.name)
+        if not sandbox.exists():
+            self._lay_out(workload, sandbox)
+        with (sandbox / LOG_FILE).open("ab") as log:
+            child = subprocess.Popen(  # noqa: S603 - our own launcher, with a path of ours
+                _command(sandbox),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=sandbox,
+                **_detachment(),
+            )
+        self._children.append(child)
+
+    def has(self, name: str) -> bool:
+        """Whether a process has started in the sandbox or is about to."""
+        sandbox = self._sandbox(name)
+        if not sandbox.exists():
+            return False
+        return (sandbox / launcher.STARTED_FILE).exists() or self._process_of(sandbox) is not None
+
+    def status(self, name: str) -> Status:
+        """Running while its process lives; else what the launcher recorded."""
+        sandbox = self._existing_sandbox(name)
+        self._reap()
+        if self._is_alive(sandbox):
+            return Status(State.RUNNING)
+        ended = _read_if_there(sandbox / launcher.ENDED_FILE)
+        if ended is None:
+            reason = "its process ended without a record: killed, out of memory, or the machine went down"
+            return Status(State.FAILED, None, reason)
+        code = int(ended["exit_code"])
+        if ended.get("out_of_time"):
+            return Status(State.FAILED, code, ended["error"])
+        if code == 0:
+            return Status(State.COMPLETE, code)
+        if code in _CANCELLED_EXIT_CODES:
+            return Status(State.CANCELLED, code, f"asked to stop ({signal.Signals(code - 128).name})")
+        return Status(State.FAILED, code, ended["error"] or f"exit code {code}")
+
+    def logs(self, name: str, offset: int) -> bytes:
+        """The bytes of the log from `offset` on."""
+        with (self._existing_sandbox(name) / LOG_FILE).open("rb") as log:
+            log.seek(offset)
+            return log.read()
+
+    def fetch(self, name: str, folder: Path) -> None:
+        """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
+        working = self._existing_sandbox(name) / launcher.WORKING
+        for source in sorted(working.rglob("*")):
+            if not stat.S_ISREG(source.lstat().st_mode) or source.name.startswith(files.TEMPORARY_PREFIX):
+                continue
+            target = folder / source.relative_to(working)
+            if not _is_segment(source):
+                with files.replacing(target) as temporary:
+                    shutil.copyfile(source, temporary)
+            elif not _has_arrived(source, target):
+                files.link_or_copy(source, target)
+
+    def stop(self, name: str) -> None:
+        """Ask for a stop by a file, which every system has; asking twice is asking once."""
+        (self._existing_sandbox(name) / launcher.STOP_FILE).touch()
+
+    def kill(self, name: str) -> None:
+        """End the process and all that it started; one that has ended stays as it is."""
+        sandbox = self._existing_sandbox(name)
+        process = self._process_of(sandbox)
+        if process is not None:
+            with contextlib.suppress(psutil.Error):
+                for each in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.kill()
+                process.wait(KILL_PATIENCE_SECONDS)
+        for child in self._children:
+            if child.args == _command(sandbox):  # a second start of the same sandbox has one too
+                child.kill()
+                child.wait(KILL_PATIENCE_SECONDS)
+        self._reap()
+
+    def remove(self, name: str) -> None:
+        """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
+        with contextlib.suppress(OSError):
+            _remove_tree(self._sandbox(name))
+        self._reap()
+
+    def _reap(self) -> None:
+        self._children = [child for child in self._children if child.poll() is None]
+
+    def _sandbox(self, name: str) -> Path:
+        return self._root / name
+
+    def _existing_sandbox(self, name: str) -> Path:
+        sandbox = self._sandbox(name)
+        if not sandbox.exists():
+            raise SessionLostError(f"session {name}", f"its sandbox {sandbox} is gone")
+        return sandbox
+
+    def _lay_out(self, workload: Workload, sandbox: Path) -> None:
+        building = sandbox.with_name(f"{sandbox.name}.building")
+        _remove_tree(building)
+        mounted = building / launcher.INPUT
+        mounted.mkdir(parents=True)
+        for place, folder in workload.inputs.items():
+            shutil.copytree(folder, mounted / PurePosixPath(place), copy_function=_place)
+        script = building / launcher.SCRIPT
+        script.parent.mkdir(parents=True)
+        shutil.copyfile(workload.script, script)
+        for name in (launcher.WORKING, launcher.TEMPORARY):
+            (building / name).mkdir(parents=True)
+        for path in (script, *mounted.rglob("*")):
+            # A segment may be a second name of the parent's artifact, which would become read-only with it.
+            if path.is_file() and not _is_segment(path):
+                path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
+        orders = {"environment": dict(workload.environment), "limit_seconds": workload.limit_seconds}
+        files.write_json(building / launcher.ORDERS_FILE, orders)
+        building.rename(sandbox)
+        files.fsync_directory(self._root)
+
+    def _is_alive(self, sandbox: Path) -> bool:
+        if (sandbox / launcher.ENDED_FILE).exists():
+            return False
+        if self._process_of(sandbox):
+            return True
+        # Its process may be starting, or may have ended between the two looks.
+        deadline = time.monotonic() + START_PATIENCE_SECONDS
+        while not (sandbox / launcher.STARTED_FILE).exists() and time.monotonic() < deadline:
+            if self._process_of(sandbox):
+                return True
+            time.sleep(_POLL_SECONDS)
+        return self._process_of(sandbox) is not None
+
+    def _process_of(self, sandbox: Path) -> psutil.Process | None:
+        started = _read_if_there(sandbox / launcher.STARTED_FILE)
+        if started is not None:
+            try:
+                process = psutil.Process(int(started["pid"]))
+            except psutil.Error:
+                return None
+            return process if _runs_in(process, sandbox) else None
+        for child in self._children:
+            if child.args == _command(sandbox) and child.poll() is None:  # it may not have its command line yet
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    return psutil.Process(child.pid)
+        return next((each for each in psutil.process_iter() if _runs_in(each, sandbox)), None)
+
+
+def _is_segment(path: Path) -> bool:
+    """Whether a file is a replay segment: gigabytes in all, which nobody changes once they are written."""
+    return path.parent.name == layout.REPLAY_FOLDER and path.name == layout.segment_name(path.stem)
+
+
+def _place(source: str, target: str) -> None:
+    """Bring a file of the payload into the sandbox."""
+    if _is_segment(Path(source)):
+        files.link_or_copy(Path(source), Path(target))
+    else:
+        shutil.copyfile(source, target)
+
+
+def _has_arrived(segment: Path, target: Path) -> bool:
+    """Whether a fetch that was cut off has brought this segment already."""
+    if not target.is_file() or target.stat().st_size != segment.stat().st_size:
+        return False
+    return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
+
+
+def _command(sandbox: Path) -> list[str]:
+    """What starts a sandbox's process."""
+    return [sys.executable, launcher.__file__, str(sandbox)]
+
+
+def _detachment() -> dict[str, Any]:
+    """What makes a process outlive the terminal and the command that started it."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def _runs_in(process: psutil.Process, sandbox: Path) -> bool:
+    """Whether `process` is the launcher of `sandbox`; a number that was given away again is not.
+
+    The same folder may have been named by another path, through a link.
+    """
+    try:
+        *_, script, folder = ["", "", *process.cmdline()]
+        return (
+            Path(script).name == Path(launcher.__file__).name
+            and process.status() != psutil.STATUS_ZOMBIE
+            and sandbox.samefile(folder)
+        )
+    except (psutil.Error, OSError):
+        return False
+
+
+def _read_if_there(path: Path) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = files.read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return document
+
+
+def _remove_tree(folder: Path) -> None:
+    def make_writable_and_retry(function: Any, path: str, _error: Any) -> None:
+        Path(path).chmod(stat.S_IWRITE)
+        function(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=make_writable_and_retry)

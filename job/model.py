@@ -1,0 +1,283 @@
+"""The model of a job: what to train, and until when."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from contract.identity import training_inputs
+from job.algorithms.hyperparameters import Count, Fraction, whole_number
+from job.algorithms.registry import ALGORITHMS, Algorithm
+from job.problems import InvalidJobError, Problem, problems_of, shown
+from job.schedules import parse_duration
+from job.sizes import parse_size
+
+if TYPE_CHECKING:
+    from job.algorithms.hyperparameters import Hyperparameters
+
+JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+DEFAULT_SESSION_LIMIT = "8h45m"
+"""Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
+
+SMALLEST_MEMORY = 6 << 20
+"""What Docker asks for at least."""
+
+SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
+SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
+
+_ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
+
+_IMAGE = re.compile(r"[a-z0-9][\w.:/@-]{0,511}", re.ASCII)
+_USER = re.compile(r"[0-9]{1,9}(?::[0-9]{1,9})?", re.ASCII)
+
+
+def _environment_id(value: str) -> str:
+    if not _ENVIRONMENT_ID.fullmatch(value):
+        raise ValueError("must be the id of an environment, such as CartPole-v1 or my_package.envs:MyEnv-v0")
+    return value
+
+
+def _save_frequency(value: object) -> object:
+    value = whole_number(value)
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value <= 0):
+        raise ValueError("must be auto, or a whole number of timesteps above 0")
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError("must be the name of an image, such as kaggle-relay:cpu")
+    return value
+
+
+def _user(value: str) -> str:
+    if not _USER.fullmatch(value):
+        raise ValueError('must be numbers as text, such as "1000" or "1000:1000"')
+    return value
+
+
+def _folder_in_project(value: str) -> str:
+    """A relative folder with `/` between its parts, so that one job means the same on every system."""
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if not parts or value.startswith(("/", "~")) or ".." in parts or any(each in value for each in "\\:\0"):
+        raise ValueError("must be a folder inside the project, relative to jobs.yaml, with / between its parts")
+    return "/".join(parts)
+
+
+_ACCELERATOR = re.compile(r"none|Nvidia[A-Za-z0-9]+")
+_KAGGLE_IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
+
+
+def _accelerator(value: str) -> str:
+    if not _ACCELERATOR.fullmatch(value):
+        raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
+    if value.lower() == "nvidiateslap100":
+        raise ValueError("must not be a P100, which current builds of torch cannot use")
+    return value
+
+
+def _kaggle_image(value: str) -> str:
+    if not _KAGGLE_IMAGE.fullmatch(value):
+        raise ValueError("must be original, latest, or one of Kaggle's images by its full name")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+Positive = Annotated[float, Field(gt=0)]
+Sources = Annotated[
+    tuple[Annotated[str, AfterValidator(_folder_in_project)], ...],
+    Field(strict=False),
+    AfterValidator(lambda folders: tuple(dict.fromkeys(folders))),
+]
+
+
+class Section(BaseModel):
+    """A block of a job: an unknown key is an error, null means the default, nothing changes once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_the_default(cls, values: Any) -> Any:
+        return {key: each for key, each in values.items() if each is not None} if isinstance(values, dict) else values
+
+
+class Normalization(Section):
+    """Arguments of Stable-Baselines3's `VecNormalize` (running means and variances)."""
+
+    norm_obs: bool = True
+    norm_reward: bool = True
+    clip_obs: Positive = 10.0
+    clip_reward: Positive = 10.0
+    gamma: Fraction = 0.99
+    epsilon: Positive = 1e-8
+
+
+class Environment(Section):
+    """What the agent acts in.
+
+    `vectorization` is how `n_envs` copies run: `dummy` one after the other, `subproc` in a process
+    each, `native` in the environment's own vectorised form, `auto` native where there is one and
+    dummy elsewhere. `frame_stack` is how many of the latest observations the agent sees as one; a
+    job without it is the same job as before there was one.
+    """
+
+    id: Annotated[str, AfterValidator(_environment_id)]
+    kwargs: dict[str, Any] = {}
+    n_envs: Count = 1
+    vectorization: Literal["auto", "dummy", "subproc", "native"] = "auto"
+    wrapper: Literal["VecNormalize"] | None = None
+    wrapper_kwargs: Normalization = Normalization()
+    frame_stack: Annotated[Count, Field(gt=1)] | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Evaluation(Section):
+    """How often the policy is measured to find the best one; `frequency` in timesteps, 0 for never."""
+
+    frequency: Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=10**15)] = 0
+    episodes: Count = 5
+
+
+class Validation(Section):
+    """The rules by which downloaded artifacts are judged."""
+
+    max_checkpoint_bytes: Count = 4 << 30
+    max_replay_bytes: Count = 64 << 30
+    max_artifact_files: Count = 10_000
+
+
+class Docker(Section):
+    """The container of a session where the backend is docker; what is None is as on Kaggle.
+
+    `memory` and `shm` (of /dev/shm) in bytes, `user` as `uid` or `uid:gid`, None being the image's own.
+    """
+
+    image: Annotated[str, AfterValidator(_image)] = "kaggle-relay:cpu"
+    memory: Annotated[Size, Field(ge=SMALLEST_MEMORY)] | None = None
+    cpus: Annotated[float, Field(ge=0.01)] | None = None
+    shm: Size | None = None
+    user: Annotated[str, AfterValidator(_user)] | None = None
+
+
+class Kaggle(Section):
+    """How a session runs on Kaggle.
+
+    `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
+    reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
+    size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
+    """
+
+    accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
+    carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
+    image: Annotated[str, AfterValidator(_kaggle_image)] = "original"
+
+
+class Job(Section):
+    """A job as a session runs it: an entry of jobs.yaml with its `quick` block applied or dropped."""
+
+    name: Annotated[str, Field(pattern=rf"^{JOB_NAME.pattern}$")]
+    env: Environment
+    algorithm: str
+    policy: str = "MlpPolicy"
+    hyperparameters: dict[str, Any] = {}
+    total_timesteps: Count
+    save_freq: Annotated[Literal["auto"] | int, BeforeValidator(_save_frequency)] = "auto"
+    seed: Annotated[int, BeforeValidator(whole_number), Field(ge=0, lt=2**32)] = 0
+    eval: Evaluation = Evaluation()
+    session_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_SESSION_LIMIT))
+    max_sessions: Count = 100
+    backend: str = "local"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Count = 1
+    internet: bool = False
+    sources: Sources = ()
+    validation: Validation = Validation()
+    docker: Docker = Docker()
+    kaggle: Kaggle = Kaggle()
+
+    @property
+    def entry(self) -> Algorithm:
+        """The registry entry of the job's algorithm."""
+        return ALGORITHMS[self.algorithm]
+
+    @property
+    def typed_hyperparameters(self) -> Hyperparameters:
+        """`hyperparameters` as the model of the job's algorithm."""
+        return self.entry.hyperparameters.model_validate(self.hyperparameters)
+
+    @property
+    def rollout_timesteps(self) -> int:
+        """Timesteps between two updates, over all parallel environments."""
+        return self.typed_hyperparameters.rollout_timesteps(self.env.n_envs)
+
+    @property
+    def save_frequency(self) -> int:
+        """Timesteps between two checkpoints, with `auto` worked out from the goal."""
+        if self.save_freq != "auto":
+            return self.save_freq
+        for below, frequency in SAVE_FREQUENCIES:
+            if self.total_timesteps < below:
+                return frequency
+        return SAVE_FREQUENCY_OF_LONG_RUNS
+
+    def training_inputs(self) -> dict[str, Any]:
+        """What decides the weights at a given timestep, as JSON (see `contract.identity`)."""
+        return training_inputs(self.model_dump(mode="json"))
+
+
+def parse_job(values: dict[str, Any]) -> Job:
+    """The job that `values` (plain JSON or YAML data, with its `name`) describes.
+
+    Its `hyperparameters` hold what was set, in the type that the algorithm wants: `1e3` and 1000 are one job.
+
+    Raises:
+        InvalidJobError: unknown keys, wrong types, unknown names or impossible values.
+    """
+    problems: list[Problem] = []
+    try:
+        job = Job.model_validate(values)
+    except ValidationError as error:
+        problems = problems_of(error)
+    if isinstance(values, dict):
+        problems += _problems_of_algorithm(values)
+    if problems:
+        raise InvalidJobError(problems)
+    typed = job.typed_hyperparameters
+    problems = [Problem(("hyperparameters", *path), each) for path, each in typed.conflicts(job.env.n_envs, job.policy)]
+    if job.env.wrapper is None and job.env.wrapper_kwargs != Normalization():
+        message = "is set, but there is no wrapper"
+        problems.append(Problem(("env", "wrapper_kwargs"), message, remedy="add `wrapper: VecNormalize`"))
+    if problems:
+        raise InvalidJobError(problems)
+    return job.model_copy(update={"hyperparameters": typed.arguments()})
+
+
+def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
+    """What the job asks of its algorithm in vain; what has the wrong type is reported elsewhere."""
+    name, policy, hyperparameters = (values.get(key) for key in ("algorithm", "policy", "hyperparameters"))
+    policy = Job.model_fields["policy"].default if policy is None else policy
+    if not isinstance(name, str):
+        return []
+    if name not in ALGORITHMS:
+        return [Problem(("algorithm",), f"unknown algorithm {shown(name)}", name, tuple(ALGORITHMS))]
+    entry = ALGORITHMS[name]
+    problems = []
+    if isinstance(policy, str) and policy not in entry.policies:
+        problems.append(Problem(("policy",), f"{name} has no policy {shown(policy)}", policy, entry.policies))
+    if isinstance(hyperparameters, dict):
+        try:
+            entry.hyperparameters.model_validate(hyperparameters)
+        except ValidationError as error:
+            problems += problems_of(error, "hyperparameters")
+    return problems

@@ -1,0 +1,90 @@
+"""The docker backend: sessions in containers laid out and limited as on Kaggle."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from contract import files, layout
+from contract.errors import InputError
+from contract.events import say
+from executors.docker.executor import DockerExecutor
+from executors.docker.limits import DockerSettings
+from runner.backends.on_executor import ExecutorBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from executors.base import Workload
+    from runner.backends.base import Check
+    from runner.layout import SessionFolder
+
+KILL_GRACE_SECONDS = 60.0
+"""A session ends by itself before its limit; one that hangs is killed this much after it."""
+CPU_IMAGE = DockerSettings.image
+
+
+class DockerBackend(ExecutorBackend):
+    """Sessions as containers of a Docker engine.
+
+    Args:
+        root: the backend's folder, of which its containers' names are made.
+    """
+
+    executor: DockerExecutor
+
+    name = "docker"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(DockerExecutor(root))
+        self._root = root
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Start the packaged session, once.
+
+        Raises:
+            InputError: its image has nothing to compute with on a GPU, which the job asks for.
+            BackendError: the engine cannot start it; nothing stays behind.
+        """
+        job = files.read_json(folder.payload / layout.JOB_FILE)
+        with contextlib.closing(DockerExecutor(self._root, settings_of(job), say)) as executor:
+            executor.start(self.workload(folder, key))
+        return key
+
+    def workload(self, folder: SessionFolder, key: str) -> Workload:
+        """The packaged session for the executor."""
+        job = files.read_json(folder.payload / layout.JOB_FILE)
+        return replace(
+            super().workload(folder, key),
+            internet=job["internet"],
+            gpu=job["device"] != "cpu",
+            limit_seconds=job["session_limit"] + KILL_GRACE_SECONDS,
+        )
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need of the engine; starts nothing."""
+        from runner.backends.docker.health import checks  # noqa: PLC0415 - only `doit doctor` asks
+
+        return checks()
+
+
+def settings_of(job: dict[str, Any]) -> DockerSettings:
+    """How the containers of `job` (as JSON) are made.
+
+    Raises:
+        InputError: it asks for a GPU, and for an image that has nothing to compute with there.
+    """
+    own = job["docker"]
+    if job["device"] == "cuda" and own["image"] == CPU_IMAGE:
+        remedy = "set `docker: {image: kaggle-relay:cuda}` in jobs.yaml (`make image PROFILE=cuda`), or `device: auto`"
+        raise InputError(f"job {job['name']}", f"device: cuda, but {CPU_IMAGE} has no CUDA build of torch", remedy)
+    return DockerSettings(
+        image=own["image"],
+        memory=own["memory"],
+        cpus=own["cpus"],
+        shm=own["shm"],
+        user=own["user"],
+        gpu_is_optional=job["device"] == "auto",
+    )

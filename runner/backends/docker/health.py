@@ -1,0 +1,49 @@
+"""What `doit doctor` asks of the Docker engine: whether it answers, what it has, and whether the image is there."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from contract.errors import BackendError
+from contract.files import human_bytes
+from executors.docker.engine import open_engine, talking_to_engine
+from executors.docker.limits import DockerSettings
+from runner.backends.base import Check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import docker
+
+_NVIDIA = "nvidia"
+
+
+def checks(image: str = DockerSettings.image) -> Iterator[Check]:
+    """One finding after the other; what depends on a failed one is left out.
+
+    Args:
+        image: that sessions are made from where a job names no other.
+    """
+    try:
+        engine = open_engine()
+    except BackendError as error:
+        yield Check("Docker engine", str(error), is_well=False)
+        return
+    with contextlib.closing(engine):
+        with talking_to_engine():
+            described = engine.info()
+        size = f"{described['NCPU']} CPUs, {human_bytes(described['MemTotal'])} of memory"
+        yield Check("Docker engine", f"{described['ServerVersion']} answers: {size}")
+        yield _image(engine, image)
+    has_gpu = _NVIDIA in described.get("Runtimes", {})
+    yield Check("GPU", "NVIDIA's runtime is installed" if has_gpu else "none: sessions train on the CPU")
+
+
+def _image(engine: docker.DockerClient, image: str) -> Check:
+    try:
+        with talking_to_engine(image):
+            found = engine.images.get(image)
+    except BackendError as error:
+        return Check("image", str(error), is_well=False)
+    return Check("image", f"{image} is there ({human_bytes(found.attrs['Size'])})")

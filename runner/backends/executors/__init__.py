@@ -1,1 +1,0 @@
-"""What runs a script as a Kaggle batch run, whoever asks: one file for each kind of machine."""

@@ -1,0 +1,64 @@
+"""How often Kaggle is asked, and how long it is waited for: three variables of the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contract.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POLL_VARIABLE = "RELAY_KAGGLE_POLL_SECONDS"
+PATIENCE_VARIABLE = "RELAY_KAGGLE_PATIENCE_SECONDS"
+TIMEOUT_VARIABLE = "RELAY_KAGGLE_TIMEOUT_SECONDS"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Times in seconds.
+
+    Args:
+        poll: between two looks at a session or a dataset.
+        patience: for which a request is repeated that gets no answer.
+        timeout: after which a request has got none.
+    """
+
+    poll: float = 10.0
+    patience: float = 300.0
+    timeout: float = 60.0
+
+    @property
+    def first_pause(self) -> float:
+        """Before a request is repeated the first time."""
+        return min(1.0, self.poll)
+
+
+def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that the environment states.
+
+    Raises:
+        InputError: one is not a number of seconds.
+    """
+    given = os.environ if environment is None else environment
+    return Settings(
+        poll=_seconds(given, POLL_VARIABLE, Settings.poll),
+        patience=_seconds(given, PATIENCE_VARIABLE, Settings.patience),
+        timeout=_seconds(given, TIMEOUT_VARIABLE, Settings.timeout),
+    )
+
+
+def _seconds(given: Mapping[str, str], name: str, default: float) -> float:
+    text = given.get(name)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"variable {name}", f"is {text!r}", "set it to a number of seconds above 0")
+    return seconds

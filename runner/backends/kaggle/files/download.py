@@ -1,0 +1,211 @@
+"""What a session left on Kaggle, brought here: only its own files, each as its own manifest lists it."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from contract import files, layout
+from contract.errors import BackendUnreachableError, SessionLostError
+from runner.backends.kaggle.api.retries import patiently
+from runner.backends.kaggle.files.transfer import AddressExpiredError, Wanted, transfer
+from runner.layout import SessionFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.backends.kaggle.api.connection import Connection
+    from runner.backends.kaggle.kernel import Output
+    from runner.backends.kaggle.names import Handle
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_LARGEST_MANIFEST_BYTES = 64 << 20
+_DRIVE = re.compile(r"[A-Za-z]:")
+_LONGEST_LOOK_SECONDS = 5.0
+_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a session's manifest lists.
+
+    Args:
+        key: the session's.
+        is_complete: whether the session ended in good order; until then a file may be newer than its entry.
+        entries: size and digest of each file.
+    """
+
+    key: str
+    is_complete: bool
+    entries: dict[str, tuple[int, str]]
+
+
+class Download:
+    """Brings the output of one session into a folder.
+
+    Args:
+        connection: to Kaggle.
+        handle: the session.
+        listing: asks Kaggle for the session's output; addresses in it expire.
+        folder: where the files go.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        handle: Handle,
+        listing: Callable[[], Output],
+        folder: Path,
+    ) -> None:
+        self._connection = connection
+        self._handle = handle
+        self._listing = listing
+        self._folder = folder
+        self._urls: dict[str, str] = {}
+
+    def is_there(self) -> bool:
+        """Whether the output that Kaggle gives now is this session's, by its manifest."""
+        try:
+            self._renew()
+        except SessionLostError:
+            return False
+        listed = self._read_manifest() if layout.MANIFEST_FILE in self._urls else None
+        self._partial_manifest.unlink(missing_ok=True)
+        return listed is not None and listed.key == self._handle.key
+
+    def run(self, known: Callable[[str], Path | None], *, is_whole: bool) -> None:
+        """Fetch the files; one that is there already, or lies elsewhere on this machine, is not fetched again.
+
+        Args:
+            known: where a file of this digest lies on this machine already.
+            is_whole: whether Kaggle says that the session ended well, and its manifest must be there.
+
+        Raises:
+            SessionLostError: the session left no manifest, and so nothing that is known to be its own.
+            BackendUnreachableError: Kaggle gives no answer, or only the output of another version.
+        """
+        listed = self._manifest(is_whole=is_whole)
+        if listed.is_complete:
+            self._wait_for(set(listed.entries))
+        for name, (size, sha256) in listed.entries.items():
+            if is_confined(name) and name in self._urls:
+                self._bring(Wanted(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
+        if not listed.is_complete:  # the newest file may have come after the manifest: validation judges it
+            for name in sorted(self._urls.keys() - listed.entries.keys() - {layout.MANIFEST_FILE}):
+                self._fetch(Wanted(name, "", is_settled=False), self._folder / PurePosixPath(name))
+        # Last, as the session wrote it: whoever finds it finds the rest.
+        self._partial_manifest.replace(self._folder / layout.MANIFEST_FILE)
+
+    def _wait_for(self, names: set[str]) -> None:
+        """Give Kaggle some time to list every file; one that never comes is missed by validation."""
+        for _ in range(_LOOKS):
+            if names <= self._urls.keys():
+                return
+            time.sleep(self._pause)
+            self._renew()
+
+    @property
+    def _partial_manifest(self) -> Path:
+        return self._folder / f"{files.TEMPORARY_PREFIX}{self._handle.key[:16]}.manifest"
+
+    @property
+    def _pause(self) -> float:
+        return min(self._connection.settings.poll, _LONGEST_LOOK_SECONDS)
+
+    def _manifest(self, *, is_whole: bool) -> Listed:
+        """The manifest of this session, once Kaggle gives it."""
+        deadline = time.monotonic() + self._connection.settings.patience
+        while True:
+            self._renew()
+            problem = "left no manifest on Kaggle, so nothing of it is known to be its own"
+            if layout.MANIFEST_FILE in self._urls:
+                listed = self._read_manifest()
+                if listed is not None and listed.key == self._handle.key:
+                    return listed
+                self._partial_manifest.unlink(missing_ok=True)
+                problem = "is there, but Kaggle gives the output of another one"
+            elif not is_whole:
+                raise SessionLostError(f"session {self._handle.slug}/{self._handle.version}", problem)
+            if time.monotonic() >= deadline:
+                subject = f"session {self._handle.slug}/{self._handle.version}"
+                raise BackendUnreachableError(subject, problem, "run the same command again in some minutes")
+            time.sleep(self._pause)
+
+    def _read_manifest(self) -> Listed | None:
+        target = self._partial_manifest
+        self._fetch(Wanted(layout.MANIFEST_FILE, ""), target)
+        try:
+            if target.stat().st_size > _LARGEST_MANIFEST_BYTES:
+                return None
+            return listed_in(files.read_json(target))
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def _bring(self, wanted: Wanted, here: Path | None) -> None:
+        target = self._folder / PurePosixPath(wanted.name)
+        digest = str(wanted.sha256)
+        if target.is_file() and _is(target, wanted.bytes, digest):
+            return
+        if here is not None and _is(here, wanted.bytes, digest):
+            files.link_or_copy(here, target)
+            return
+        self._fetch(wanted, target)
+
+    def _fetch(self, wanted: Wanted, target: Path) -> None:
+        def attempt() -> None:
+            now = Wanted(wanted.name, self._urls[wanted.name], wanted.sha256, wanted.bytes, wanted.is_settled)
+            try:
+                transfer(self._connection.plain, now, target)
+            except AddressExpiredError:
+                self._renew()
+                raise
+
+        patiently(self._connection.settings, attempt)
+
+    def _renew(self) -> None:
+        """Ask for addresses; those of before stay known where a listing has lost them."""
+        self._urls |= {name: url for name, url in self._listing().urls.items() if is_confined(name)}
+
+
+def listed_in(document: Any) -> Listed | None:
+    """What a manifest lists, None where it is none; names that lead elsewhere are left to `is_confined`."""
+    try:
+        entries = {
+            str(name): (entry["bytes"], entry["sha256"])
+            for name, entry in document["files"].items()
+            if isinstance(entry["bytes"], int) and _DIGEST.fullmatch(entry["sha256"])
+        }
+        return Listed(str(document["key"]), bool(document["complete"]), entries)
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def is_confined(name: str) -> bool:
+    """Whether a file of this name lies inside the folder that it is put into, on every system."""
+    parts = name.split("/")
+    if name.startswith("/") or "\\" in name or "\0" in name or _DRIVE.match(name):
+        return False
+    return all(part not in ("", ".", "..") and not part.startswith(files.TEMPORARY_PREFIX) for part in parts)
+
+
+def earlier_files(folder: Path) -> Callable[[str], Path | None]:
+    """Where files of other sessions of the job lie, by digest; `folder` is a session's own folder of artifacts."""
+    found: dict[str, Path] = {}
+    for manifest in sorted(folder.parent.parent.glob("*/manifest.json")):
+        session = SessionFolder(manifest.parent)
+        try:
+            entries = files.read_json(session.manifest_json)["files"]
+            found |= {entry["sha256"]: session.artifacts / PurePosixPath(name) for name, entry in entries.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found.get
+
+
+def _is(path: Path, size: int | None, sha256: str) -> bool:
+    try:
+        return path.stat().st_size == size and files.sha256_of_file(path) == sha256
+    except OSError:
+        return False

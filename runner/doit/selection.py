@@ -1,0 +1,121 @@
+"""What a doit command line asks for, before the task graph is drawn.
+
+The session to come depends on the profile (`run_quick` plans another one than `run_full`), so the
+graph can only be drawn once it is known which was asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from contract.errors import InputError
+
+PROFILES = {"run_quick": "quick", "run_full": "full", "resume": "full"}
+DEFAULT_TASK = "run_full"
+STAGES = ("package", "execute", "download", "validate", "restore")
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
+"""Tasks that change a job's sessions, and hold the job meanwhile."""
+
+TASKS_ABOUT_ALL = frozenset({"status", "doctor"})
+TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel"})
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for.
+
+    Args:
+        asked: the tasks as they were asked for, `task` or `task:job`.
+        profile: which of each job's two forms the session to come has.
+        chains: whether to go on session after session.
+        command: as the user would write it again.
+    """
+
+    asked: tuple[str, ...]
+    profile: str
+    chains: bool
+    command: str
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks as doit is to run them; one that is about all jobs at once has no sub-tasks."""
+        return tuple(name if (name := task.split(":")[0]) in TASKS_ABOUT_ALL else task for task in self.asked)
+
+    @property
+    def holds_jobs(self) -> bool:
+        """Whether the jobs must be held while it runs."""
+        return any(task.split(":")[0] in HOLDING_TASKS for task in self.tasks)
+
+    @property
+    def archives(self) -> bool:
+        """Whether it gives lineages up."""
+        return any(task.split(":")[0] == "fresh" for task in self.tasks)
+
+    @property
+    def runs_sessions(self) -> bool:
+        """Whether it runs sessions of jobs."""
+        return self.run_task is not None
+
+    @property
+    def run_task(self) -> str | None:
+        """The task that runs sessions of jobs, if it is among those asked for; there is one at most."""
+        return next((name for task in self.tasks if (name := task.split(":")[0]) in PROFILES), None)
+
+    def jobs(self, known: list[str]) -> list[str]:
+        """The jobs that it is about, of all that there are.
+
+        Raises:
+            InputError: it names a job that there is not, or would archive several without naming one.
+        """
+        named = {task.split(":")[1] for task in self.asked if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
+        for job in sorted(named - set(known)):
+            nearest = difflib.get_close_matches(job, known, n=1)
+            remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
+            raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
+        named |= {task.split(":")[1] for task in self.asked if ":" in task}
+        about_all = any(":" not in task for task in self.asked)
+        if about_all and self.archives and len(known) > 1:
+            problem = f"would archive every job ({', '.join(known)})"
+            raise InputError(self.command, problem, "name the one to start anew, as in `doit fresh:name`")
+        return [job for job in known if about_all or job in named]
+
+
+def select(arguments: list[str]) -> Selection:
+    """The selection that `arguments` (positional, options removed) state.
+
+    A job may follow its task as a word of its own: `resume my_job` is `resume:my_job`.
+
+    Raises:
+        InputError: two tasks would do different things to the same job.
+    """
+    tasks: list[str] = []
+    for argument in arguments:
+        previous = tasks[-1] if tasks else ""
+        if previous in TASKS_WITH_JOBS and ":" not in argument and argument not in TASKS_WITH_JOBS | set(STAGES):
+            tasks[-1] = f"{previous}:{argument}"
+        else:
+            tasks.append(argument)
+    tasks = tasks or [DEFAULT_TASK]
+    names = {task.split(":")[0] for task in tasks}
+    asked = sorted(names & {*PROFILES, "fresh"})
+    if len(asked) > 1:
+        raise InputError(f"doit {' '.join(arguments)}", f"asks for {' and '.join(asked)} at once", "run one at a time")
+    name = next(iter(names & PROFILES.keys()), DEFAULT_TASK)
+    return Selection(tuple(tasks), PROFILES[name], name == "resume", f"doit {' '.join(tasks)}")
+
+
+class _Current:
+    """The selection of the command that is running; every other command of doit sees the default."""
+
+    selection = select([])
+
+
+def use(selection: Selection) -> None:
+    """Make `selection` the one that the graph is drawn for."""
+    _Current.selection = selection
+
+
+def current() -> Selection:
+    """The selection that the graph is drawn for."""
+    return _Current.selection

@@ -1,0 +1,44 @@
+"""The download stage: what the session left arrives whole, and is listed with its digests."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from contract import files
+from contract.errors import SessionLostError
+from runner.lineage import FORMAT, read_document
+from runner.stages.package import entries_below
+
+if TYPE_CHECKING:
+    from runner.backends.base import Backend
+    from runner.layout import SessionFolder
+
+
+def download(folder: SessionFolder, backend: Backend) -> None:
+    """Fetch the artifacts into `artifacts/` and write `manifest.json`, unless that is done.
+
+    They arrive under another name, which is changed once they are there: a folder of artifacts is
+    whole, and never written twice. Then the backend may forget the session.
+
+    Args:
+        folder: the session, executed.
+        backend: where it ran.
+
+    Raises:
+        BackendError: the backend gives no answer, or refuses.
+    """
+    execution = read_document(folder.execution_json)
+    if folder.manifest_json.exists():
+        backend.release(execution["handle"])
+        return
+    if not folder.artifacts.exists():
+        folder.arriving_artifacts.mkdir(exist_ok=True)
+        with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be
+            backend.fetch(execution["handle"], folder.arriving_artifacts)
+        files.remove_leftovers(folder.arriving_artifacts)
+        folder.arriving_artifacts.rename(folder.artifacts)
+        files.fsync_directory(folder.path)
+    listed = {"format": FORMAT, "key": execution["key"], "files": entries_below(folder.artifacts)}
+    files.write_json(folder.manifest_json, listed)
+    backend.release(execution["handle"])

@@ -1,0 +1,151 @@
+"""The execute stage: run a packaged session on its backend, or attach to it; never submit a key twice."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from contract import files
+from contract.errors import (
+    BackendBusyError,
+    BackendUnreachableError,
+    CredentialsError,
+    InputError,
+    RefusedError,
+    SessionLostError,
+)
+from executors.base import State, Status
+from runner.ledger import Entry, Ledger, read_ledger
+from runner.lineage import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.backends.base import Backend
+    from runner.display import Display
+    from runner.layout import SessionFolder
+
+POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 5.0
+LONGEST_BACK_OFF_SECONDS = 300.0
+_FASTER_POLLS = 200
+
+
+def execute(folder: SessionFolder, key: str, backend: Backend, display: Display) -> None:
+    """Bring a session to its end and write `execution.json`; one that has ended is left as it is.
+
+    Args:
+        folder: the session, packaged.
+        key: its key.
+        backend: where it runs.
+        display: shows its log as it grows.
+
+    Raises:
+        BackendError: the backend refused or lost the session.
+    """
+    if folder.execution_json.exists():
+        return
+    ledger = submit_or_attach(folder, key, backend, display)
+    status = Follower(folder, ledger, backend, display).follow()
+    ledger = read_ledger(folder.ledger_json) or ledger
+    document = {
+        "format": FORMAT,
+        "key": key,
+        "backend": ledger.backend,
+        "handle": ledger.handle,
+        "state": status.state.value,
+        "exit_code": status.exit_code,
+        "reason": status.reason,
+        "cancel_requested": ledger.cancel_requested,
+    }
+    files.write_json(folder.execution_json, document)
+    ledger.ended().write(folder.ledger_json)
+
+
+def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display: Display) -> Ledger:
+    """The ledger of the one submission of `key`, made now or by an earlier command.
+
+    A session that the backend refused was not submitted: with another job it may be packaged anew.
+    """
+    ledger = read_ledger(folder.ledger_json)
+    if ledger is not None and ledger.entry is not Entry.SUBMITTING:
+        display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
+        return ledger
+    if ledger is not None and (handle := backend.find(key)) is not None:
+        display.say(f"adopting session {folder.number}, which was submitted before the last command was cut off")
+        return ledger.submitted(handle).write(folder.ledger_json)
+    said = ""
+    while True:
+        ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
+        try:
+            return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
+        except (RefusedError, CredentialsError, InputError):
+            folder.ledger_json.unlink()
+            raise
+        except BackendBusyError as busy:
+            # While it waits for its turn it is not submitted, and may be packaged anew, or run elsewhere.
+            folder.ledger_json.unlink()
+            if busy.problem != said:
+                said = busy.problem
+                display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
+            time.sleep(busy.wait_seconds)
+
+
+@dataclass
+class Follower:
+    """Watches a session until it ends, copying its log."""
+
+    folder: SessionFolder
+    ledger: Ledger
+    backend: Backend
+    display: Display
+    sleep: Callable[[float], None] = time.sleep
+
+    def follow(self) -> Status:
+        """Wait for the end; a backend that gives no answer is asked again, ever more slowly."""
+        polls = failures = 0
+        said: str | None = None
+        while True:
+            try:
+                status = self._look()
+                failures = 0
+                if status.reason not in (said, None) and not status.state.is_terminal:
+                    self.display.say(str(status.reason))
+                said = status.reason
+                if status.state.is_terminal:
+                    return status
+                polls += 1
+                self.sleep(poll_pause(polls))
+            except BackendUnreachableError as error:
+                failures += 1
+                pause = back_off_pause(failures)
+                self.display.say(f"{error}; asking again in {pause:.0f} s")
+                self.sleep(pause)
+
+    def _look(self) -> Status:
+        try:
+            return self._ask()
+        except SessionLostError as error:
+            return Status(State.FAILED, reason=error.problem)
+
+    def _ask(self) -> Status:
+        # The status is asked for first: a log read after the end is whole.
+        handle = str(self.ledger.handle)
+        status = self.backend.status(handle)
+        written = self.folder.log.stat().st_size if self.folder.log.exists() else 0
+        if news := self.backend.logs(handle, written):
+            with self.folder.log.open("ab") as log:
+                log.write(news)
+            self.display.feed(news)
+        return status
+
+
+def poll_pause(polls: int) -> float:
+    """Seconds to wait after `polls` answers: quick at first, slower in a long session."""
+    return POLL_SECONDS if polls <= _FASTER_POLLS else min(LONGEST_POLL_SECONDS, POLL_SECONDS * polls / _FASTER_POLLS)
+
+
+def back_off_pause(failures: int) -> float:
+    """Seconds to wait after `failures` requests in a row without an answer."""
+    return min(LONGEST_BACK_OFF_SECONDS, float(2 ** min(failures, 16)))

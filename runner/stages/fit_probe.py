@@ -1,0 +1,50 @@
+"""Asks the trainer, in a process of its own, what a job's model would be: importing torch takes seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contract import files, layout
+from contract.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def probe_model(job: dict[str, Any], request: dict[str, Any], source_folders: Sequence[Path]) -> dict[str, Any]:
+    """Spaces and parameter shapes of the model that `job` would train, as its checkpoints would state them.
+
+    Args:
+        job: the job with its profile applied, as JSON.
+        request: what the session would be asked for, as JSON.
+        source_folders: the folders that the session would carry.
+
+    Raises:
+        InputError: the environment or the model cannot be made.
+    """
+    with tempfile.TemporaryDirectory(prefix="relay-probe-") as name:
+        folder = Path(name)
+        files.write_json(folder / layout.JOB_FILE, job)
+        files.write_json(folder / layout.REQUEST_FILE, request)
+        files.write_json(folder / layout.PAYLOAD_FILE, {"format": 1, "key": files.sha256_of_value(job), "files": {}})
+        paths = [str(source.parent) for source in source_folders]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}
+        answer = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "trainer", "--describe", "--input", str(folder)],
+            capture_output=True,
+            encoding="utf-8",
+            env=environment,
+            check=False,
+        )
+    lines = answer.stdout.strip().splitlines()
+    if answer.returncode != 0 or not lines:
+        problem = (answer.stderr.strip().splitlines() or ["its model cannot be made"])[-1]
+        raise InputError(f"job {job['name']}", problem)
+    described: dict[str, Any] = json.loads(lines[-1])
+    return described

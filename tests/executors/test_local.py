@@ -1,0 +1,145 @@
+"""What the local executor does beyond what a backend asks of it: limits, kills, several inputs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from contract.errors import SessionLostError
+from executors.base import State, Status, Workload
+from executors.local import LocalExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "one"
+PATIENCE_SECONDS = 60
+STARTS_A_CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
+    own = LocalExecutor(tmp_path / "the sandboxes")
+    yield own
+    for child in own._children:  # noqa: SLF001 - a script may have written how it ended, and not be gone yet
+        child.kill()
+        child.wait(PATIENCE_SECONDS)
+
+
+def workload(
+    tmp_path: Path, script: str, limit_seconds: float | None = None, inputs: dict[str, Path] | None = None
+) -> Workload:
+    path = tmp_path / "given.py"
+    path.write_text(script, encoding="utf-8")
+    return Workload(NAME, path, inputs or {}, {"GREETING": "hello"}, limit_seconds=limit_seconds)
+
+
+def ended(executor: LocalExecutor) -> Status:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (status := executor.status(NAME)).state.is_terminal:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return status
+
+
+def started_child(executor: LocalExecutor) -> psutil.Process:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (printed := executor.logs(NAME, 0)).endswith(b"\n"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return psutil.Process(int(printed))
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def test_a_script_finds_its_variables_and_each_input_at_its_place(executor: LocalExecutor, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.txt").write_text(name, encoding="utf-8")
+    script = """
+import os
+from pathlib import Path
+mounted = Path(os.environ["RELAY_INPUT"])
+print(os.environ["GREETING"], *sorted(each.relative_to(mounted).as_posix() for each in mounted.rglob("*.txt")))
+"""
+    inputs = {"slug": tmp_path / "first", "datasets/alice/other": tmp_path / "second"}
+    given = workload(tmp_path, script, inputs=inputs)
+    assert not executor.has(NAME)
+    executor.start(given)
+    assert executor.has(NAME)
+    assert ended(executor) == Status(State.COMPLETE, 0)
+    assert executor.logs(NAME, 0) == b"hello datasets/alice/other/second.txt slug/first.txt\n"
+
+
+def test_a_script_that_overruns_its_limit_is_killed_with_all_that_it_started(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    executor.start(workload(tmp_path, STARTS_A_CHILD, limit_seconds=2.0))
+    child = started_child(executor)
+    assert ended(executor) == Status(State.FAILED, 137, "its time limit of 2 s was over")
+    assert is_gone(child)
+
+
+def test_a_script_that_keeps_to_its_limit_ends_by_itself(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, "print('done')", limit_seconds=PATIENCE_SECONDS))
+    assert ended(executor) == Status(State.COMPLETE, 0)
+
+
+def test_a_killed_script_takes_all_that_it_started_along(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, STARTS_A_CHILD))
+    child = started_child(executor)
+    executor.kill(NAME)
+    assert ended(executor).state is State.FAILED
+    assert is_gone(child)
+    executor.kill(NAME)
+
+
+def test_a_script_that_is_seen_a_moment_late_runs(tmp_path: Path) -> None:
+    class LooksTooEarly(LocalExecutor):
+        """Looks for the process before it has its command line, and again once it has started."""
+
+        has_looked = False
+
+        def _process_of(self, sandbox: Path) -> psutil.Process | None:
+            if self.has_looked:
+                return super()._process_of(sandbox)
+            self.has_looked = True
+            started_child(self)
+            return None
+
+    executor = LooksTooEarly(tmp_path / "the sandboxes")
+    executor.start(workload(tmp_path, STARTS_A_CHILD))
+    assert executor.status(NAME).state is State.RUNNING
+    executor.kill(NAME)
+
+
+def test_a_script_can_be_killed_while_it_is_forked(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, "import time; time.sleep(600)"))
+    (child,) = executor._children  # noqa: SLF001 - nothing else knows of it so early
+    executor.kill(NAME)
+    assert not psutil.pid_exists(child.pid)
+    assert executor._children == []  # noqa: SLF001 - it is waited for
+
+
+def test_what_was_never_started_is_lost(executor: LocalExecutor, tmp_path: Path) -> None:
+    for call in (executor.status, executor.stop, executor.kill):
+        with pytest.raises(SessionLostError):
+            call(NAME)
+    executor.remove(NAME)
+    with pytest.raises(SessionLostError):
+        executor.fetch(NAME, tmp_path / "nowhere")

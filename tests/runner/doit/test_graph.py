@@ -1,0 +1,215 @@
+"""The task graph, and errors as one sentence with an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doit.exceptions import TaskError, TaskFailed
+
+from contract.errors import CheckpointError, IncompatibleError, InputError, RelayError
+from runner import commands
+from runner.backends.registry import BACKENDS
+from runner.doit import selection
+from runner.doit.graph import Graph, exiting_on_error, in_one_sentence
+from runner.lineage import Phase
+from runner.workspace import Workspace
+from tests.project import Project, cart_pole
+from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STAGES = ("package", "execute", "download", "validate", "restore")
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Graph:
+    """The graph of a project with one job, of which nothing has run."""
+    write_jobs(tmp_path, cart=cart_pole())
+    return Graph(tmp_path)
+
+
+def tasks_of(graph: Graph) -> list[dict[str, Any]]:
+    """What a `task_package` of dodo.py yields."""
+
+    def task_package() -> Iterator[dict[str, Any]]:
+        for live in graph.live_sessions():
+            yield graph.stage(live, needs=live.parents, makes=[live.folder.request, live.folder.package_json])
+
+    return list(task_package())
+
+
+def test_the_session_to_come_depends_on_what_was_asked_for(graph: Graph) -> None:
+    assert [live.goal for live in graph.live_sessions()] == [256]
+    graph.redraw(selection.select(["run_quick"]))
+    assert [live.goal for live in graph.live_sessions()] == [64]
+
+
+def test_the_disk_is_looked_at_again_only_when_the_graph_is_redrawn(graph: Graph, cart: JobOnDisk) -> None:
+    (plan,) = graph.plans
+    cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
+    assert graph.plans == [plan]
+    graph.redraw(selection.select(["resume"]))
+    assert str(graph.plans[0].decision) == "goes on from session 0001 at 96 of 256 timesteps"
+
+
+def test_a_stage_is_a_task_from_its_files_to_its_files(graph: Graph, cart: JobOnDisk) -> None:
+    parent = cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
+    graph.redraw(selection.select([]))
+    (task,) = tasks_of(graph)
+    folder = cart.runs.session("cart", 2)
+    assert task["name"] == "cart:0002"
+    assert task["file_dep"] == [str(parent.restored_json)]
+    assert task["targets"] == [str(folder.request), str(folder.package_json)]
+    assert task["uptodate"] == [True]  # so that a task without dependencies is not done twice
+    assert task["title"](None) == "package   cart:0002  goes on from session 0001 at 96 of 256 timesteps"
+    assert not folder.path.exists()
+
+
+def test_a_sessions_reason_stands_on_its_first_line_only(graph: Graph) -> None:
+    titles = [task["title"](None) for task in tasks_of(graph) + tasks_of(graph)]
+    assert titles == ["package   cart:0001  starts at 0 of 256 timesteps", "package   cart:0001"]
+
+
+def test_a_run_waits_for_its_session_and_a_refused_one_for_nothing(graph: Graph, cart: JobOnDisk) -> None:
+    (task,) = graph.runs()
+    assert (task["name"], task["task_dep"]) == ("cart", ["restore:cart:0001"])
+    cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
+    write_jobs(cart.runs.root, cart=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
+    graph.redraw(selection.select([]))
+    (refused,) = graph.runs()
+    assert refused["task_dep"] == []
+    failure = refused["actions"][0]()
+    assert isinstance(failure, TaskFailed)
+    assert "refused: algorithm is PPO" in failure.message
+
+
+def test_other_commands_get_the_workspace_and_the_jobs(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(tmp_path, cart=cart_pole(), pole=cart_pole())
+    seen: list[Any] = []
+    for command in ("verify", "show_status"):
+        monkeypatch.setattr(commands, command, lambda workspace, jobs: seen.append((workspace, jobs)))
+    for task in graph.for_each_job("verify"):
+        assert task["uptodate"] == [False]
+        assert task["actions"][0]() is None
+    assert graph.for_all_jobs("show_status")["actions"][0]() is None
+    assert seen == [(graph.workspace, "cart"), (graph.workspace, "pole"), (graph.workspace, ["cart", "pole"])]
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (CheckpointError("a.zip", "is cut off", "restore it"), TaskFailed),
+        (IncompatibleError("job cart", "does not fit"), TaskFailed),
+        (InputError("jobs.yaml", "is empty"), TaskError),
+    ],
+)
+def test_an_error_of_ours_is_its_sentence_and_exit_code_1_or_2(error: RelayError, failure: Any) -> None:
+    def action() -> None:
+        raise error
+
+    found: Any = in_one_sentence(action)()
+    assert type(found) is failure
+    assert found.message == str(error)
+    assert not found.traceback
+
+
+def test_any_other_error_keeps_its_traceback() -> None:
+    def action() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_one_sentence(action)()
+    with pytest.raises(ZeroDivisionError), exiting_on_error():
+        _ = 1 // 0
+
+
+@pytest.mark.parametrize(("error", "code"), [(InputError("a", "b"), 2), (RelayError("a", "b", "c"), 1)])
+def test_an_error_outside_of_tasks_ends_the_process_with_its_sentence(
+    error: RelayError, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught, exiting_on_error():
+        raise error
+    assert caught.value.code == code
+    assert capsys.readouterr().err == f"{error}\n"
+
+
+class TestCommandLine:
+    """The same through doit, as users see it."""
+
+    @pytest.fixture
+    def cart_project(self, project: Project) -> Project:
+        """A project with one job."""
+        project.write_jobs(cart=cart_pole())
+        return project
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["plan", "bakcend=local"], "variable bakcend: is unknown; known: backend"),
+            (["plan", "backend=moon"], f"backend: unknown backend 'moon'; choose one of {', '.join(BACKENDS)}"),
+            (["run_full", "crt"], "job crt: is not in jobs.yaml; did you mean cart?"),
+            (
+                ["run_quick", "run_full"],
+                "doit run_quick run_full: asks for run_full and run_quick at once; run one at a time",
+            ),
+        ],
+    )
+    def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
+        self, cart_project: Project, arguments: list[str], sentence: str
+    ) -> None:
+        assert cart_project.doit(*arguments, expect=2) == f"{sentence}\n"
+        assert not cart_project.runs.path.exists()
+
+    @pytest.mark.parametrize("command", ["plan", "list"])
+    def test_a_mistake_in_jobs_yaml_is_one_sentence_for_every_command(
+        self, cart_project: Project, command: str
+    ) -> None:
+        cart_project.write_jobs(cart=cart_pole(algorithm="PPP"))
+        output = cart_project.doit(command, expect=2)
+        assert output.startswith("jobs.yaml, line ")
+        assert output.count("\n") == 1
+        assert "did you mean PPO?" in output
+
+    def test_a_failed_check_is_one_sentence_and_exit_code_1(self, cart_project: Project) -> None:
+        cart = JobOnDisk(cart_project.root)
+        cart.add(Phase.RESTORED, timesteps=64)
+        assert cart_project.doit("verify") == "cart: 1 file(s) are as they were adopted\n"
+        cart_project.checkpoint("cart", 1).unlink()
+        output = cart_project.doit("verify", expect=1)
+        assert output.startswith("job cart: 0001/artifacts/checkpoints/cart_checkpoint_64_steps.zip is missing; ")
+        assert output.count("\n") == 1
+
+    def test_a_failed_stage_is_one_sentence_and_what_would_have_followed_is_not_mentioned(
+        self, cart_project: Project
+    ) -> None:
+        cart = JobOnDisk(cart_project.root)
+        cart.add(Phase.RESTORED, timesteps=64, **as_wanted(Workspace(cart_project.root)))
+        name = cart_project.checkpoint("cart", 1).relative_to(cart.runs.job("cart")).as_posix()
+        cart_project.checkpoint("cart", 1).write_bytes(b"")
+        problem = f"no checkpoint is intact any more ({name}: has 0 bytes, expected 16)"
+        remedy = "restore the files from a backup, or run `doit fresh:cart` to start anew"
+        assert cart_project.doit("run_full", expect=1).splitlines() == [
+            "package   cart:0002  goes on from session 0001 at 64 of 256 timesteps",
+            f"[CHECKPOINT] Refused {name}: has 0 bytes, expected 16",
+            f"job cart: {problem}; {remedy}",
+        ]
+        assert len(cart_project.sessions("cart")) == 1
+
+    def test_an_error_that_is_none_of_ours_shows_its_traceback(self, cart_project: Project) -> None:
+        commands = cart_project.root / "runner" / "commands.py"
+        text = commands.read_text(encoding="utf-8")
+        commands.write_text(text.replace("    problems, checked = [], 0\n", "    1 / 0\n"), encoding="utf-8")
+        output = cart_project.doit("verify", expect=2)
+        assert "Traceback (most recent call last):" in output
+        assert "commands.py" in output
+        assert "ZeroDivisionError: division by zero" in output
+
+    def test_every_command_is_listed_with_what_it_does(self, cart_project: Project) -> None:
+        listed = cart_project.doit("list")
+        for name in (*STAGES, "run_quick", "run_full", "resume", "plan", "status", "verify", "cancel", "fresh"):
+            assert f"\n{name} " in f"\n{listed}"

@@ -1,0 +1,82 @@
+"""What doit says about tasks."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doit.exceptions import TaskError, TaskFailed, UnmetDependency
+from doit.task import Task
+
+from runner.doit.reporter import RelayReporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pipe(io.StringIO):
+    """A stream that notes what a reader has seen."""
+
+    seen = ""
+
+    def flush(self) -> None:
+        self.seen = self.getvalue()
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    """Standard output, redirected."""
+    return Pipe()
+
+
+@pytest.fixture
+def reporter(pipe: Pipe) -> Iterator[Any]:
+    """The reporter of a run that has begun."""
+    RelayReporter.begin()
+    yield RelayReporter(pipe, {"failure_verbosity": 0})
+    RelayReporter.begin()
+
+
+def test_a_stage_is_seen_as_it_begins_and_other_tasks_say_nothing(reporter: Any, pipe: Pipe) -> None:
+    reporter.execute_task(Task("execute:cart:0001", None, title=lambda _task: "execute   cart:0001  starts at 0"))
+    assert pipe.seen == "execute   cart:0001  starts at 0\n"
+    reporter.execute_task(Task("plan:cart", None))
+    assert pipe.seen.count("\n") == 1
+
+
+@pytest.mark.parametrize(("failure", "code"), [(TaskFailed("it failed"), 1), (TaskError("it was wrong"), 2)])
+def test_a_failure_of_ours_is_its_sentence(reporter: Any, pipe: Pipe, failure: Any, code: int) -> None:
+    reporter.add_failure(Task("execute:cart:0001", None), failure)
+    reporter.complete_run()
+    assert pipe.seen == f"{failure.message}\n"
+    assert RelayReporter.exit_codes == {"cart": code}
+
+
+def test_a_task_that_was_skipped_for_another_says_nothing_and_counts_for_nothing(reporter: Any, pipe: Pipe) -> None:
+    reporter.add_failure(Task("restore:cart:0001", None), UnmetDependency("execute:cart:0001"))
+    assert pipe.getvalue() == ""
+    assert RelayReporter.exit_codes == {}
+
+
+def test_an_error_that_is_none_of_ours_is_reported_in_full(reporter: Any, pipe: Pipe) -> None:
+    try:
+        _ = 1 // 0
+    except ZeroDivisionError as error:
+        reporter.add_failure(Task("execute:cart:0001", None), TaskError("PythonAction Error", error))
+    reporter.complete_run()
+    assert "ZeroDivisionError" in pipe.getvalue()
+    assert RelayReporter.exit_codes == {"cart": 2}
+
+
+def test_the_worst_of_each_job_counts_until_the_next_run(reporter: Any) -> None:
+    for name, failure in (
+        ("execute:cart:0001", TaskError("")),
+        ("run_full:cart", TaskFailed("")),
+        ("verify:pole", TaskFailed("")),
+        ("status", TaskFailed("")),
+    ):
+        reporter.add_failure(Task(name, None), failure)
+    assert RelayReporter.exit_codes == {"cart": 2, "pole": 1, "": 1}
+    RelayReporter.begin()
+    assert RelayReporter.exit_codes == {}

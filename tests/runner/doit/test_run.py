@@ -1,0 +1,291 @@
+"""doit's `run` command: which passes it makes, which exit code it ends with, whom it locks out."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from doit.cmd_run import Run
+
+from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start
+from runner.doit.graph import Graph
+from runner.doit.reporter import RelayReporter
+from runner.doit.run import PASSES_WITHOUT_PROGRESS, Pass, RelayRun, goes_on, reached
+from runner.lineage import Lineage, Phase
+from runner.lock import held
+from runner.workspace import Plan, Workspace
+from tests.project import cart_pole
+from tests.runner.conftest import JobOnDisk, as_wanted, job_json, wanted, write_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CONTINUE = Continue(parent=1, timesteps=64, goal=256)
+NOTHING = Nothing(session=1, timesteps=256, goal=256)
+REFUSE = Refuse("cart", 1, "algorithm", "PPO", "A2C")
+REDO = Redo(session=1, parent=None, changes=("its sources",), goal=256)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "idle", "chains", "expected"),
+    [
+        # resume goes on while there is a goal ahead and something is gained.
+        (Start(256), CONTINUE, 0, True, True),
+        (CONTINUE, CONTINUE, 0, True, True),
+        (REDO, CONTINUE, 0, True, True),
+        (CONTINUE, CONTINUE, PASSES_WITHOUT_PROGRESS - 1, True, True),
+        (CONTINUE, CONTINUE, PASSES_WITHOUT_PROGRESS, True, False),
+        (Start(256), Start(256), PASSES_WITHOUT_PROGRESS, True, False),
+        (CONTINUE, NOTHING, 0, True, False),
+        (CONTINUE, REFUSE, 0, True, False),
+        (REFUSE, REFUSE, 1, True, False),
+        (NOTHING, NOTHING, 1, True, False),
+        # The other commands run one session,
+        (Start(256), CONTINUE, 0, False, False),
+        (CONTINUE, CONTINUE, 1, False, False),
+        (Attach(1, "local", 256), CONTINUE, 0, False, False),
+        # and one more after a session that was begun for less.
+        (Attach(1, "local", 64), CONTINUE, 0, False, True),
+        (Finish(1, Phase.EXECUTED, 64), CONTINUE, 0, False, True),
+        (Attach(1, "local", 64), CONTINUE, 1, False, False),
+        (Attach(1, "local", 64), NOTHING, 0, False, False),
+        # What was judged again decides what comes next.
+        (Rejudge(1), CONTINUE, 0, False, True),
+        (Rejudge(1), Start(256), 0, True, True),
+        (Rejudge(1), NOTHING, 0, False, True),
+        (Rejudge(1), Rejudge(1), 0, True, False),
+        (Rejudge(1), REFUSE, 0, True, True),
+    ],
+)
+def test_whether_another_pass_is_needed(
+    cart: JobOnDisk, before: Decision, after: Decision, idle: int, chains: bool, expected: bool
+) -> None:
+    cart.add(Phase.RESTORED, timesteps=64)
+    done = Pass(Plan(wanted(), cart.lineage, before), Plan(wanted(), cart.lineage, after))
+    assert goes_on(done, idle, chains=chains) is expected
+
+
+def test_a_session_that_the_user_stopped_is_not_followed_by_another(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=64, execution={"cancel_requested": True})
+    done = Pass(Plan(wanted(), cart.lineage, CONTINUE), Plan(wanted(), cart.lineage, CONTINUE))
+    assert done.was_stopped
+    assert not goes_on(done, 0, chains=True)
+    cart.add(Phase.SUBMITTED)
+    assert not Pass(done.before, Plan(wanted(), cart.lineage, CONTINUE)).was_stopped
+
+
+@pytest.mark.parametrize(("most", "expected"), [(2, False), (3, True)])
+def test_a_job_has_a_largest_number_of_sessions(cart: JobOnDisk, most: int, expected: bool) -> None:
+    for _ in range(2):
+        cart.add(Phase.RESTORED, timesteps=64)
+    now = wanted(job_json(max_sessions=most))
+    done = Pass(Plan(now, cart.lineage, CONTINUE), Plan(now, cart.lineage, CONTINUE))
+    assert goes_on(done, 0, chains=True) is expected
+
+
+def test_a_job_has_reached_what_its_newest_adopted_checkpoint_has(cart: JobOnDisk) -> None:
+    assert reached(Lineage("cart", (), 1)) == 0
+    cart.add(Phase.RESTORED)
+    assert reached(cart.lineage) == 0
+    cart.add(Phase.RESTORED, timesteps=96)
+    cart.add(Phase.SUBMITTED, timesteps=128)
+    assert reached(cart.lineage) == 96
+
+
+class Doit:
+    """doit's own run command, each pass of which does to the disk what a test says.
+
+    Args:
+        root: the project's folder.
+    """
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.cart = JobOnDisk(root)
+        self.passes: list[Callable[[], object]] = []
+        self.asked: list[list[str]] = []
+        monkeypatch.setattr(Run, "execute", self._execute, raising=False)
+
+    def _execute(self, _params: object, tasks: list[str]) -> int:
+        self.asked.append(tasks)
+        if self.passes:
+            self.passes.pop(0)()
+        return 0
+
+    def run(self, *arguments: str) -> int:
+        """Run a command line; return its exit code."""
+        command = RelayRun.__new__(RelayRun)
+        command.loader = SimpleNamespace(setup=lambda _params: None, namespace={"GRAPH": Graph(self.root)})
+        code: int = command.execute({}, list(arguments))
+        return code
+
+    def session(self, timesteps: int | None, **changes: Any) -> Callable[[], object]:
+        """A pass in which a session of cart reaches `timesteps`."""
+
+        def ends() -> None:
+            now = as_wanted(Workspace(self.root))
+            tip = self.cart.lineage.tip
+            parent = tip.restored["checkpoint"] if tip else None
+            self.cart.add(Phase.RESTORED, timesteps=timesteps, parent=parent, **{**now, **changes})
+
+        return ends
+
+
+@pytest.fixture
+def doit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doit:
+    """A project with one job, of which nothing has run."""
+    write_jobs(tmp_path, cart=cart_pole())
+    return Doit(tmp_path, monkeypatch)
+
+
+def fails(job: str, then: Callable[[], object] | None = None) -> Callable[[], object]:
+    """A pass in which a task of `job` fails."""
+
+    def fail() -> None:
+        RelayReporter.exit_codes[job] = 1
+        if then is not None:
+            then()
+
+    return fail
+
+
+def test_resume_goes_on_until_the_goal_is_met(doit: Doit) -> None:
+    doit.passes = [doit.session(64), doit.session(128), doit.session(256), doit.session(320)]
+    assert doit.run("resume") == 0
+    assert doit.asked == [["resume"], ["resume:cart"], ["resume:cart"]]
+
+
+def test_run_full_runs_one_session(doit: Doit) -> None:
+    doit.passes = [doit.session(64), doit.session(128)]
+    assert doit.run() == 0
+    assert doit.asked == [["run_full"]]
+
+
+def test_resume_gives_up_where_nothing_is_gained(doit: Doit) -> None:
+    doit.passes = [fails("cart", doit.session(None)) for _ in range(5)]
+    assert doit.run("resume") == 1
+    assert len(doit.asked) == PASSES_WITHOUT_PROGRESS
+
+
+def test_a_session_that_failed_and_was_made_up_for_is_no_failure(doit: Doit) -> None:
+    doit.passes = [fails("cart", doit.session(64)), doit.session(256)]
+    assert doit.run("resume") == 0
+
+
+def test_a_session_begun_for_less_is_finished_and_then_the_full_one_runs(doit: Doit) -> None:
+    submitted = doit.cart.add(Phase.SUBMITTED, goal=64, **as_wanted(Workspace(doit.root), profile="quick"))
+
+    def quick_one_ends() -> None:
+        shutil.rmtree(submitted.path)
+        doit.session(64, profile="quick", goal=64)()
+
+    doit.passes = [quick_one_ends, doit.session(256)]
+    assert doit.run("run_full") == 0
+    assert doit.asked == [["run_full"], ["run_full:cart"]]
+
+
+def test_only_the_jobs_that_go_on_are_asked_for_again(doit: Doit) -> None:
+    write_jobs(doit.root, cart=cart_pole(), pole=cart_pole())
+    pole = JobOnDisk(doit.root, "pole")
+    pole.add(Phase.RESTORED, timesteps=256, **as_wanted(Workspace(doit.root), "pole"))
+    doit.passes = [doit.session(64), doit.session(256)]
+    assert doit.run("resume:cart", "resume:pole") == 0
+    assert doit.asked == [["resume:cart", "resume:pole"], ["resume:cart"]]
+
+
+def test_a_job_that_failed_for_good_is_not_forgotten_while_another_goes_on(doit: Doit) -> None:
+    write_jobs(doit.root, cart=cart_pole(), pole=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
+    JobOnDisk(doit.root, "pole").add(Phase.RESTORED, timesteps=64, rules=as_wanted(Workspace(doit.root))["rules"])
+    doit.passes = [fails("pole", doit.session(64)), doit.session(256)]
+    assert doit.run("resume") == 1
+    assert doit.asked == [["resume"], ["resume:cart"]]
+
+
+def test_what_was_asked_for_beside_a_run_is_done_once(doit: Doit) -> None:
+    doit.passes = [doit.session(64), doit.session(256)]
+    assert doit.run("verify", "resume") == 0
+    assert doit.asked == [["verify", "resume"], ["resume:cart"]]
+
+
+def test_a_command_that_runs_no_session_makes_one_pass(doit: Doit) -> None:
+    assert doit.run("plan") == 0
+    doit.passes = [fails("cart")]
+    assert doit.run("verify") == 1
+    assert doit.asked == [["plan"], ["verify"]]
+    assert not doit.cart.runs.path.exists()
+
+
+def test_what_was_judged_again_is_followed_by_what_it_then_needs(doit: Doit) -> None:
+    doit.session(256, rules={})()
+
+    def judged_anew() -> None:
+        shutil.rmtree(doit.cart.runs.job("cart"))
+        doit.session(64)()
+
+    doit.passes = [judged_anew, doit.session(256)]
+    assert doit.run("run_full") == 0
+    assert doit.asked == [["run_full"], ["run_full:cart"]]
+
+
+def test_a_held_job_is_left_alone(doit: Doit, capsys: pytest.CaptureFixture[str]) -> None:
+    with held(doit.cart.runs, "cart", "doit resume"), pytest.raises(SystemExit) as caught:
+        doit.run("run_full")
+    assert caught.value.code == 1
+    assert "job cart: is held by process " in capsys.readouterr().err
+    assert doit.asked == []
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "verify", "cancel"])
+def test_commands_that_change_no_session_run_beside_the_one_that_does(doit: Doit, command: str) -> None:
+    with held(doit.cart.runs, "cart", "doit resume"):
+        assert doit.run(command) == 0
+
+
+def test_nothing_to_do_is_said_beside_whoever_holds_the_job(doit: Doit) -> None:
+    doit.session(256)()
+    with held(doit.cart.runs, "cart", "doit resume"):
+        assert doit.run("run_full") == 0
+    assert doit.asked == [["run_full"]]
+
+
+@pytest.mark.parametrize("command", ["fresh", "fresh:cart"])
+def test_a_lineage_that_is_done_is_not_archived_under_whoever_holds_the_job(doit: Doit, command: str) -> None:
+    doit.session(256)()
+    with held(doit.cart.runs, "cart", "doit resume"), pytest.raises(SystemExit):
+        doit.run(command)
+    assert doit.asked == []
+
+
+def test_the_job_is_held_while_doit_runs_and_given_back_afterwards(doit: Doit) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(doit.cart.runs.lock_holder("cart").read_text(encoding="utf-8"))
+        with pytest.raises(SystemExit):
+            doit.run("run_full:cart")
+
+    doit.passes = [look]
+    doit.run("run_full:cart")
+    assert '"command": "doit run_full:cart"' in seen[0]
+    with held(doit.cart.runs, "cart", "doit resume"):
+        pass
+
+
+def test_an_interrupted_command_says_how_to_attach_again(doit: Doit, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    doit.passes = [interrupt]
+    assert doit.run("resume:cart") == 130
+    assert "`doit resume:cart` attaches to it again, `doit cancel` asks it to stop" in capsys.readouterr().err
+
+
+def test_a_mistake_ends_the_command_before_anything_is_run(doit: Doit, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        doit.run("run_quick", "resume")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("asks for resume and run_quick at once; run one at a time\n")
+    assert doit.asked == []

@@ -1,0 +1,108 @@
+"""What a command line asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from contract.errors import InputError
+from runner.doit import selection
+from runner.doit.selection import select
+
+KNOWN = ["cart", "traffic_light"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tasks", "profile", "chains"),
+    [
+        ([], ("run_full",), "full", False),
+        (["run_full"], ("run_full",), "full", False),
+        (["run_quick"], ("run_quick",), "quick", False),
+        (["run_quick:cart"], ("run_quick:cart",), "quick", False),
+        (["run_quick", "cart"], ("run_quick:cart",), "quick", False),
+        (["resume", "cart"], ("resume:cart",), "full", True),
+        (["resume:cart", "resume", "traffic_light"], ("resume:cart", "resume:traffic_light"), "full", True),
+        (["plan"], ("plan",), "full", False),
+        (["plan", "verify"], ("plan", "verify"), "full", False),
+        (["plan", "cart", "run_quick", "cart"], ("plan:cart", "run_quick:cart"), "quick", False),
+        (["package:cart:0001", "run_quick"], ("package:cart:0001", "run_quick"), "quick", False),
+        (["package", "cart"], ("package", "cart"), "full", False),
+    ],
+)
+def test_a_command_line_becomes_tasks_a_profile_and_whether_to_go_on(
+    arguments: list[str], tasks: tuple[str, ...], profile: str, chains: bool
+) -> None:
+    chosen = select(arguments)
+    assert (chosen.tasks, chosen.profile, chosen.chains) == (tasks, profile, chains)
+    assert chosen.command == f"doit {' '.join(tasks)}"
+
+
+def test_the_status_of_one_job_is_one_task_about_that_job() -> None:
+    chosen = select(["status", "cart"])
+    assert chosen.tasks == ("status",)
+    assert chosen.jobs(["cart", "other"]) == ["cart"]
+
+
+def test_several_jobs_are_not_archived_unless_they_are_named() -> None:
+    with pytest.raises(InputError, match=r"would archive every job \(cart, other\); name the one"):
+        select(["fresh"]).jobs(["cart", "other"])
+    assert select(["fresh"]).jobs(["cart"]) == ["cart"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run_quick", "run_full"], ["resume:cart", "run_full:traffic_light"], ["fresh:cart", "run_full"]]
+)
+def test_two_kinds_of_run_at_once_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(InputError, match="at once; run one at a time") as caught:
+        select(arguments)
+    assert caught.value.exit_code == 2
+    assert caught.value.subject == f"doit {' '.join(arguments)}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        ([], KNOWN),
+        (["resume:cart"], ["cart"]),
+        (["resume", "traffic_light"], ["traffic_light"]),
+        (["resume:traffic_light", "resume:cart"], KNOWN),
+        (["resume:cart", "plan"], KNOWN),
+        (["execute:cart:0001"], ["cart"]),
+        (["execute:elsewhere:0001"], []),
+    ],
+)
+def test_it_is_about_the_jobs_that_it_names_or_all(arguments: list[str], jobs: list[str]) -> None:
+    assert select(arguments).jobs(KNOWN) == jobs
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("crt", "did you mean cart?"), ("zzz", "known: cart, traffic_light")])
+def test_a_job_that_there_is_not_is_refused_with_the_nearest_name(name: str, remedy: str) -> None:
+    with pytest.raises(InputError) as caught:
+        select(["run_full", name]).jobs(KNOWN)
+    assert str(caught.value) == f"job {name}: is not in jobs.yaml; {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "holds", "run_task"),
+    [
+        ([], True, "run_full"),
+        (["resume:cart"], True, "resume"),
+        (["validate:cart:0001"], True, None),
+        (["fresh"], True, None),
+        (["plan", "run_quick:cart"], True, "run_quick"),
+        (["plan"], False, None),
+        (["status"], False, None),
+        (["verify"], False, None),
+        (["cancel"], False, None),
+    ],
+)
+def test_only_what_changes_sessions_holds_the_jobs(arguments: list[str], holds: bool, run_task: str | None) -> None:
+    chosen = select(arguments)
+    assert chosen.holds_jobs is holds
+    assert chosen.run_task == run_task
+    assert chosen.runs_sessions is (run_task is not None)
+
+
+def test_the_graph_is_drawn_for_the_default_until_a_command_says_otherwise() -> None:
+    assert selection.current() == select([])
+    selection.use(select(["run_quick"]))
+    assert selection.current().profile == "quick"

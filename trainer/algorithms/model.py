@@ -1,0 +1,118 @@
+"""The algorithm of a job, made from its hyperparameters."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.noise import ActionNoise, NormalActionNoise, OrnsteinUhlenbeckActionNoise
+from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
+
+from contract.errors import InputError
+from job.schedules import parse_schedule
+from trainer.algorithms.suitability import refuse_unsuitable
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
+    from job.model import Job
+
+CLASSES_IN_POLICY_KWARGS = {
+    "activation_fn": "torch.nn",
+    "optimizer_class": "torch.optim",
+    "features_extractor_class": "stable_baselines3.common.torch_layers",
+}
+"""Where a short name given for one of these `policy_kwargs` is looked up; `module:Name` names any other."""
+
+
+NOISES: dict[str, type[NormalActionNoise | OrnsteinUhlenbeckActionNoise]] = {
+    "normal": NormalActionNoise,
+    "ornstein-uhlenbeck": OrnsteinUhlenbeckActionNoise,
+}
+"""What `noise_type` names."""
+
+
+def make_model(job: Job, env: VecEnv, device: str | None = None) -> BaseAlgorithm:
+    """The untrained algorithm of `job` over `env`, seeded.
+
+    Args:
+        job: what is trained.
+        env: what it acts in.
+        device: `cpu` or `cuda`, known to compute; what the job asks for, as far as it is there, if not given.
+
+    Raises:
+        InputError: it cannot learn in `env`, or its constructor refuses the job's hyperparameters.
+    """
+    refuse_unsuitable(job, env)
+    arguments = constructor_arguments(job, env.action_space.shape or ())
+    try:
+        return job.entry.load_class()(job.policy, env, seed=job.seed, device=device or job.device, **arguments)
+    except (TypeError, ValueError, AssertionError, AttributeError, LookupError, RuntimeError, MemoryError) as error:
+        subject = f"job {job.name}"
+        problem = f"{job.algorithm} refuses its hyperparameters: {' '.join(str(error).split())}"
+        raise InputError(subject, problem, "correct them in jobs.yaml") from error
+
+
+def constructor_arguments(job: Job, shape_of_actions: tuple[int, ...]) -> dict[str, Any]:
+    """The job's hyperparameters as the constructor of its algorithm takes them.
+
+    Args:
+        job: what is trained.
+        shape_of_actions: of the environment's action space.
+
+    Raises:
+        InputError: the name of a class leads to nothing.
+    """
+    arguments = copy.deepcopy(job.hyperparameters)  # constructors write into the mappings that they are given
+    for name in job.entry.schedules:
+        if isinstance(arguments.get(name), str):
+            arguments[name] = parse_schedule(arguments[name])
+    if policy_kwargs := arguments.get("policy_kwargs"):
+        arguments["policy_kwargs"] = resolve_classes(policy_kwargs)
+    if isinstance(arguments.get("train_freq"), list):
+        arguments["train_freq"] = tuple(arguments["train_freq"])
+    if "replay_buffer_class" in arguments:
+        arguments["replay_buffer_class"] = HerReplayBuffer
+    if "noise_type" in arguments:
+        kind, size = NOISES[arguments.pop("noise_type")], arguments.pop("noise_std")
+        arguments["action_noise"] = make_noise(kind, size, shape_of_actions)
+    return arguments
+
+
+def make_noise(
+    kind: type[NormalActionNoise | OrnsteinUhlenbeckActionNoise], size: float, shape: tuple[int, ...]
+) -> ActionNoise:
+    """Noise around zero for actions of that shape, `size` (a standard deviation) in units of the scaled action."""
+    return kind(mean=np.zeros(shape), sigma=np.full(shape, size))
+
+
+def resolve_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """`policy_kwargs` with the names of classes replaced by the classes.
+
+    Raises:
+        InputError: a name leads to nothing.
+    """
+    resolved = dict(policy_kwargs)
+    for key, default_module in CLASSES_IN_POLICY_KWARGS.items():
+        if isinstance(resolved.get(key), str):
+            module, _, name = resolved[key].rpartition(":")
+            try:
+                resolved[key] = getattr(importlib.import_module(module or default_module), name)
+            except (ImportError, AttributeError) as error:
+                subject = f"hyperparameters.policy_kwargs.{key}"
+                raise InputError(subject, f"{resolved[key]!r} leads to no class", "write module:Name") from error
+    return resolved
+
+
+def parameter_shapes(model: BaseAlgorithm) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of the policy, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in model.policy.state_dict().items()}
+
+
+def use_threads(count: int) -> None:
+    """Let torch use `count` threads; for small networks one is 2 to 5 times faster than two."""
+    torch.set_num_threads(count)

@@ -1,0 +1,91 @@
+"""A parent checkpoint put into a model: tensors and transitions before `learn()`, all else in its first rollout start.
+
+Whatever cannot be put back ends the session: one with a parent never begins at zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from contract import events
+from contract.differences import differences
+from contract.errors import CheckpointError, SessionError
+from contract.libraries import library_versions
+from contract.records import Resumed
+from trainer.checkpoint import archive as checkpoint
+from trainer.checkpoint import replay_buffer as replay
+from trainer.checkpoint.resume_state import restore
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from contract.records import CheckpointRecord, Parent
+    from trainer.checkpoint.resume_state import ResumeState
+    from trainer.standing import Standing
+
+
+class LoadedParent:
+    """The checkpoint that a session goes on from, with its tensors and transitions in the model.
+
+    Args:
+        model: the algorithm, made from the job.
+        standing: where the session stands; it learns what was loaded, and why going on is not exact.
+        parent: what the request names.
+
+    Raises:
+        RelayError: it is not the parent that was asked for, cannot be read, or does not fit the job.
+    """
+
+    def __init__(self, model: BaseAlgorithm, standing: Standing, parent: Parent) -> None:
+        self._model = model
+        self._standing = standing
+        self.record, self._state = self._load(parent)
+        vars(standing.milestones).update(self._state.session)
+        standing.resumed = Resumed(parent=parent, mean_reward=self.record.mean_reward)
+        standing.add_inexact(self.record.resume.reasons)
+        standing.add_inexact(self._changes())
+
+    def _load(self, parent: Parent) -> tuple[CheckpointRecord, ResumeState]:
+        session, model = self._standing.session_input, self._model
+        record, state, content = checkpoint.open_parent(session.parent_checkpoint, parent)
+        anew = f"change it back, or run `doit fresh:{session.job.name}` to start anew"
+        for name, ours in (("algorithm", session.job.algorithm), ("policy", session.job.policy)):
+            if record.training.get(name) != ours:
+                problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
+                raise SessionError(session.parent_checkpoint.name, problem, anew)
+        try:
+            checkpoint.load_tensors(model, content, session.job.entry.optimizers)
+            self._fill_replay(record, state)
+        except CheckpointError as error:
+            raise SessionError(session.parent_checkpoint.name, error.problem, anew) from error
+        model.num_timesteps = parent.timesteps
+        return record, state
+
+    def _fill_replay(self, record: CheckpointRecord, state: ResumeState) -> None:
+        buffer = getattr(self._model, "replay_buffer", None)
+        if (buffer is None) != (record.replay is None) or (buffer is None) != (state.replay is None):
+            there, here = ("a", "none") if buffer is None else ("no", "one")
+            problem = f"does not fit the job's algorithm: it names {there} replay buffer, and the algorithm has {here}"
+            raise CheckpointError("the parent", problem)
+        if buffer is not None and record.replay is not None and state.replay is not None:
+            replay.fill(buffer, record.replay, state.replay, self._standing.session_input.parent_replay)
+
+    def _changes(self) -> tuple[str, ...]:
+        record, session = self.record, self._standing.session_input
+        changes = differences(record.training, session.job.training_inputs())
+        changes += differences(record.libraries, library_versions())
+        named = [str(change) for change in changes]
+        if session.request.sources_changed:
+            named.append("the sources changed")
+        return tuple(f"{change} at {record.timesteps:,} timesteps" for change in named)
+
+    def restore(self) -> None:
+        """Put back everything else; call it in the first rollout start of `learn()`."""
+        job, standing = self._standing.session_input.job, self._standing
+        same_environments = self.record.training["env"] == job.training_inputs()["env"]
+        standing.add_inexact(restore(self._model, job.entry, self._state, same_environments=same_environments))
+        reasons = "; ".join(standing.inexact)
+        verdict = f"approximate: {reasons}" if reasons else "exact"
+        parent = standing.resumed.parent if standing.resumed else None
+        origin = f" from session {parent.session}, sha256 {parent.sha256}" if parent else ""
+        events.say(f"[CHECKPOINT] Resumed at {self._model.num_timesteps:,} timesteps ({verdict}){origin}")

@@ -1,0 +1,130 @@
+"""Checkpoints of a running training: copied at a rollout boundary, packed and written beside it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from contract import events
+from trainer.checkpoint import archive
+from trainer.checkpoint.replay_buffer import ReplayRecorder, fields_of
+from trainer.checkpoint.resume_state import capture
+from trainer.checkpoint.segments import SegmentStore
+from trainer.divergence import refuse_unusable_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.buffers import ReplayBuffer
+
+    from contract.records import Replay
+    from trainer.checkpoint.replay_buffer import Rows
+    from trainer.checkpoint.resume_state import Boundary
+    from trainer.checkpoint.writer import ArtifactWriter
+    from trainer.standing import Standing
+
+
+class Saver:
+    """Saves a model, and with an off-policy algorithm its replay buffer.
+
+    Args:
+        model: what is trained.
+        standing: where the session stands.
+        writer: writes the artifacts.
+        stateless: why the environments give no state, as the check before the training found; empty where they do.
+    """
+
+    def __init__(
+        self, model: BaseAlgorithm, standing: Standing, writer: ArtifactWriter, stateless: tuple[str, ...] = ()
+    ) -> None:
+        self._model = model
+        self._standing = standing
+        self._writer = writer
+        self._stateless = stateless
+        self._rows_noted_at = standing.timesteps
+        self._recorder: ReplayRecorder | None = None
+        self._store: SegmentStore | None = None
+        buffer: ReplayBuffer | None = getattr(model, "replay_buffer", None)
+        if buffer is not None:
+            self._recorder = ReplayRecorder(buffer)
+            kind = type(buffer).__name__
+            self._store = SegmentStore(writer.artifacts.replay, kind, buffer.buffer_size, fields_of(buffer))
+
+    def begin(self, replay: Replay | None, folder: Path) -> None:
+        """Go on from a parent whose state is in the model by now.
+
+        Args:
+            replay: the segments that the parent names; the checkpoints to come name them too, as far as they hold.
+            folder: where they lie.
+        """
+        if replay is None or self._store is None:
+            return
+        self._recorder = ReplayRecorder(self._model.replay_buffer, replay)  # type: ignore[attr-defined] # it has a store
+        if self._recorder.goes_on:
+            self._writer.submit(functools.partial(self._writer.adopt_segments, self._store, replay, folder))
+
+    def note_rows(self) -> None:
+        """Write the segments of the replay buffer that are full by now, so that a save has less to write."""
+        if self._recorder is None:
+            return
+        self._recorder.advance((self._model.num_timesteps - self._rows_noted_at) // self._model.n_envs)
+        self._rows_noted_at = self._model.num_timesteps
+        self._submit(self._recorder.take_full())
+
+    def save(self, boundary: Boundary) -> None:
+        """Copy the checkpoint of this boundary, and have it written.
+
+        Raises:
+            DivergedError: a weight is no finite number.
+            SessionError: an earlier write failed.
+        """
+        standing, writer, store = self._standing, self._writer, self._store
+        writer.drain()  # a kill may cost what came after the checkpoint before, and no more
+        contents = self._collect(boundary)
+        if self._recorder is not None:
+            self._submit(self._recorder.take_all())
+        record = functools.partial(standing.record, self._model)
+        target = writer.artifacts.checkpoint(standing.timesteps)
+        kept, final, metadata = record("checkpoint"), record("final"), standing.metadata()
+
+        def write() -> None:
+            sizes = {}
+            if boundary == "training_end":  # before its checkpoint, which lets the job count as done
+                sizes[writer.artifacts.final_model] = writer.put_checkpoint(
+                    writer.artifacts.final_model, contents, final
+                )
+            replay = store.replay() if store else None
+            sizes[target] = writer.put_checkpoint(target, contents, kept.model_copy(update={"replay": replay}))
+            writer.rotate(store)
+            writer.publish(metadata)
+            for path, size in sizes.items():
+                events.emit("checkpoint", timesteps=kept.timesteps, file=path.name, bytes=size)
+
+        writer.submit(write, contents.held_bytes)
+
+    def save_best(self) -> None:
+        """Copy the best model so far, and have it written."""
+        contents, record = self._collect("rollout_start"), self._standing.record(self._model, "best")
+        target = self._writer.artifacts.best_model
+        put = functools.partial(self._writer.put_checkpoint, target, contents, record)
+        self._writer.submit(put, contents.held_bytes)
+
+    def _submit(self, copies: Iterator[Rows]) -> None:
+        for rows in copies:
+            if self._store is not None:
+                self._writer.submit(functools.partial(self._writer.put_rows, self._store, rows), rows.raw.nbytes)
+
+    def _collect(self, boundary: Boundary) -> archive.Contents:
+        standing = self._standing
+        refuse_unusable_weights(self._model, standing.session_input.job.name)
+        entry, milestones = standing.session_input.job.entry, standing.milestones.to_plain()
+        state = capture(self._model, entry, boundary, milestones)
+        if self._stateless:
+            state = replace(state, inexact=self._stateless)
+        if set(state.inexact) - set(standing.inexact):
+            events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
+        standing.add_inexact(state.inexact)
+        return archive.collect(self._model, state)

@@ -1,0 +1,176 @@
+"""The environments of a session: made, vectorised and wrapped as its job says."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import random
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecEnv,
+    VecFrameStack,
+    VecMonitor,
+    VecNormalize,
+)
+
+from contract.errors import InputError
+from trainer.environments.recorded_actions import record_actions
+from trainer.environments.snapshot import SnapshotWrapper
+from trainer.envs.vector_adapter import SB3VectorAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gymnasium.envs.registration import EnvSpec
+
+    from job.model import Environment, Job
+
+ResumeMethod = Literal["state", "replay", "none"]
+"""How an environment gives its state: by the protocol and pickling, by its recorded actions, not at all."""
+
+GIVES_NOTHING_BACK = "the environments do not give their state back"
+
+
+@dataclass(frozen=True)
+class _Construction:
+    """How environments are made: what and how many; how they give their state, or why they do not.
+
+    They run in worker processes only where these are given a seed.
+    """
+
+    env: Environment
+    count: int
+    method: ResumeMethod = "state"
+    refusal: tuple[str, ...] = ()
+    worker_seed: int | None = None
+
+
+def make_training_envs(job: Job, method: ResumeMethod = "state", reasons: tuple[str, ...] = ()) -> VecEnv:
+    """The environments that the agent learns in.
+
+    Args:
+        job: what to train.
+        method: how they are to give their state, as `trainer.environments.self_check` has found.
+        reasons: why they cannot, where the method is `none`.
+
+    Raises:
+        InputError: the environment cannot be made: the sentence names its id and why.
+    """
+    refusal = (reasons or (GIVES_NOTHING_BACK,)) if method == "none" else ()
+    construction = _Construction(job.env, job.env.n_envs, method, refusal, worker_seed=job.seed)
+    return _wrapped(VecMonitor(_vectorized(construction)), job.env, training=True)
+
+
+def make_evaluation_envs(job: Job) -> VecEnv:
+    """Environments of their own for measuring the policy, one for each evaluation episode.
+
+    Raises:
+        InputError: likewise.
+    """
+    count = job.eval.episodes if is_native(job.env) else 1
+    return _wrapped(VecMonitor(_vectorized(_Construction(job.env, count))), job.env, training=False)
+
+
+def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
+    """Environments made as those that the agent learns in, in this process and without Stable-Baselines3's wrappers.
+
+    All of them in their native form, else one.
+
+    Raises:
+        InputError: likewise.
+    """
+    return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method))
+
+
+def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
+    try:
+        if env.wrapper is not None:
+            arguments = env.wrapper_kwargs.model_dump()
+            if not training:
+                arguments["norm_reward"] = False
+            venv = VecNormalize(venv, training=training, **arguments)
+        if env.frame_stack is not None:
+            venv = VecFrameStack(venv, env.frame_stack)
+        # As the model does itself: so that evaluation's environments are wrapped like the training's.
+        return BaseAlgorithm._wrap_env(venv)  # noqa: SLF001 - the rule is Stable-Baselines3's
+    except (AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        problem = f"Stable-Baselines3 cannot take its observations: {error}"
+        raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
+
+
+def _vectorized(wanted: _Construction) -> VecEnv:
+    env, count = wanted.env, wanted.count
+    try:
+        if is_native(env):
+            made = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
+            return SB3VectorAdapter(made, wanted.refusal)
+        make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
+        if env.vectorization == "subproc" and wanted.worker_seed is not None:
+            seeds = range(wanted.worker_seed, wanted.worker_seed + count)
+            return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
+        return DummyVecEnv([make] * count)
+    except (EOFError, ConnectionError) as error:
+        problem = "cannot be made: its worker process has died, and its last words stand in the log"
+        raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
+    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
+        raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error
+
+
+def _make_one(env_id: str, kwargs: dict[str, Any], method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
+    wrapper = SnapshotWrapper(gym.make(env_id, **kwargs), refusal)
+    return record_actions(wrapper) if method == "replay" else wrapper
+
+
+def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env[Any, Any]:
+    """What `make` gives, in a process whose generators nobody has seeded yet."""
+    # Ctrl-C and a stop of the whole group reach all; the session ends its workers after its last checkpoint.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - environments may use it
+    torch.manual_seed(seed)
+    return make()
+
+
+def is_native(env: Environment) -> bool:
+    """Whether the environment runs in a vectorised form of its own.
+
+    Raises:
+        InputError: it is not known, or the job asks for a form that it has not.
+    """
+    if env.vectorization in ("dummy", "subproc"):
+        return False
+    native = _has_native_form(_spec(env.id))
+    if env.vectorization == "native" and not native:
+        problem = "has no vectorised form of its own that gives its state"
+        raise InputError(f"environment {env.id}", problem, "write `vectorization: auto` in the job's env block")
+    return native
+
+
+def _spec(env_id: str) -> EnvSpec:
+    module, _, name = env_id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+        return gym.spec(name)
+    except (gym.error.Error, ImportError) as error:
+        problem = f"is not known: {error}"
+        remedy = "correct env.id, or list the folder of its package under `sources`"
+        raise InputError(f"environment {env_id}", problem, remedy) from error
+
+
+def _has_native_form(spec: EnvSpec) -> bool:
+    entry = spec.vector_entry_point
+    if isinstance(entry, str):
+        module, _, name = entry.partition(":")
+        entry = getattr(importlib.import_module(module), name)
+    return hasattr(entry, "get_state") and hasattr(entry, "set_state")
