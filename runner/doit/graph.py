@@ -133,9 +133,9 @@ class Graph:
 
 
 def _run_stage(name: str, workspace: Workspace, live: LiveSession) -> None:
-    from runner.stages import stages  # noqa: PLC0415 - a command with nothing to do needs none of it
+    from runner.stages import on_workspace  # noqa: PLC0415 - a command with nothing to do needs none of it
 
-    getattr(stages, name)(workspace, live)
+    getattr(on_workspace, name)(workspace, live)
 
 
 def _run_command(name: str, workspace: Workspace, jobs: str | list[str]) -> None:

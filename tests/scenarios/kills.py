@@ -195,7 +195,7 @@ class Lineage:
         return True
 
     def _parent(self) -> ParentFiles | None:
-        """As `runner.stages.stages` chooses it."""
+        """As `runner.stages.on_workspace` chooses it."""
         if self._restored is None:
             return None
         folder = self._runs.job(self.job.name)

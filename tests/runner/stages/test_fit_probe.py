@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +10,9 @@ from contract.errors import InputError
 from runner.sources import OWN_FOLDERS
 from runner.stages.fit_probe import probe_model
 from tests.runner.conftest import job_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REQUEST = {
     "format": 1,

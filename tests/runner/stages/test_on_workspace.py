@@ -11,7 +11,7 @@ from contract import files, layout
 from contract.errors import CheckpointError, IncompatibleError
 from contract.layout import Artifacts
 from runner.lineage import Phase, read_document
-from runner.stages import fit_probe, stages
+from runner.stages import fit_probe, on_workspace
 from runner.workspace import LiveSession, Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
@@ -54,7 +54,7 @@ def restored(workspace: Workspace, cart: JobOnDisk, **changes: Any) -> None:
 
 def test_a_first_session_has_no_parent(workspace: Workspace, cart: JobOnDisk) -> None:
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     request = read_document(live.folder.request)
     assert (request["session"], request["goal"], request["profile"]) == ("0001", 256, "full")
     assert request["parent"] is None
@@ -65,7 +65,7 @@ def test_a_first_session_has_no_parent(workspace: Workspace, cart: JobOnDisk) ->
 def test_the_next_one_carries_the_newest_checkpoint(workspace: Workspace, cart: JobOnDisk) -> None:
     restored(workspace, cart)
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 128"
     reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
     assert read_document(live.folder.request)["parent"] == {
@@ -82,7 +82,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     restored(workspace, cart)
     damage(cart.runs.session("cart", 1).artifacts / "checkpoints" / "cart_checkpoint_128_steps.zip")
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 64"
     assert read_document(live.folder.request)["parent"]["timesteps"] == 64
     said = capfd.readouterr().out
@@ -110,7 +110,7 @@ def test_a_parent_is_read_from_kaggles_copy_if_it_is_the_output_of_the_session_b
         reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
         cart.add(Phase.RESTORED, parent=reference, **as_wanted(workspace))
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     assert files.read_json(live.folder.kernel_metadata)["kernel_sources"] == (["relay-cart"] if is_mounted else [])
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).exists()
     brought = [path.name for path in live.folder.payload.glob(f"*{layout.PACKAGE_SUFFIX}")]
@@ -140,7 +140,7 @@ def test_the_replay_buffer_of_the_checkpoint_travels_along(workspace: Workspace,
     restored(workspace, cart)
     paths = with_replay(cart, shared=b"shared", newest=b"newest", earlier=b"earlier")
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     carried = {path.name for path in (live.folder.payload / layout.REPLAY_FOLDER).iterdir()}
     assert carried == {paths["shared"].name, paths["newest"].name}
 
@@ -152,7 +152,7 @@ def test_a_checkpoint_whose_replay_buffer_is_damaged_is_named_and_the_one_before
     paths = with_replay(cart, shared=b"shared", newest=b"newest", earlier=b"earlier")
     paths["newest"].write_bytes(b"NEWEST")
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 64"
     carried = {path.name for path in (live.folder.payload / layout.REPLAY_FOLDER).iterdir()}
     assert carried == {paths["shared"].name, paths["earlier"].name}
@@ -168,7 +168,7 @@ def test_rows_that_every_checkpoint_needs_leave_none_to_go_on_from(workspace: Wo
     with pytest.raises(
         CheckpointError, match=r"no checkpoint is intact any more \(.*segment .* is missing; .*missing\)"
     ):
-        stages.package(workspace, live)
+        on_workspace.package(workspace, live)
     assert not live.folder.path.exists()
 
 
@@ -182,7 +182,7 @@ def test_a_planned_parent_that_has_no_checkpoint_any_more_is_no_start_at_zero(
     with pytest.raises(
         CheckpointError, match=r"session 0001 has no checkpoint any more to go on from; .*doit fresh:cart"
     ):
-        stages.package(workspace, live)
+        on_workspace.package(workspace, live)
     assert not live.folder.path.exists()
 
 
@@ -192,7 +192,7 @@ def test_without_any_intact_checkpoint_nothing_starts_at_zero_unasked(workspace:
         path.unlink()
     live = next_session(workspace)
     with pytest.raises(CheckpointError, match=r"no checkpoint is intact any more .* or run `doit fresh:cart`"):
-        stages.package(workspace, live)
+        on_workspace.package(workspace, live)
     assert not live.folder.path.exists()
 
 
@@ -207,16 +207,16 @@ def test_the_best_model_so_far_travels_along_if_it_is_intact(
     write(folder.restored_json, document | {"best_model": best})
     (cart.runs.job("cart") / best["file"]).write_bytes(b"checkpoint at 96" if content == b"best" else content)
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_BEST_MODEL).exists() is carried
 
 
 def test_a_sealed_package_is_left_as_it_is(workspace: Workspace, cart: JobOnDisk) -> None:
     live = next_session(workspace)
-    stages.package(workspace, live)
+    on_workspace.package(workspace, live)
     sealed = live.folder.package_json.read_bytes()
     write_jobs(cart.runs.root, cart=cart_pole(seed=6))
-    stages.package(workspace, dataclasses.replace(live, plan=Workspace(cart.runs.root).plan("cart", "full")))
+    on_workspace.package(workspace, dataclasses.replace(live, plan=Workspace(cart.runs.root).plan("cart", "full")))
     assert live.folder.package_json.read_bytes() == sealed
 
 
@@ -235,9 +235,9 @@ def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spe
     there = r"observation_space is Box\(4,\) in the checkpoint of session 0001"
     sentence = rf"^job cart: {there} and Box\(6,\) in the job; run `doit fresh:cart` to archive"
     with pytest.raises(IncompatibleError, match=sentence):
-        stages.package(changed, live)
+        on_workspace.package(changed, live)
     assert not live.folder.path.exists()
-    stages.package(changed, live)
+    on_workspace.package(changed, live)
     assert live.folder.package_json.exists()
     assert probes == []
 
@@ -247,5 +247,5 @@ def test_nothing_is_tried_where_neither_changed(
 ) -> None:
     restored(workspace, cart)
     probes[:] = [{}]
-    stages.package(workspace, next_session(workspace))
+    on_workspace.package(workspace, next_session(workspace))
     assert probes == [{}]
