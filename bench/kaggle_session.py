@@ -25,10 +25,10 @@ from measuring.clock import run_timed
 from measuring.counting import Counter, counting
 from measuring.tables import note, publish, table, write_raw
 
+from contract.documents import Manifest, Package
 from emulator.running import Running, running
 from emulator.settings import Settings
 from runner.backends.kaggle.names import kernel_slug
-from runner.lineage import read_document
 
 if TYPE_CHECKING:
     from runner.layout import SessionFolder
@@ -101,15 +101,15 @@ def session(server: Running, counter: Counter, project: Path, number: int, comma
         "added": timed.sample.wall - on_kaggle,
         "sent": counter.sent,
         "received": counter.received,
-        "payload": _size(read_document(folder.package_json)),
-        "left": _size(read_document(folder.manifest_json)),
+        "payload": _size(Package.read(folder.package_json)),
+        "left": _size(Manifest.read(folder.manifest_json)),
         "checkpoint": _newest_checkpoint(folder),
     }
 
 
-def _size(document: dict[str, Any]) -> int:
+def _size(document: Package | Manifest) -> int:
     """The bytes of the different files that a document lists."""
-    return sum({entry["sha256"]: entry["bytes"] for entry in document["files"].values()}.values())
+    return sum({entry.sha256: entry.bytes for entry in document.files.values()}.values())
 
 
 def _newest_checkpoint(folder: SessionFolder) -> int:

@@ -19,6 +19,8 @@ Each one is a single sentence: what it is about, what is wrong with it, and what
 
 from __future__ import annotations
 
+_SHOWN_CHARACTERS = 60
+
 
 class RelayError(Exception):
     """Anything that ends a command with one sentence instead of a traceback.
@@ -100,3 +102,10 @@ class SessionLostError(BackendError):
 
 class JobHeldError(RelayError):
     """Another process works on the same job."""
+
+
+def shown(name: object) -> str:
+    """A stranger's value as a short printable string."""
+    beginning = name[: _SHOWN_CHARACTERS + 1] if isinstance(name, str | bytes) else name
+    text = ascii(beginning)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -41,7 +41,8 @@ class Request(Record):
         profile: `quick` or `full`: whether the job's `quick` block was applied.
         goal: timesteps at which the job is done.
         parent: the checkpoint to go on from, or None to start at zero.
-        sources_changed: whether the sources mean something else than when the parent was made.
+        sources_changed: whether the job's sources mean something else than when the parent was made.
+        changes: what else changed since then, in words, which makes nothing approximate.
     """
 
     job: str
@@ -51,6 +52,7 @@ class Request(Record):
     goal: Steps
     parent: Parent | None
     sources_changed: bool = False
+    changes: tuple[str, ...] = ()
 
 
 class FileEntry(BaseModel):
@@ -63,12 +65,17 @@ class FileEntry(BaseModel):
 
 
 class ResumeVerdict(BaseModel):
-    """Whether going on from here gives the same bits as never having stopped, and if not, why."""
+    """Whether going on from here gives the same bits as never having stopped, and if not, why.
+
+    `changes` says what of kaggle-relay's own code changed on the way: each session went on exactly, and the run as a
+    whole was computed by more than one version.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exact: bool
     reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 class ReplayField(BaseModel):

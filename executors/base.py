@@ -5,7 +5,6 @@ A backend gives it a session's package, the emulator of Kaggle a pushed kernel.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,20 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-
-class State(enum.StrEnum):
-    """Where a submitted workload stands."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    COMPLETE = "COMPLETE"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether it stays so."""
-        return self not in (State.QUEUED, State.RUNNING)
+    from contract.states import State
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ import psutil
 
 from contract import files, layout
 from contract.errors import SessionLostError
+from contract.states import State
 from executors import local_launcher as launcher
-from executors.base import State, Status
+from executors.base import Status
 
 if TYPE_CHECKING:
     from executors.base import Workload

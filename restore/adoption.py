@@ -9,18 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from contract import files
+from contract.documents import (
+    CheckpointReference,
+    Outcome,
+    ReplayReference,
+    Restored,
+    Rules,
+    SegmentReference,
+)
 from contract.errors import CheckpointError
 from contract.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from contract.records import Replay
     from restore.validation import Finding, Report
 
-FORMAT = 1
 KEPT_FALLBACKS = 4
 _SHOWN_DIGITS = 12
 _DESCRIBED = {
@@ -40,109 +49,111 @@ class Restoration:
     """What restoring a session came to.
 
     Args:
-        document: the content of `restored.json`.
+        document: what `restored.json` is to say.
         lines: what to tell the user, in the words that users of the seeded system look for.
     """
 
-    document: dict[str, Any]
+    document: Restored
     lines: tuple[str, ...]
 
 
-def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Mapping[str, Any] | None) -> Restoration:
+def adopt(report: Report, *, session: str, artifacts_folder: str, inherited: Restored | None) -> Restoration:
     """Choose the checkpoints that the next session may go on from.
 
     Args:
         report: the verdicts of validation.
         session: the session's number, as `0001`.
         artifacts_folder: where its artifacts lie, relative to the job's folder.
-        inherited: the `restored.json` of the session that this one went on from; its checkpoints
+        inherited: what was adopted from the session that this one went on from; its checkpoints
             stay in place behind this session's own.
     """
     own = [_reference(each, session, artifacts_folder) for each in report.checkpoints if each.verdict == "sound"]
-    earlier = [inherited["checkpoint"], *inherited["fallbacks"]] if inherited and inherited["checkpoint"] else []
-    checkpoints = [*own, *earlier]
+    checkpoints = [*own, *(inherited.candidates if inherited else ())]
     best = report.best_model
-    document = {
-        "format": FORMAT,
-        "session": session,
-        "key": report.key,
-        "rules": report.rules,
-        "checkpoint": checkpoints[0] if checkpoints else None,
-        "fallbacks": checkpoints[1 : 1 + KEPT_FALLBACKS],
-        "best_model": _reference(best, session, artifacts_folder)
+    inherited_best = inherited.best_model if inherited else None
+    document = Restored(
+        session=session,
+        key=report.key,
+        rules=msgspec.convert(report.rules, Rules),
+        checkpoint=checkpoints[0] if checkpoints else None,
+        fallbacks=tuple(checkpoints[1 : 1 + KEPT_FALLBACKS]),
+        best_model=_reference(best, session, artifacts_folder)
         if best is not None and best.verdict == "sound"
-        else (inherited or {}).get("best_model"),
-        "outcome": report.outcome,
-        "refused": [f"{each.file}: {each.reason}" for each in report.checkpoints if each.verdict == "refused"],
-    }
+        else inherited_best,
+        outcome=msgspec.convert(report.outcome, Outcome),
+        refused=tuple(f"{each.file}: {each.reason}" for each in report.checkpoints if each.verdict == "refused"),
+    )
     return Restoration(document, tuple(_lines(report, own, document)))
 
 
-def _reference(finding: Finding, session: str, artifacts_folder: str) -> dict[str, Any]:
+def _reference(finding: Finding, session: str, artifacts_folder: str) -> CheckpointReference:
     if finding.record is None or finding.entry is None:
         raise CheckpointError(finding.file, "was not found sound, and cannot be restored")
-    return {
-        "session": session,
-        "file": f"{artifacts_folder}/{finding.file}",
-        "timesteps": finding.record.timesteps,
-        "bytes": finding.entry.bytes,
-        "sha256": finding.entry.sha256,
-        **finding.record.model_dump(mode="json", include=_DESCRIBED),
-        "replay": _replay_reference(finding.record.replay, artifacts_folder),
-    }
+    described: dict[str, Any] = finding.record.model_dump(mode="json", include=_DESCRIBED)
+    return msgspec.convert(
+        {
+            "session": session,
+            "file": f"{artifacts_folder}/{finding.file}",
+            "timesteps": finding.record.timesteps,
+            "bytes": finding.entry.bytes,
+            "sha256": finding.entry.sha256,
+            "replay": _replay_reference(finding.record.replay, artifacts_folder),
+            **described,
+        },
+        CheckpointReference,
+    )
 
 
-def _replay_reference(replay: Replay | None, artifacts_folder: str) -> dict[str, Any] | None:
+def _replay_reference(replay: Replay | None, artifacts_folder: str) -> ReplayReference | None:
     """The files that a checkpoint's replay buffer lies in; rows of equal content share one."""
     if replay is None:
         return None
     sizes = {segment.sha256: segment.bytes for segment in replay.segments}
-    return {
-        "folder": f"{artifacts_folder}/{CHECKPOINTS_FOLDER}/{REPLAY_FOLDER}",
-        "bytes": sum(sizes.values()),
-        "segments": [{"sha256": sha256, "bytes": size} for sha256, size in sizes.items()],
-    }
+    return ReplayReference(
+        folder=f"{artifacts_folder}/{CHECKPOINTS_FOLDER}/{REPLAY_FOLDER}",
+        bytes=sum(sizes.values()),
+        segments=tuple(SegmentReference(sha256=sha256, bytes=size) for sha256, size in sizes.items()),
+    )
 
 
-def _lines(report: Report, own: list[dict[str, Any]], document: Mapping[str, Any]) -> Iterator[str]:
+def _lines(report: Report, own: list[CheckpointReference], document: Restored) -> Iterator[str]:
     yield "====== CHECKPOINT RESTORATION ======"
     for finding in (*report.checkpoints, report.best_model, report.final_model):
         if finding is not None and finding.verdict == "refused":
             yield f"Refused {finding.file}: {finding.reason}"
     yield f"Found {len(own)} checkpoint(s) to restore:"
-    yield from map(_line_of, own)
+    yield from map(_line, own)
     yield f"Successfully restored {len(own)} file(s)"
-    checkpoint = document["checkpoint"]
+    checkpoint = document.checkpoint
     if checkpoint is None:
         yield "Next training will start at 0 timesteps"
         return
     if not own:
-        standing = f"session {checkpoint['session']} at {checkpoint['timesteps']:,} timesteps"
+        standing = f"session {checkpoint.session} at {checkpoint.timesteps:,} timesteps"
         yield f"The checkpoint of {standing} stays in place"
     yield "Next training will automatically resume from latest checkpoint"
 
 
-def _line_of(reference: Mapping[str, Any]) -> str:
-    line = f"  {reference['file'].rsplit('/', 1)[-1]} ({files.human_bytes(reference['bytes'])})"
-    replay = reference["replay"]
-    return f"{line} with a replay buffer of {files.human_bytes(replay['bytes'])}" if replay else line
+def _line(reference: CheckpointReference) -> str:
+    line = f"  {reference.file.rsplit('/', 1)[-1]} ({files.human_bytes(reference.bytes)})"
+    replay = reference.replay
+    return f"{line} with a replay buffer of {files.human_bytes(replay.bytes)}" if replay else line
 
 
-def first_intact(restored: Mapping[str, Any], job_folder: Path) -> tuple[dict[str, Any] | None, list[str]]:
+def first_intact(restored: Restored, job_folder: Path) -> tuple[CheckpointReference | None, list[str]]:
     """The newest adopted checkpoint whose file still has its digest, and why newer ones were passed over."""
     refused: list[str] = []
     judged: dict[Path, str | None] = {}
-    candidates = [restored["checkpoint"], *restored["fallbacks"]] if restored["checkpoint"] else []
-    for candidate in candidates:
+    for candidate in restored.candidates:
         problem = problem_with(candidate, job_folder, judged)
         if problem is None:
             return candidate, refused
-        refused.append(f"{candidate['file']}: {problem}")
+        refused.append(f"{candidate.file}: {problem}")
     return None, refused
 
 
 def problem_with(
-    reference: Mapping[str, Any], job_folder: Path, judged: dict[Path, str | None] | None = None
+    reference: CheckpointReference, job_folder: Path, judged: dict[Path, str | None] | None = None
 ) -> str | None:
     """What is wrong with an adopted file or its replay buffer now, or None when all is as it was adopted.
 
@@ -151,11 +162,11 @@ def problem_with(
         job_folder: where the paths in `reference` begin.
         judged: the verdicts on segments so far: one that several checkpoints share is read once.
     """
-    problem = _problem_with_file(job_folder / reference["file"], reference)
-    if problem is not None:
+    problem = _problem_with_file(job_folder / reference.file, reference)
+    if problem is not None or reference.replay is None:
         return problem
     judged = {} if judged is None else judged
-    for path, segment in zip(segments_of(reference, job_folder), _segment_entries(reference), strict=True):
+    for path, segment in zip(segments(reference, job_folder), reference.replay.segments, strict=True):
         if path not in judged:
             judged[path] = _problem_with_file(path, segment)
         if (problem := judged[path]) is not None:
@@ -163,23 +174,20 @@ def problem_with(
     return None
 
 
-def segments_of(reference: Mapping[str, Any], job_folder: Path) -> tuple[Path, ...]:
+def segments(reference: CheckpointReference, job_folder: Path) -> tuple[Path, ...]:
     """The replay segments that an adopted checkpoint needs."""
-    entries = _segment_entries(reference)
-    return tuple(job_folder / reference["replay"]["folder"] / segment_name(each["sha256"]) for each in entries)
+    replay = reference.replay
+    if replay is None:
+        return ()
+    return tuple(job_folder / replay.folder / segment_name(each.sha256) for each in replay.segments)
 
 
-def _segment_entries(reference: Mapping[str, Any]) -> list[dict[str, Any]]:
-    replay = reference.get("replay")
-    return list(replay["segments"]) if replay else []
-
-
-def _problem_with_file(path: Path, entry: Mapping[str, Any]) -> str | None:
+def _problem_with_file(path: Path, entry: CheckpointReference | SegmentReference) -> str | None:
     try:
         size = path.stat().st_size
-        if size != entry["bytes"]:
-            return f"has {size:,} bytes, expected {entry['bytes']:,}"
-        if files.sha256_of_file(path) != entry["sha256"]:
+        if size != entry.bytes:
+            return f"has {size:,} bytes, expected {entry.bytes:,}"
+        if files.sha256_of_file(path) != entry.sha256:
             return "has another sha256 than when it was adopted"
     except FileNotFoundError:
         return "is missing"

@@ -17,8 +17,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from contract.errors import shown
 from restore.member_names import checked_name, refuse_doubles
-from restore.spans import Span, UnsoundError, shown
+from restore.spans import Span, UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

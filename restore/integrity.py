@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
 
-from contract.errors import CheckpointError
+from contract.errors import CheckpointError, shown
 from contract.layout import (
     OPTIMIZER_MEMBER,
     POLICY_MEMBER,
@@ -28,7 +28,7 @@ from contract.layout import (
 from contract.records import FORMAT, CheckpointRecord
 from job.algorithms.registry import ALGORITHMS
 from restore.archive import LOCAL_SIGNATURE, Limits, StrictZip
-from restore.spans import Span, UnsoundError, number, shown
+from restore.spans import Span, UnsoundError, number
 from restore.strict_json import read_object
 from restore.tensors import read_tensor_specs
 

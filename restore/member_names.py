@@ -9,7 +9,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from restore.spans import UnsoundError, shown
+from contract.errors import shown
+from restore.spans import UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

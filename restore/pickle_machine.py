@@ -16,7 +16,8 @@ import struct
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
-from restore.spans import UnsoundError, shown
+from contract.errors import shown
+from restore.spans import UnsoundError
 from restore.torch_names import CALLABLES, NAMES, Global, storage_of
 
 if TYPE_CHECKING:

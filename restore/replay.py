@@ -11,9 +11,10 @@ import stat
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from contract.errors import shown
 from contract.files import CHUNK_BYTES
 from contract.layout import segment_name
-from restore.spans import Span, UnsoundError, shown
+from restore.spans import Span, UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

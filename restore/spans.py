@@ -10,7 +10,6 @@ from contract.files import CHUNK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SHOWN_CHARACTERS = 60
 _LARGEST_SHOWN = 1 << 63
 
 
@@ -26,13 +25,6 @@ class UnsoundError(ValueError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(problem)
-
-
-def shown(name: object) -> str:
-    """A stranger's value as a short printable string."""
-    beginning = name[: _SHOWN_CHARACTERS + 1] if isinstance(name, str | bytes) else name
-    text = ascii(beginning)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def number(value: int) -> str:

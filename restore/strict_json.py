@@ -10,7 +10,8 @@ import json
 import math
 from typing import Any, NoReturn
 
-from restore.spans import UnsoundError, shown
+from contract.errors import shown
+from restore.spans import UnsoundError
 
 _MAX_DIGITS = 300
 """A whole number of more is infinite as a float, which a field may read it as."""

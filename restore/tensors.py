@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from contract.errors import shown
 from restore.archive import Limits, StrictZip
 from restore.pickle_machine import read_structure
-from restore.spans import UnsoundError, shown
+from restore.spans import UnsoundError
 from restore.tensor_specs import TensorSpec
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from restore.spans import UnsoundError, shown
+from contract.errors import shown
+from restore.spans import UnsoundError
 from restore.tensor_specs import Dtype, StorageSpec, TensorSpec
 
 if TYPE_CHECKING:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from contract.documents import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from contract.events import say
 from restore.adoption import problem_with
 from runner import doctor
 from runner.backends.registry import open_backend
-from runner.ledger import read_ledger
+from runner.changes import changed_code
 from runner.lineage import Phase, SessionState, read_lineage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from contract.documents import ResumeVerdict
     from runner.workspace import Workspace
 
 
@@ -40,24 +41,33 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
             table.add_row(job, "-", *[""] * 5, "not started", "", "")
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
+    for job in jobs:
+        plan = workspace.plan(job, "full")
+        tip = plan.lineage.tip
+        if tip is not None and (change := changed_code(tip, plan.wanted)):
+            say(f"{job}: {change} since session {tip.folder.number}")
 
 
 def _status_row(job: str, session: SessionState) -> tuple[str, ...]:
-    request = session.request if session.folder.request.exists() else {}
-    parent = request.get("parent")
-    package = session.package if session.phase >= Phase.PACKAGED else {"job": {"backend": ""}}
+    request = session.request if session.folder.request.exists() else None
+    parent = request.parent if request else None
+    backend = session.package.job["backend"] if session.phase >= Phase.PACKAGED else ""
     state, reached, resume, best = session.phase.name.lower(), "", "", ""
     if session.phase >= Phase.EXECUTED:
-        state = session.execution["state"].lower()
-    if session.phase is Phase.RESTORED and (checkpoint := session.restored["checkpoint"]):
-        reached = f"{checkpoint['timesteps']:,}"
-        verdict = checkpoint["resume"]
-        resume = "exact" if verdict["exact"] else f"approximate: {'; '.join(verdict['reasons'])}"
-        best = "" if checkpoint["best_mean_reward"] is None else f"{checkpoint['best_mean_reward']:,.1f}"
-    start = f"{parent['timesteps']:,}" if parent else "0"
-    goal = f"{request['goal']:,}" if request else ""
-    backend = package["job"]["backend"]
-    return job, session.folder.number, request.get("profile", ""), start, reached, goal, backend, state, resume, best
+        state = session.execution.state.lower()
+    if session.phase is Phase.RESTORED and (checkpoint := session.restored.checkpoint):
+        reached = f"{checkpoint.timesteps:,}"
+        resume = _resume(checkpoint.resume)
+        best = "" if checkpoint.best_mean_reward is None else f"{checkpoint.best_mean_reward:,.1f}"
+    start = f"{parent.timesteps:,}" if parent else "0"
+    profile, goal = (request.profile, f"{request.goal:,}") if request else ("", "")
+    return job, session.folder.number, profile, start, reached, goal, backend, state, resume, best
+
+
+def _resume(verdict: ResumeVerdict) -> str:
+    """Whether going on is exact, why not, and what of kaggle-relay changed on the way."""
+    said = "exact" if verdict.exact else f"approximate: {'; '.join(verdict.reasons)}"
+    return "; ".join((said, *verdict.changes))
 
 
 def start_afresh(workspace: Workspace, job: str) -> None:
@@ -93,14 +103,13 @@ def verify(workspace: Workspace, job: str) -> None:
         if session.phase is not Phase.RESTORED:
             continue
         restored = session.restored
-        own = [restored["checkpoint"], *restored["fallbacks"], restored["best_model"]]
-        for reference in own:
-            if reference is None or reference["session"] != session.folder.number:
+        for reference in (*restored.candidates, restored.best_model):
+            if reference is None or reference.session != session.folder.number:
                 continue
             checked += 1
             problem = problem_with(reference, workspace.runs.job(job), judged)
             if problem:
-                problems.append(f"{reference['file']} {problem}")
+                problems.append(f"{reference.file} {problem}")
     if problems:
         remedy = "restore it from a backup; runs go on from the newest intact checkpoint"
         raise RelayError(f"job {job}", "; ".join(problems), remedy)
@@ -114,19 +123,19 @@ def cancel(workspace: Workspace, job: str) -> None:
         BackendError: its backend cannot ask it, or gives no answer.
     """
     head = read_lineage(workspace.runs, job).head
-    ledger = read_ledger(head.folder.ledger_json) if head and head.phase is Phase.SUBMITTED else None
+    ledger = head.ledger if head and head.phase is Phase.SUBMITTED else None
     if head is None or ledger is None or ledger.handle is None:
         say(f"{job}: no session is running")
         return
-    replace(ledger, cancel_requested=True).write(head.folder.ledger_json)
+    ledger.asked_to_stop().write(head.folder.ledger_json)
     try:
         open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
     except BackendUnreachableError:
         raise  # perhaps it was asked
     except BackendError:
         # It goes on, and so does a `resume` that watches it.
-        written = read_ledger(head.folder.ledger_json) or ledger
-        replace(written, cancel_requested=False).write(head.folder.ledger_json)
+        written = Ledger.read_if_there(head.folder.ledger_json) or ledger
+        written.asked_to_stop(asked=False).write(head.folder.ledger_json)
         raise
     say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
 

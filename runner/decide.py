@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from contract.differences import differences
+from contract.documents import Identity, Inputs, Rules
 from contract.identity import training_inputs
 from restore.compatibility import compare
+from runner.changes import changed_code, changed_inputs, same_inputs, sources_changed
 from runner.lineage import Phase
-from runner.sources import changed_files, same_meaning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from contract.documents import CheckpointReference
     from runner.lineage import Lineage, SessionState
 
-_NAMED_SOURCES = 3
+
+Profile = Literal["quick", "full"]
+"""Which form of a job: with its `quick` block, or without."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +29,32 @@ class Wanted:
     Args:
         job: the job with its profile applied, as JSON.
         profile: `quick` or `full`.
-        sources: the identity of the sources that a session would carry.
+        sources: what the job's own sources are.
         libraries: versions that a session would compute with; empty where they are not known.
+        code: what those parts of kaggle-relay are that decide weights.
         rules: what decides the verdict on artifacts.
         source_table: gives the digests of each of these sources, to name those that changed; may give none.
+        redo: whether what is done is to be done again.
     """
 
     job: dict[str, Any]
-    profile: str
-    sources: dict[str, str]
+    profile: Profile
+    sources: Identity
     libraries: dict[str, str]
-    rules: dict[str, Any] = field(default_factory=dict)
+    code: Identity | None = None
+    rules: Rules = field(default_factory=Rules)
     source_table: Callable[[], dict[str, list[str]]] = field(default=dict, compare=False)
+    redo: bool = False
 
     @property
     def goal(self) -> int:
         """Timesteps at which the job is done."""
         return int(self.job["total_timesteps"])
 
-    def inputs(self) -> dict[str, Any]:
-        """What makes a finished session stale when it changes, as JSON."""
-        return {"training": training_inputs(self.job), "sources": self.sources}
+    @property
+    def inputs(self) -> Inputs:
+        """What a session's weights follow from, beside its parent."""
+        return Inputs(training=training_inputs(self.job), sources=self.sources, code=self.code)
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,10 @@ class Finish:
 
 @dataclass(frozen=True)
 class Redo:
-    """Session `session` met the goal with other inputs: do it again from the same parent."""
+    """Session `session` is to be done again from the same parent: its inputs changed, or the user asks for it.
+
+    `changes` is empty where nothing changed.
+    """
 
     session: int
     parent: int | None
@@ -107,7 +118,8 @@ class Redo:
     goal: int
 
     def __str__(self) -> str:
-        return f"does session {self.session:04d} again, since its inputs changed: {'; '.join(self.changes)}"
+        why = f"its inputs changed: {'; '.join(self.changes)}" if self.changes else "you ask for it"
+        return f"does session {self.session:04d} again, since {why}"
 
 
 @dataclass(frozen=True)
@@ -122,14 +134,19 @@ class Rejudge:
 
 @dataclass(frozen=True)
 class Nothing:
-    """The goal is met."""
+    """The goal is met.
+
+    `note` says what else is to be known, as that kaggle-relay's own code changed, which does nothing again unasked.
+    """
 
     session: int
     timesteps: int
     goal: int
+    note: str | None = None
 
     def __str__(self) -> str:
-        return f"nothing to do: {self.timesteps:,} of {self.goal:,} timesteps reached in session {self.session:04d}"
+        done = f"nothing to do: {self.timesteps:,} of {self.goal:,} timesteps reached in session {self.session:04d}"
+        return f"{done}; {self.note}" if self.note else done
 
 
 @dataclass(frozen=True)
@@ -182,20 +199,20 @@ def decide(wanted: Wanted, lineage: Lineage) -> Decision:
         return unfinished
     if tip is None:
         return Start(wanted.goal)
-    if tip.restored.get("rules", {}) != wanted.rules:
+    if tip.restored.rules != wanted.rules:
         return Rejudge(tip.number)
-    if tip.restored["checkpoint"] is None:
-        refused = tuple(tip.restored.get("refused", ()))
+    if tip.restored.checkpoint is None:
+        refused = tip.restored.refused
         return Blocked(lineage.job, tip.number, refused) if refused else Start(wanted.goal)
-    return _decide_from(tip, wanted, lineage)
+    return _decide_from(tip, tip.restored.checkpoint, wanted, lineage)
 
 
 def _unfinished(head: SessionState, wanted: Wanted, lineage: Lineage) -> Attach | Finish | None:
     if head.phase in (Phase.PLANNED, Phase.RESTORED):
         return None
-    goal = int(head.request["goal"])
+    goal = head.request.goal
     if head.phase is Phase.SUBMITTED:
-        return Attach(head.number, head.ledger["backend"], goal)
+        return Attach(head.number, head.ledger.backend, goal)
     if head.phase is Phase.PACKAGED and not _is_as_wanted(head, wanted, lineage):
         return None
     return Finish(head.number, head.phase, goal)
@@ -203,74 +220,55 @@ def _unfinished(head: SessionState, wanted: Wanted, lineage: Lineage) -> Attach 
 
 def _is_as_wanted(head: SessionState, wanted: Wanted, lineage: Lineage) -> bool:
     """Whether a session that was packaged and not submitted is the one that would be packaged now."""
-    if head.package["job"] != wanted.job or changed_inputs(head, wanted):
+    if head.package.job != wanted.job or changed_inputs(head, wanted) or changed_code(head, wanted):
         return False
     match decide(wanted, replace(lineage, sessions=lineage.sessions[:-1])):
         case Start() | Redo(parent=None):
-            return head.request["parent"] is None
+            return head.request.parent is None
         case Continue(parent=number) | Redo(parent=int(number)):
             made_by = lineage.session(number)
-            checkpoint = made_by.restored["checkpoint"] if made_by else None
-            return bool(checkpoint and (head.request["parent"] or {}).get("sha256") == checkpoint["sha256"])
+            checkpoint = made_by.restored.checkpoint if made_by else None
+            parent = head.request.parent
+            return checkpoint is not None and parent is not None and parent.sha256 == checkpoint.sha256
     return False
 
 
-def _decide_from(tip: SessionState, wanted: Wanted, lineage: Lineage) -> Decision:
-    checkpoint = tip.restored["checkpoint"]
+def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wanted, lineage: Lineage) -> Decision:
     now: dict[str, Any] = {"training": training_inputs(wanted.job)}
     if wanted.libraries:
         now["libraries"] = wanted.libraries
-    verdict = compare(checkpoint, now)
-    job, timesteps = wanted.job["name"], int(checkpoint["timesteps"])
+    if wanted.redo:
+        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), (), wanted.goal)
+    verdict = compare(checkpoint.described(), now)
+    job, timesteps = wanted.job["name"], checkpoint.timesteps
     if verdict.incompatible:
         change = verdict.incompatible[0]
         return Refuse(job, tip.number, change.path, change.before, change.after)
     if timesteps < wanted.goal:
+        made_by = lineage.session(int(checkpoint.session))
         recorded = tuple(map(str, verdict.recorded))
-        if sources_changed(lineage.session(int(checkpoint["session"])), wanted):
+        if sources_changed(made_by, wanted):
             recorded += ("its sources changed",)
-        return Continue(int(checkpoint["session"]), timesteps, wanted.goal, recorded)
+        if change_of_code := changed_code(made_by, wanted):
+            recorded += (change_of_code,)
+        return Continue(int(checkpoint.session), timesteps, wanted.goal, recorded)
     changes = changed_inputs(tip, wanted)
-    if changes and tip.request["profile"] == wanted.profile and checkpoint["session"] == tip.folder.number:
+    if changes and tip.request.profile == wanted.profile and checkpoint.session == tip.folder.number:
         return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), changes, wanted.goal)
-    return Nothing(tip.number, timesteps, wanted.goal)
+    code = changed_code(lineage.session(int(checkpoint.session)), wanted)
+    note = f"{code} since then: `doit redo:{job}` does it again" if code else None
+    return Nothing(tip.number, timesteps, wanted.goal, note)
 
 
 def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int | None:
     """Where the sessions that stand on the same inputs as `tip` began; being cut off made no difference."""
     first = tip
-    while (parent := first.request["parent"]) is not None:
-        before = lineage.session(int(parent["session"]))
+    while (parent := first.request.parent) is not None:
+        before = lineage.session(int(parent.session))
         if before is None:
             return None
-        belongs_to_tip = (
-            before.package["inputs"] == tip.package["inputs"] and before.request["profile"] == tip.request["profile"]
-        )
-        if not belongs_to_tip and int(parent["timesteps"]) < goal:
+        belongs_to_tip = same_inputs(before, tip) and before.request.profile == tip.request.profile
+        if not belongs_to_tip and parent.timesteps < goal:
             return before.number
         first = before
     return None
-
-
-def sources_changed(session: SessionState | None, wanted: Wanted) -> bool:
-    """Whether the sources mean something else than when `session` was packaged."""
-    return session is not None and not same_meaning(session.package["inputs"]["sources"], wanted.sources)
-
-
-def changed_inputs(session: SessionState, wanted: Wanted) -> tuple[str, ...]:
-    """What changed since a session was packaged, in words; empty when it is up to date."""
-    before, now = session.package["inputs"], wanted.inputs()
-    changes = [str(change) for change in differences(before["training"], now["training"])]
-    if sources_changed(session, wanted):
-        changes.append(_changed_sources(session, wanted))
-    return tuple(changes)
-
-
-def _changed_sources(session: SessionState, wanted: Wanted) -> str:
-    before, now = session.source_table, wanted.source_table()
-    same_python = session.package["inputs"]["sources"]["python"] == wanted.sources["python"]
-    names = changed_files(before, now) if before and now and same_python else []
-    if not names:
-        return "its sources"
-    more = f" and {len(names) - _NAMED_SOURCES} more" if len(names) > _NAMED_SOURCES else ""
-    return f"its sources ({', '.join(names[:_NAMED_SOURCES])}{more})"

@@ -5,19 +5,13 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contract import files
-from contract.errors import RelayError
-from restore.spans import shown
+from contract.documents import Execution, Ledger, Package, Request, Restored
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.layout import RunsFolder, SessionFolder
-
-
-FORMAT = 1
 
 
 class Phase(enum.IntEnum):
@@ -58,14 +52,14 @@ class SessionState:
         return next((phase for phase, path in written if path.exists()), Phase.PLANNED)
 
     @cached_property
-    def request(self) -> dict[str, Any]:
+    def request(self) -> Request:
         """What it is asked for."""
-        return read_document(self.folder.request)
+        return Request.read(self.folder.request)
 
     @cached_property
-    def package(self) -> dict[str, Any]:
+    def package(self) -> Package:
         """Its key and inputs, once packaged."""
-        return read_document(self.folder.package_json)
+        return Package.read(self.folder.package_json)
 
     @cached_property
     def source_table(self) -> dict[str, list[str]]:
@@ -76,19 +70,19 @@ class SessionState:
             return {}
 
     @cached_property
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> Ledger:
         """How far its submission got."""
-        return read_document(self.folder.ledger_json)
+        return Ledger.read(self.folder.ledger_json)
 
     @cached_property
-    def execution(self) -> dict[str, Any]:
+    def execution(self) -> Execution:
         """How it ended, once executed."""
-        return read_document(self.folder.execution_json)
+        return Execution.read(self.folder.execution_json)
 
     @cached_property
-    def restored(self) -> dict[str, Any]:
+    def restored(self) -> Restored:
         """What was adopted from it, once restored."""
-        return read_document(self.folder.restored_json)
+        return Restored.read(self.folder.restored_json)
 
 
 @dataclass(frozen=True)
@@ -125,36 +119,3 @@ def read_lineage(runs: RunsFolder, job: str) -> Lineage:
     """What is on disk for `job`."""
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
     return Lineage(job, sessions, runs.last_archived(job) + 1)
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """A JSON document of ours.
-
-    Raises:
-        RelayError: it is missing or damaged, or another version of kaggle-relay wrote it.
-    """
-    try:
-        document = files.read_json(path)
-    except (OSError, ValueError, RecursionError) as error:
-        problem = f"cannot be read: {shown(str(error))}"
-        raise RelayError(str(path), problem, _REMEDY) from error
-    if not isinstance(document, dict):
-        raise RelayError(str(path), "is no JSON object", _REMEDY)
-    if document.get("format") != FORMAT or document.get("format") is True:
-        problem = f"has format {shown(document.get('format'))}, expected {FORMAT}"
-        raise RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh`")
-    return _Document(path, document)
-
-
-class _Document(dict[str, Any]):
-    """What a document says; asked for what it lacks, it names itself instead of raising a KeyError."""
-
-    def __init__(self, path: Path, values: dict[str, Any]) -> None:
-        super().__init__(values)
-        self._path = path
-
-    def __missing__(self, key: str) -> Any:
-        raise RelayError(str(self._path), f"has no {shown(key)}", _REMEDY)
-
-
-_REMEDY = "restore it from a backup, or start anew with `doit fresh`"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from contract.errors import IncompatibleError, SessionError
 from contract.events import say
+from contract.states import State
 from runner.decide import REFUSALS, Nothing, Rejudge
 from runner.lineage import Phase, SessionState, read_lineage
 
@@ -40,13 +41,13 @@ def announce(workspace: Workspace, planned: Plan) -> None:
 def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     """How a restored session ended, and whether that is a failure."""
     execution, restored = session.execution, session.restored
-    goal, checkpoint = int(session.request["goal"]), restored["checkpoint"]
-    timesteps = int(checkpoint["timesteps"]) if checkpoint else 0
+    goal, checkpoint = session.request.goal, restored.checkpoint
+    timesteps = checkpoint.timesteps if checkpoint else 0
     reached = f"session {session.folder.number} reached {timesteps:,} of {goal:,} timesteps"
-    is_own = checkpoint is not None and checkpoint["session"] == session.folder.number
+    is_own = checkpoint is not None and checkpoint.session == session.folder.number
     if timesteps >= goal and is_own:
         return f"{reached}: goal met", False
-    reason = restored["outcome"].get("error") or execution["reason"] or restored["outcome"].get("interrupted_by")
+    reason = restored.outcome.error or execution.reason or restored.outcome.interrupted_by
     if reason is None:
         return f"{reached}: what it left beyond that was refused", True
-    return f"{reached} and ended: {reason}", execution["state"] != "COMPLETE"
+    return f"{reached} and ended: {reason}", execution.state is not State.COMPLETE

@@ -19,10 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 import contract
 import job
 import trainer
 from contract import files
+from contract.documents import Identity
 from contract.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 OWN_FOLDERS = tuple(Path(package.__path__[0]) for package in (contract, job, trainer))
 """The packages of ours that a session runs, beside the sources of its job."""
+DECIDING_FOLDERS = tuple(Path(package.__path__[0]) for package in (job, trainer))
+"""Those that decide weights."""
 _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _IGNORED_SUFFIXES = (".pyc", ".pyo", "~")
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -80,13 +85,13 @@ class Sources:
         """The digests of each file, by the same names."""
         return {name: digest for folder in self.folders for name, digest in folder.digests.items()}
 
-    def identity(self) -> dict[str, str]:
-        """One digest of all contents and one of all meanings, as JSON."""
-        return {
-            "content": files.sha256_of_value(sorted(folder.digest.content for folder in self.folders)),
-            "meaning": files.sha256_of_value(sorted(folder.digest.meaning for folder in self.folders)),
-            "python": PYTHON,
-        }
+    def identity(self) -> Identity:
+        """One digest of all contents and one of all meanings."""
+        return Identity(
+            content=files.sha256_of_value(sorted(folder.digest.content for folder in self.folders)),
+            meaning=files.sha256_of_value(sorted(folder.digest.meaning for folder in self.folders)),
+            python=PYTHON,
+        )
 
     def table(self) -> dict[str, list[str]]:
         """Both digests of each file, as JSON."""
@@ -101,11 +106,12 @@ class Sources:
         return stream.getvalue()
 
 
-def same_meaning(before: dict[str, str], now: dict[str, str]) -> bool:
-    """Whether two identities of sources mean the same program."""
-    if before["content"] == now["content"]:
-        return True
-    return before["python"] == now["python"] and before["meaning"] == now["meaning"]
+def identity_of(table: dict[str, list[str]], python: str) -> Identity:
+    """What `Sources.identity` said of the sources in a table, whose meanings were taken by this version of Python."""
+    digests = {name: SourceDigest(*each) for name, each in table.items()}
+    folders = sorted({name.partition("/")[0] for name in digests})
+    parts = ({name: each for name, each in digests.items() if name.partition("/")[0] == folder} for folder in folders)
+    return msgspec.structs.replace(Sources(tuple(SourceFolder({}, part) for part in parts)).identity(), python=python)
 
 
 def changed_files(before: dict[str, list[str]], now: dict[str, list[str]]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restore
+from contract.documents import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import BACKENDS
@@ -27,9 +28,10 @@ from runner.decide import (
 from runner.jobs.cache import JobsReader
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
-from runner.sources import OWN_FOLDERS, SourceReader, Sources
+from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
+    from runner.decide import Profile
     from runner.layout import SessionFolder
 
 
@@ -98,13 +100,18 @@ class Workspace:
         """The names of all jobs."""
         return list(self._jobs.read())
 
-    def plan(self, job: str, profile: str) -> Plan:
+    def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
+
+        Args:
+            job: its name.
+            profile: which of its two forms.
+            redo: whether what is done is to be done again.
 
         Raises:
             InputError: jobs.yaml has an error, or its sources are missing.
         """
-        wanted = self._wanted(job, profile)
+        wanted = self._wanted(job, profile, redo=redo)
         lineage = read_lineage(self.runs, job)
         return Plan(wanted, lineage, decide(wanted, lineage))
 
@@ -138,23 +145,33 @@ class Workspace:
         self._jobs.remember()
         self._sources.remember()
 
-    def _wanted(self, job: str, profile: str) -> Wanted:
+    def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
         values = dict(self._jobs.read()[job][profile])
         if self._backend is not None:
             values["backend"] = self._backend
-        sources = self._sources.read(self.source_folders(values))
-        libraries = library_versions() if values["backend"] == "local" else {}
-        code = self._sources.read((Path(restore.__file__).parent,)).identity()
-        rules = {"job": values["validation"], "code": {"meaning": code["meaning"], "python": code["python"]}}
-        return Wanted(values, profile, sources.identity(), libraries, rules, sources.table)
+        carried = self._sources.read(self.source_folders(values))
+        judging = self._sources.read((Path(restore.__file__).parent,)).identity()
+        return Wanted(
+            job=values,
+            profile=profile,
+            sources=self._sources.read(self._own_sources(values)).identity(),
+            libraries=library_versions() if values["backend"] == "local" else {},
+            code=self._sources.read(DECIDING_FOLDERS).identity(),
+            rules=Rules(job=values["validation"], code={"meaning": judging.meaning, "python": judging.python}),
+            source_table=carried.table,
+            redo=redo,
+        )
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
-        return (*OWN_FOLDERS, *(self.runs.root / folder for folder in job["sources"]))
+        return (*OWN_FOLDERS, *self._own_sources(job))
+
+    def _own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+        return tuple(self.runs.root / folder for folder in job["sources"])
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
         if session is None:
             raise InputError(f"job {plan.job}", "has lost a session's folder", f"run `doit fresh:{plan.job}`")
-        parent = session.request["parent"]
-        folder = self.runs.session(plan.job, int(parent["session"])) if parent else None
-        return LiveSession(plan, session.folder, folder, int(session.request["goal"]), why)
+        parent = session.request.parent
+        folder = self.runs.session(plan.job, int(parent.session)) if parent else None
+        return LiveSession(plan, session.folder, folder, session.request.goal, why)

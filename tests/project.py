@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from contract import layout
+from contract.documents import CheckpointReference, Restored
 from runner.layout import RunsFolder, SessionFolder
-from runner.lineage import read_document
 from tests.network_guard import GUARDED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,14 +139,19 @@ class Project:
         """The job's sessions on disk."""
         return self.runs.sessions(job)
 
-    def restored(self, job: str, number: int) -> dict[str, Any]:
+    def restored(self, job: str, number: int) -> Restored:
         """What was adopted from a session."""
-        return read_document(self.runs.session(job, number).restored_json)
+        return Restored.read(self.runs.session(job, number).restored_json)
+
+    def adopted(self, job: str, number: int) -> CheckpointReference:
+        """The newest checkpoint that was adopted from a session."""
+        reference = self.restored(job, number).checkpoint
+        assert reference is not None
+        return reference
 
     def checkpoint(self, job: str, number: int) -> Path:
-        """The newest checkpoint that was adopted from a session."""
-        file: str = self.restored(job, number)["checkpoint"]["file"]
-        return self.runs.job(job) / file
+        """The file of the newest checkpoint that was adopted from a session."""
+        return self.runs.job(job) / self.adopted(job, number).file
 
     def digest(self, job: str, number: int) -> str:
         """The tensors of that checkpoint."""

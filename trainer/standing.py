@@ -50,6 +50,7 @@ class Standing:
         timesteps: reached.
         milestones: handed on from session to session.
         inexact: why going on from here is not exact; empty when it is.
+        changes: what of kaggle-relay's own code changed on the way.
         mean_reward: mean return of the latest episodes, None before the first has ended.
         steps_per_second: of this session, process start excluded.
         resumed: what it went on from, once that is loaded.
@@ -60,6 +61,7 @@ class Standing:
     timesteps: int = 0
     milestones: Milestones = field(default_factory=Milestones)
     inexact: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     mean_reward: float | None = None
     steps_per_second: float | None = None
     resumed: Resumed | None = None
@@ -82,11 +84,15 @@ class Standing:
     @property
     def verdict(self) -> ResumeVerdict:
         """Whether going on from here is exact."""
-        return ResumeVerdict(exact=not self.inexact, reasons=self.inexact)
+        return ResumeVerdict(exact=not self.inexact, reasons=self.inexact, changes=self.changes)
 
     def add_inexact(self, reasons: tuple[str, ...]) -> None:
         """Note further reasons why going on is not exact, each once."""
         self.inexact = tuple(dict.fromkeys((*self.inexact, *reasons)))
+
+    def add_changes(self, changes: tuple[str, ...]) -> None:
+        """Note what of kaggle-relay's own code changed, each once."""
+        self.changes = tuple(dict.fromkeys((*self.changes, *changes)))
 
     def metadata(self, interrupted_by: str | None = None, error: str | None = None) -> TrainingMetadata:
         """The session's metadata as of now."""

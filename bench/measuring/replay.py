@@ -18,8 +18,9 @@ from doit.doit_cmd import DoitMain
 from contract import files
 from contract.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
 from contract.records import CheckpointRecord, TrainingMetadata
+from contract.states import State
 from executors import local_launcher
-from executors.base import State, Status
+from executors.base import Status
 from runner.backends.local import LocalBackend
 from runner.backends.on_executor import name_of
 from runner.backends.registry import BACKENDS

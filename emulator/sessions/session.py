@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from contract import files
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
+from contract.states import State
 from emulator.sessions.accelerators import is_trap, trapped
 from emulator.sessions.scripts import UnrunnableError, script_of
 from emulator.sessions.sources import lay_out
 from emulator.store.state import KernelState, LogEntry, StoredFile
-from executors.base import State, Workload
+from executors.base import Workload
 
 if TYPE_CHECKING:
     from pathlib import Path

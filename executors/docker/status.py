@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from contract.events import MARK
 from contract.files import human_bytes
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

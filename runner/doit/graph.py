@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from doit import get_var
 from doit.exceptions import TaskError, TaskFailed
 
+from contract import files
 from contract.errors import InputError, RelayError
 from runner.decide import REFUSALS
 from runner.doit import selection
@@ -109,9 +111,9 @@ class Graph:
     def _sub_task(self, job: str, action: Callable[[], None]) -> Task:
         return {"name": job, "actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
 
-    def rules(self, live: LiveSession) -> dict[str, Any]:
+    def rules(self, live: LiveSession) -> str:
         """What decides the verdict on a session's artifacts."""
-        return live.plan.wanted.rules
+        return files.canonical_json(msgspec.to_builtins(live.plan.wanted.rules)).decode()
 
     def _title(self, stage: str, live: LiveSession) -> str:
         """The line of a stage that runs; a session's reason stands on its first one."""

@@ -121,7 +121,7 @@ class Pass:
     def was_stopped(self) -> bool:
         """Whether the user asked the last session to stop."""
         head = self.after.lineage.head
-        return head is not None and head.folder.execution_json.exists() and bool(head.execution["cancel_requested"])
+        return head is not None and head.folder.execution_json.exists() and head.execution.cancel_requested
 
     @property
     def has_no_session_left(self) -> bool:
@@ -157,8 +157,8 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
 
 def reached(lineage: Lineage) -> int:
     """Timesteps of the newest adopted checkpoint."""
-    checkpoint = lineage.tip.restored["checkpoint"] if lineage.tip else None
-    return int(checkpoint["timesteps"]) if checkpoint else 0
+    checkpoint = lineage.tip.restored.checkpoint if lineage.tip else None
+    return checkpoint.timesteps if checkpoint else 0
 
 
 def _speak_utf8() -> None:

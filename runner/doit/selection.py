@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from contract.errors import InputError
 
-PROFILES = {"run_quick": "quick", "run_full": "full", "resume": "full"}
+if TYPE_CHECKING:
+    from runner.decide import Profile
+
+PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
@@ -33,7 +37,7 @@ class Selection:
     """
 
     asked: tuple[str, ...]
-    profile: str
+    profile: Profile
     chains: bool
     command: str
 

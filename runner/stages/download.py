@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from contract import files
+from contract.documents import Execution, Manifest
 from contract.errors import SessionLostError
-from runner.lineage import FORMAT, read_document
 from runner.stages.package import entries_below
 
 if TYPE_CHECKING:
@@ -28,17 +28,16 @@ def download(folder: SessionFolder, backend: Backend) -> None:
     Raises:
         BackendError: the backend gives no answer, or refuses.
     """
-    execution = read_document(folder.execution_json)
+    execution = Execution.read(folder.execution_json)
     if folder.manifest_json.exists():
-        backend.release(execution["handle"])
+        backend.release(execution.handle)
         return
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)
         with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be
-            backend.fetch(execution["handle"], folder.arriving_artifacts)
+            backend.fetch(execution.handle, folder.arriving_artifacts)
         files.remove_leftovers(folder.arriving_artifacts)
         folder.arriving_artifacts.rename(folder.artifacts)
         files.fsync_directory(folder.path)
-    listed = {"format": FORMAT, "key": execution["key"], "files": entries_below(folder.artifacts)}
-    files.write_json(folder.manifest_json, listed)
-    backend.release(execution["handle"])
+    Manifest(key=execution.key, files=entries_below(folder.artifacts)).write(folder.manifest_json)
+    backend.release(execution.handle)

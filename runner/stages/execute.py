@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract import files
+from contract.documents import Entry, Execution, Ledger, Package
 from contract.errors import (
     BackendBusyError,
     BackendUnreachableError,
@@ -15,9 +15,8 @@ from contract.errors import (
     RefusedError,
     SessionLostError,
 )
-from executors.base import State, Status
-from runner.ledger import Entry, Ledger, read_ledger
-from runner.lineage import FORMAT
+from contract.states import State
+from executors.base import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +31,11 @@ LONGEST_BACK_OFF_SECONDS = 300.0
 _FASTER_POLLS = 200
 
 
-def execute(folder: SessionFolder, key: str, backend: Backend, display: Display) -> None:
+def execute(folder: SessionFolder, backend: Backend, display: Display) -> None:
     """Bring a session to its end and write `execution.json`; one that has ended is left as it is.
 
     Args:
         folder: the session, packaged.
-        key: its key.
         backend: where it runs.
         display: shows its log as it grows.
 
@@ -46,20 +44,19 @@ def execute(folder: SessionFolder, key: str, backend: Backend, display: Display)
     """
     if folder.execution_json.exists():
         return
+    key = Package.read(folder.package_json).key
     ledger = submit_or_attach(folder, key, backend, display)
     status = Follower(folder, ledger, backend, display).follow()
-    ledger = read_ledger(folder.ledger_json) or ledger
-    document = {
-        "format": FORMAT,
-        "key": key,
-        "backend": ledger.backend,
-        "handle": ledger.handle,
-        "state": status.state.value,
-        "exit_code": status.exit_code,
-        "reason": status.reason,
-        "cancel_requested": ledger.cancel_requested,
-    }
-    files.write_json(folder.execution_json, document)
+    ledger = Ledger.read_if_there(folder.ledger_json) or ledger  # meanwhile it may have been asked to stop
+    Execution(
+        key=key,
+        backend=ledger.backend,
+        handle=str(ledger.handle),
+        state=status.state,
+        exit_code=status.exit_code,
+        reason=status.reason,
+        cancel_requested=ledger.cancel_requested,
+    ).write(folder.execution_json)
     ledger.ended().write(folder.ledger_json)
 
 
@@ -68,7 +65,7 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
 
     A session that the backend refused was not submitted: with another job it may be packaged anew.
     """
-    ledger = read_ledger(folder.ledger_json)
+    ledger = Ledger.read_if_there(folder.ledger_json)
     if ledger is not None and ledger.entry is not Entry.SUBMITTING:
         display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
         return ledger

@@ -11,18 +11,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
-from contract.errors import InputError
+from contract.errors import IncompatibleError, InputError
+from contract.identity import training_inputs
+from restore.compatibility import compare
+from runner.decide import Refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from contract.documents import Request
+    from runner.lineage import SessionState
 
-def probe_model(job: dict[str, Any], request: dict[str, Any], source_folders: Sequence[Path]) -> dict[str, Any]:
+
+def refuse_misfit(job: dict[str, Any], request: Request, made_by: SessionState, source_folders: Sequence[Path]) -> None:
+    """Compare spaces and tensors where the environment or the sources changed; settings were compared in the plan.
+
+    Args:
+        job: the job with its profile applied, as JSON.
+        request: what the session would be asked for.
+        made_by: the session that made the checkpoint to go on from.
+        source_folders: the folders that the session would carry.
+
+    Raises:
+        IncompatibleError: the checkpoint does not fit.
+        InputError: the environment or the model cannot be made.
+    """
+    checkpoint = made_by.restored.checkpoint
+    same_env = made_by.package.inputs.training["env"] == training_inputs(job)["env"]
+    if checkpoint is None or (same_env and not request.sources_changed):
+        return
+    for change in compare(checkpoint.described(), probe_model(job, request, source_folders)).incompatible:
+        refusal = Refuse(job["name"], made_by.number, change.path, change.before, change.after)
+        raise IncompatibleError(f"job {job['name']}", refusal.problem, refusal.remedy)
+
+
+def probe_model(job: dict[str, Any], request: Request, source_folders: Sequence[Path]) -> dict[str, Any]:
     """Spaces and parameter shapes of the model that `job` would train, as its checkpoints would state them.
 
     Args:
         job: the job with its profile applied, as JSON.
-        request: what the session would be asked for, as JSON.
+        request: what the session would be asked for.
         source_folders: the folders that the session would carry.
 
     Raises:
@@ -31,7 +59,7 @@ def probe_model(job: dict[str, Any], request: dict[str, Any], source_folders: Se
     with tempfile.TemporaryDirectory(prefix="relay-probe-") as name:
         folder = Path(name)
         files.write_json(folder / layout.JOB_FILE, job)
-        files.write_json(folder / layout.REQUEST_FILE, request)
+        request.write(folder / layout.REQUEST_FILE)
         files.write_json(folder / layout.PAYLOAD_FILE, {"format": 1, "key": files.sha256_of_value(job), "files": {}})
         paths = [str(source.parent) for source in source_folders]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, os.environ.get("PYTHONPATH", "")])}

@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from contract import files, layout
+from contract.documents import FileEntry, Package
+from contract.typed_json import FORMAT
 from runner.backends.kaggle.metadata import kernel_metadata
-from runner.lineage import FORMAT
 from runner.stages import bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from contract.documents import Inputs, Request
     from runner.layout import SessionFolder
     from runner.sources import Sources
+    from runner.stages.parent import ParentFiles
 
 
-@dataclass(frozen=True)
-class ParentFiles:
-    """A checkpoint to go on from, and the best model so far, where they lie.
-
-    Args:
-        session: the session that made the checkpoint, as `0001`.
-        timesteps: where it stands.
-        checkpoint: the file, whose digest was checked.
-        sha256: that digest.
-        best_model: the best model so far, or None.
-        segments: the files of its replay buffer, each compared with the digest in its name just now.
-        output_of: the handle on Kaggle of the session that made it, where a new session there finds its output.
-    """
-
-    session: str
-    timesteps: int
-    checkpoint: Path
-    sha256: str
-    best_model: Path | None
-    segments: tuple[Path, ...] = ()
-    output_of: str | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of it all."""
-        carried = (self.checkpoint, *self.segments, *([self.best_model] if self.best_model else []))
-        return sum(path.stat().st_size for path in carried)
-
-
-def make_package(
+def package(
     folder: SessionFolder,
     *,
     job: dict[str, Any],
-    request: dict[str, Any],
+    request: Request,
     sources: Sources,
-    inputs: dict[str, Any],
+    inputs: Inputs,
     parent: ParentFiles | None,
     bundles: Mapping[str, bytes] | None = None,
 ) -> None:
@@ -65,22 +40,22 @@ def make_package(
     Args:
         folder: the session.
         job: the job with its profile applied, as JSON.
-        request: what the session is asked for, as JSON.
+        request: what the session is asked for.
         sources: the files that it carries.
-        inputs: what makes it stale when it changes, as JSON.
+        inputs: what its weights follow from.
         parent: what it goes on from.
         bundles: distributions that the machine of the session may lack, by file name.
     """
     if folder.package_json.exists():
         return
-    files.write_json(folder.request, request)
+    request.write(folder.request)
     building = folder.path / "package.building"
     for leftover in (building, folder.package):
         shutil.rmtree(leftover, ignore_errors=True)
     payload = building / folder.payload.name
     payload.mkdir(parents=True)
     files.write_json(payload / layout.JOB_FILE, job)
-    files.write_json(payload / layout.REQUEST_FILE, request)
+    request.write(payload / layout.REQUEST_FILE)
     files.write_bytes(payload / layout.SOURCES_BUNDLE, sources.bundle())
     for name, bundle in (bundles or {}).items():
         files.write_bytes(payload / name, bundle)
@@ -91,8 +66,9 @@ def make_package(
         for segment in parent.segments:
             files.link_or_copy(segment, payload / layout.REPLAY_FOLDER / segment.name)
     listed = entries_below(payload, digest_is_name_in=payload / layout.REPLAY_FOLDER)
-    key = files.sha256_of_value(listed)
-    files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": listed})
+    as_json = msgspec.to_builtins(listed)
+    key = files.sha256_of_value(as_json)
+    files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": as_json})
     files.write_json(building / folder.sources_table.name, sources.table())
     files.write_json(
         building / folder.kernel_metadata.name,
@@ -101,11 +77,10 @@ def make_package(
     files.write_bytes(building / folder.script.name, session_script(key).encode())
     building.rename(folder.package)
     files.fsync_directory(folder.path)
-    sealed = {"format": FORMAT, "key": key, "job": job, "inputs": inputs, "files": listed}
-    files.write_json(folder.package_json, sealed)
+    Package(key=key, job=job, inputs=inputs, files=listed).write(folder.package_json)
 
 
-def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[str, dict[str, Any]]:
+def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[str, FileEntry]:
     """Size and sha256 of every file below `folder`, by its path with forward slashes.
 
     Args:
@@ -114,10 +89,10 @@ def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[s
             what came of them on the way is found where the session checks its input.
     """
     return {
-        path.relative_to(folder).as_posix(): {
-            "bytes": path.stat().st_size,
-            "sha256": path.stem if path.parent == digest_is_name_in else files.sha256_of_file(path),
-        }
+        path.relative_to(folder).as_posix(): FileEntry(
+            bytes=path.stat().st_size,
+            sha256=path.stem if path.parent == digest_is_name_in else files.sha256_of_file(path),
+        )
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from contract.errors import SessionLostError
-from executors.base import State, Status, Workload
+from contract.states import State
+from executors.base import Status, Workload
 from executors.local import LocalExecutor
 
 if TYPE_CHECKING:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from contract import files
+from contract.documents import CheckpointReference, Outcome, ReplayReference, Restored, ResumeVerdict, SegmentReference
 from contract.files import human_bytes
 from contract.layout import segment_name
 from contract.records import CheckpointRecord, FileEntry
-from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with, segments_of
+from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with, segments
 from restore.validation import Finding, Report
 
 if TYPE_CHECKING:
@@ -50,14 +52,18 @@ def report(*checkpoints: Finding, best: Finding | None = None, final: Finding | 
 
 
 def restored(
-    judged: Report, session: str = "0002", inherited: dict[str, Any] | None = None, folder: str = FOLDER
+    judged: Report, session: str = "0002", inherited: Restored | None = None, folder: str = FOLDER
 ) -> Restoration:
     return adopt(judged, session=session, artifacts_folder=folder, inherited=inherited)
 
 
-def steps(document: dict[str, Any]) -> list[tuple[str, int]]:
-    references = [document["checkpoint"], *document["fallbacks"]] if document["checkpoint"] else []
-    return [(each["session"], each["timesteps"]) for each in references]
+def steps(document: Restored) -> list[tuple[str, int]]:
+    return [(each.session, each.timesteps) for each in document.candidates]
+
+
+def newest(document: Restored) -> CheckpointReference:
+    assert document.checkpoint is not None
+    return document.checkpoint
 
 
 def test_the_lines_are_those_that_users_look_for(finding: Callable[..., Finding]) -> None:
@@ -79,12 +85,9 @@ def test_the_lines_are_those_that_users_look_for(finding: Callable[..., Finding]
 def test_the_document_is_what_the_next_session_needs(finding: Callable[..., Finding]) -> None:
     best = finding(32, name="best_model/best_model.zip", kind="best")
     document = restored(report(finding(64, mean_reward=1.5), best=best)).document
-    assert document.keys() - {"rules"} == {
-        *("format", "session", "key", "checkpoint", "fallbacks", "best_model", "outcome", "refused")
-    }
-    assert (document["format"], document["session"], document["key"]) == (1, "0002", KEY)
-    assert document["outcome"] == {"timesteps": 64, "goal_met": False}
-    reference = document["checkpoint"]
+    assert (document.format, document.session, document.key) == (1, "0002", KEY)
+    assert document.outcome == Outcome(timesteps=64, goal_met=False)
+    reference = newest(document).described()
     assert (
         reference.items()
         >= {
@@ -99,8 +102,9 @@ def test_the_document_is_what_the_next_session_needs(finding: Callable[..., Find
     described = {"training", "libraries", "observation_space", "action_space", "parameters", "resume"}
     assert described < reference.keys()
     assert reference["training"] == {"algorithm": "PPO"}
-    assert document["fallbacks"] == []
-    assert document["best_model"]["file"] == "0002/artifacts/best_model/best_model.zip"
+    assert document.fallbacks == ()
+    assert document.best_model is not None
+    assert document.best_model.file == "0002/artifacts/best_model/best_model.zip"
 
 
 REPLAY = {
@@ -117,13 +121,17 @@ REPLAY = {
 def test_a_reference_carries_the_segments_that_it_needs_each_once(finding: Callable[..., Finding]) -> None:
     best = finding(32, name="best_model/best_model.zip", kind="best")
     document = restored(report(finding(64, replay=REPLAY), finding(32), best=best)).document
-    assert document["checkpoint"]["replay"] == {
-        "folder": "0002/artifacts/checkpoints/replay",
-        "bytes": 1536,
-        "segments": [{"sha256": f"{1:064d}", "bytes": 1024}, {"sha256": f"{2:064d}", "bytes": 512}],
-    }
-    assert document["fallbacks"][0]["replay"] is None
-    assert document["best_model"]["replay"] is None
+    assert newest(document).replay == ReplayReference(
+        folder="0002/artifacts/checkpoints/replay",
+        bytes=1536,
+        segments=(
+            SegmentReference(sha256=f"{1:064d}", bytes=1024),
+            SegmentReference(sha256=f"{2:064d}", bytes=512),
+        ),
+    )
+    assert document.fallbacks[0].replay is None
+    assert document.best_model is not None
+    assert document.best_model.replay is None
 
 
 def test_the_lines_name_the_size_of_a_replay_buffer(finding: Callable[..., Finding]) -> None:
@@ -133,9 +141,9 @@ def test_the_lines_name_the_size_of_a_replay_buffer(finding: Callable[..., Findi
 
 
 def test_the_document_survives_json(finding: Callable[..., Finding], tmp_path: Path) -> None:
-    document = restored(report(finding(64))).document
-    files.write_json(tmp_path / "restored.json", document)
-    assert files.read_json(tmp_path / "restored.json") == document
+    document = restored(report(finding(64, replay=REPLAY), finding(32))).document
+    document.write(tmp_path / "restored.json")
+    assert Restored.read(tmp_path / "restored.json") == document
 
 
 def test_inherited_checkpoints_stand_behind_the_sessions_own(finding: Callable[..., Finding]) -> None:
@@ -164,7 +172,7 @@ def test_with_nothing_at_all_the_next_session_starts_at_zero(*, inherits: bool) 
     nothing = restored(report(), "0001").document if inherits else None
     restoration = restored(report(), inherited=nothing)
     assert steps(restoration.document) == []
-    assert restoration.document["best_model"] is None
+    assert restoration.document.best_model is None
     assert restoration.lines[-1] == "Next training will start at 0 timesteps"
 
 
@@ -173,9 +181,10 @@ def test_the_inherited_best_model_stays_until_there_is_a_sound_one(finding: Call
     first = restored(report(finding(32), best=finding(16, name=name)), "0001", folder="0001/artifacts").document
     for best in (None, finding(48, "it is cut off", name=name)):
         document = restored(report(finding(64), best=best), inherited=first).document
-        assert document["best_model"] == first["best_model"]
+        assert document.best_model == first.best_model
     document = restored(report(finding(64), best=finding(48, name=name)), inherited=first).document
-    assert document["best_model"]["timesteps"] == 48
+    assert document.best_model is not None
+    assert document.best_model.timesteps == 48
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,7 @@ def test_sizes_are_for_people(count: int, text: str) -> None:
 
 
 @pytest.fixture
-def adopted(tmp_path: Path) -> dict[str, Any]:
+def adopted(tmp_path: Path) -> Restored:
     """A `restored.json` with three checkpoints on disk below `tmp_path`."""
     references = []
     for timesteps in (96, 64, 32):
@@ -206,27 +215,48 @@ def adopted(tmp_path: Path) -> dict[str, Any]:
         path = tmp_path / FOLDER / f"{timesteps}.zip"
         files.write_bytes(path, content)
         digest = files.sha256_of_bytes(content)
-        reference = {"file": f"{FOLDER}/{timesteps}.zip", "timesteps": timesteps, "bytes": len(content)}
-        references.append(reference | {"sha256": digest})
-    return {"checkpoint": references[0], "fallbacks": references[1:]}
+        references.append(
+            CheckpointReference(
+                session="0002",
+                file=f"{FOLDER}/{timesteps}.zip",
+                timesteps=timesteps,
+                bytes=len(content),
+                sha256=digest,
+                training={},
+                libraries={},
+                resume=ResumeVerdict(exact=True),
+            )
+        )
+    return document(*references)
 
 
-def test_the_latest_intact_checkpoint_is_gone_on_from(adopted: dict[str, Any], tmp_path: Path) -> None:
-    assert first_intact(adopted, tmp_path) == (adopted["checkpoint"], [])
+def document(*references: CheckpointReference) -> Restored:
+    return Restored(
+        session="0002",
+        key=KEY,
+        checkpoint=references[0] if references else None,
+        fallbacks=references[1:],
+        best_model=None,
+        outcome=Outcome(),
+    )
 
 
-def test_damaged_ones_are_passed_over_with_a_reason_each(adopted: dict[str, Any], tmp_path: Path) -> None:
+def test_the_latest_intact_checkpoint_is_gone_on_from(adopted: Restored, tmp_path: Path) -> None:
+    assert first_intact(adopted, tmp_path) == (newest(adopted), [])
+
+
+def test_damaged_ones_are_passed_over_with_a_reason_each(adopted: Restored, tmp_path: Path) -> None:
     (tmp_path / FOLDER / "96.zip").unlink()
     (tmp_path / FOLDER / "64.zip").write_bytes(b"checkpoint at  65")
     chosen, refused = first_intact(adopted, tmp_path)
-    assert chosen == adopted["fallbacks"][1]
+    assert chosen == adopted.fallbacks[1]
     assert refused == [
         "0002/artifacts/96.zip: is missing",
         "0002/artifacts/64.zip: has another sha256 than when it was adopted",
     ]
 
 
-def test_where_none_is_intact_each_is_named(adopted: dict[str, Any], tmp_path: Path) -> None:
+def test_where_none_is_intact_each_is_named(adopted: Restored, tmp_path: Path) -> None:
     for timesteps in (96, 64, 32):
         (tmp_path / FOLDER / f"{timesteps}.zip").write_bytes(b"cut")
     chosen, refused = first_intact(adopted, tmp_path)
@@ -235,31 +265,34 @@ def test_where_none_is_intact_each_is_named(adopted: dict[str, Any], tmp_path: P
 
 
 @pytest.fixture
-def with_replay(adopted: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+def with_replay(adopted: Restored, tmp_path: Path) -> Restored:
     """The same, the first two with replay buffers that share a segment."""
 
-    def replay(*contents: bytes) -> dict[str, Any]:
-        entries = [{"sha256": files.sha256_of_bytes(each), "bytes": len(each)} for each in contents]
+    def replay(*contents: bytes) -> ReplayReference:
+        entries = tuple(SegmentReference(sha256=files.sha256_of_bytes(each), bytes=len(each)) for each in contents)
         for entry, content in zip(entries, contents, strict=True):
-            path = tmp_path / FOLDER / "checkpoints" / "replay" / segment_name(str(entry["sha256"]))
+            path = tmp_path / FOLDER / "checkpoints" / "replay" / segment_name(entry.sha256)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        return {"folder": f"{FOLDER}/checkpoints/replay", "bytes": 0, "segments": entries}
+        return ReplayReference(folder=f"{FOLDER}/checkpoints/replay", bytes=0, segments=entries)
 
-    newest, (earlier, oldest) = adopted["checkpoint"], adopted["fallbacks"]
-    references = [newest | {"replay": replay(b"shared", b"new")}, earlier | {"replay": replay(b"shared", b"old")}]
-    return {"checkpoint": references[0], "fallbacks": [references[1], oldest | {"replay": None}]}
+    last, earlier, oldest = adopted.candidates
+    return document(
+        msgspec.structs.replace(last, replay=replay(b"shared", b"new")),
+        msgspec.structs.replace(earlier, replay=replay(b"shared", b"old")),
+        oldest,
+    )
 
 
-def segment_of(reference: dict[str, Any], index: int, tmp_path: Path) -> Path:
-    return segments_of(reference, tmp_path)[index]
+def segment_of(reference: CheckpointReference, index: int, tmp_path: Path) -> Path:
+    return segments(reference, tmp_path)[index]
 
 
-def test_a_checkpoint_is_intact_with_all_of_its_segments(with_replay: dict[str, Any], tmp_path: Path) -> None:
-    assert first_intact(with_replay, tmp_path) == (with_replay["checkpoint"], [])
-    found = [path.read_bytes() for path in segments_of(with_replay["checkpoint"], tmp_path)]
+def test_a_checkpoint_is_intact_with_all_of_its_segments(with_replay: Restored, tmp_path: Path) -> None:
+    assert first_intact(with_replay, tmp_path) == (newest(with_replay), [])
+    found = [path.read_bytes() for path in segments(newest(with_replay), tmp_path)]
     assert found == [b"shared", b"new"]
-    assert segments_of(with_replay["fallbacks"][1], tmp_path) == ()
+    assert segments(with_replay.fallbacks[1], tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -271,21 +304,21 @@ def test_a_checkpoint_is_intact_with_all_of_its_segments(with_replay: dict[str, 
     ],
 )
 def test_a_segment_that_is_damaged_has_the_one_before_gone_on_from(
-    with_replay: dict[str, Any], tmp_path: Path, content: bytes | None, why: str
+    with_replay: Restored, tmp_path: Path, content: bytes | None, why: str
 ) -> None:
-    path = segment_of(with_replay["checkpoint"], 1, tmp_path)
+    path = segment_of(newest(with_replay), 1, tmp_path)
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     chosen, refused = first_intact(with_replay, tmp_path)
-    assert chosen == with_replay["fallbacks"][0]
+    assert chosen == with_replay.fallbacks[0]
     assert refused == [f"0002/artifacts/96.zip: its replay segment {path.name[:12]}… {why}"]
 
 
 def test_a_shared_segment_that_is_damaged_passes_over_all_that_need_it_and_is_read_once(
-    with_replay: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_replay: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = segment_of(with_replay["checkpoint"], 0, tmp_path)
+    shared = segment_of(newest(with_replay), 0, tmp_path)
     shared.write_bytes(b"SHARED")
     read: list[Path] = []
     plain = files.sha256_of_file
@@ -296,25 +329,25 @@ def test_a_shared_segment_that_is_damaged_passes_over_all_that_need_it_and_is_re
 
     monkeypatch.setattr(files, "sha256_of_file", noting)
     chosen, refused = first_intact(with_replay, tmp_path)
-    assert chosen == with_replay["fallbacks"][1]
+    assert chosen == with_replay.fallbacks[1]
     assert len(refused) == 2
     assert read.count(shared) == 1
 
 
-def test_a_reference_from_before_there_were_replay_buffers_needs_no_segment(
-    adopted: dict[str, Any], tmp_path: Path
-) -> None:
-    assert "replay" not in adopted["checkpoint"]
-    assert segments_of(adopted["checkpoint"], tmp_path) == ()
+def test_a_reference_from_before_there_were_replay_buffers_needs_no_segment(adopted: Restored, tmp_path: Path) -> None:
+    values = msgspec.to_builtins(newest(adopted))
+    del values["replay"]
+    assert msgspec.convert(values, CheckpointReference) == newest(adopted)
+    assert segments(newest(adopted), tmp_path) == ()
 
 
 def test_without_a_checkpoint_there_is_nothing_to_choose(tmp_path: Path) -> None:
-    assert first_intact({"checkpoint": None, "fallbacks": []}, tmp_path) == (None, [])
+    assert first_intact(document(), tmp_path) == (None, [])
 
 
-def test_a_folder_in_the_place_of_a_checkpoint_cannot_be_read(adopted: dict[str, Any], tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_checkpoint_cannot_be_read(adopted: Restored, tmp_path: Path) -> None:
     (tmp_path / FOLDER / "96.zip").unlink()
     (tmp_path / FOLDER / "96.zip").mkdir()
     size = (tmp_path / FOLDER / "96.zip").stat().st_size
-    reference = adopted["checkpoint"] | {"bytes": size}
+    reference = msgspec.structs.replace(newest(adopted), bytes=size)
     assert (problem_with(reference, tmp_path) or "").startswith("cannot be read: ")

@@ -6,15 +6,17 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import yaml
 
 from contract import files
+from contract.documents import Identity, Inputs, Request
 from contract.identity import training_inputs
 from contract.libraries import library_versions
 from job.model import parse_job
 from runner import sources
-from runner.decide import Wanted
+from runner.decide import Profile, Wanted
 from runner.doit import selection
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from contract.documents import CheckpointReference
     from runner.workspace import Workspace
 
 JOB = "cart"
 LIBRARIES = library_versions()
-SOURCES = {"content": "c" * 64, "meaning": "e" * 64, "python": "3.12"}
+SOURCES = Identity(content="c" * 64, meaning="e" * 64, python="3.12")
+CODE = Identity(content="d" * 64, meaning="f" * 64, python="3.12")
+INPUTS = Inputs(training={}, sources=SOURCES, code=CODE)
 
 
 def job_json(name: str = JOB, **changes: Any) -> dict[str, Any]:
@@ -37,16 +42,22 @@ def job_json(name: str = JOB, **changes: Any) -> dict[str, Any]:
     return parse_job(values | {"name": name}).model_dump(mode="json")
 
 
-def wanted(job: dict[str, Any] | None = None, profile: str = "full", **changes: Any) -> Wanted:
+def wanted(job: dict[str, Any] | None = None, profile: Profile = "full", **changes: Any) -> Wanted:
     """What a command asks for; 256 timesteps unless the job says otherwise."""
-    fields: dict[str, Any] = {"sources": SOURCES, "libraries": LIBRARIES}
+    fields: dict[str, Any] = {"sources": SOURCES, "code": CODE, "libraries": LIBRARIES}
     return Wanted(job=job or job_json(), profile=profile, **{**fields, **changes})
+
+
+def asked(**changes: Any) -> Request:
+    """What session 0001 of a job is asked for, from no parent."""
+    request = Request(job=JOB, lineage=1, session="0001", profile="full", goal=256, parent=None)
+    return msgspec.structs.replace(request, **changes)
 
 
 def write(path: Path, value: Any) -> None:
     """Write JSON without waiting for the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8")
+    path.write_text(json.dumps(msgspec.to_builtins(value)), encoding="utf-8")
 
 
 class JobOnDisk:
@@ -90,7 +101,7 @@ class JobOnDisk:
         phase: Phase,
         *,
         timesteps: int | None = None,
-        parent: dict[str, Any] | None = None,
+        parent: dict[str, Any] | CheckpointReference | None = None,
         job: dict[str, Any] | None = None,
         **changes: Any,
     ) -> SessionFolder:
@@ -101,7 +112,7 @@ class JobOnDisk:
             timesteps: of the checkpoint of its own, if it left one.
             parent: the reference of the checkpoint that it went on from.
             job: as it was packaged.
-            changes: `profile`, `goal`, `sources`, `key`, `execution`, `outcome`, `fallbacks`, `ledger`,
+            changes: `profile`, `goal`, `sources`, `code`, `key`, `execution`, `outcome`, `fallbacks`, `ledger`,
                 `rules`.
         """
         number = sum(each.request.exists() for each in self.runs.sessions(self.name)) + 1
@@ -109,7 +120,8 @@ class JobOnDisk:
         folder.path.mkdir(parents=True, exist_ok=True)
         job = job or job_json(self.name)
         key = changes.get("key", f"{number:064x}")
-        checkpoint = parent if timesteps is None else self.checkpoint(number, timesteps, job)
+        went_on = msgspec.to_builtins(parent)
+        checkpoint = went_on if timesteps is None else self.checkpoint(number, timesteps, job)
         documents = {
             Phase.PACKAGED: (
                 folder.package_json,
@@ -117,7 +129,11 @@ class JobOnDisk:
                     "format": 1,
                     "key": key,
                     "job": job,
-                    "inputs": {"training": training_inputs(job), "sources": changes.get("sources", SOURCES)},
+                    "inputs": {
+                        "training": training_inputs(job),
+                        "sources": changes.get("sources", SOURCES),
+                        "code": changes.get("code", CODE),
+                    },
                     "files": {},
                 },
             ),
@@ -163,7 +179,7 @@ class JobOnDisk:
                 },
             ),
         }
-        asked = {key: parent[key] for key in ("session", "timesteps", "sha256")} if parent else None
+        went_on_from = {key: went_on[key] for key in ("session", "timesteps", "sha256")} if went_on else None
         request = {
             "format": 1,
             "job": self.name,
@@ -171,7 +187,7 @@ class JobOnDisk:
             "session": folder.number,
             "profile": changes.get("profile", "full"),
             "goal": changes.get("goal", job["total_timesteps"]),
-            "parent": asked,
+            "parent": went_on_from,
         }
         write(folder.request, request)
         for written in Phase:
@@ -186,10 +202,10 @@ def write_jobs(root: Path, **jobs: dict[str, Any]) -> None:
     (root / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}), encoding="utf-8")
 
 
-def as_wanted(workspace: Workspace, job: str = JOB, profile: str = "full") -> dict[str, Any]:
+def as_wanted(workspace: Workspace, job: str = JOB, profile: Profile = "full") -> dict[str, Any]:
     """The arguments of `JobOnDisk.add` for a session that is up to date in `workspace`."""
     now = workspace.plan(job, profile).wanted
-    return {"job": now.job, "profile": profile, "sources": now.sources, "rules": now.rules}
+    return {"job": now.job, "profile": profile, "sources": now.sources, "code": now.code, "rules": now.rules}
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.documents import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from runner import commands
-from runner.ledger import read_ledger
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -113,9 +113,7 @@ def test_verify_counts_each_adopted_file_once(
 def test_verify_names_every_file_that_changed(workspace: Workspace, cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=128)
     cart.add(Phase.RESTORED, timesteps=256)
-    first, second = (
-        cart.runs.job("cart") / str(session.restored["checkpoint"]["file"]) for session in cart.lineage.sessions
-    )
+    first, second = (cart.runs.job("cart") / session.restored.candidates[0].file for session in cart.lineage.sessions)
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1] + b"!")
     with pytest.raises(RelayError) as caught:
@@ -146,8 +144,7 @@ def test_cancel_asks_the_backend_and_notes_that_the_user_did(
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
     commands.cancel(workspace, "cart")
     assert stopped == ["handle-1"]
-    ledger = read_ledger(folder.ledger_json)
-    assert ledger is not None
+    ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested
     assert capsys.readouterr().out.startswith("cart: session 0001 was asked to stop; `doit resume:cart` restores")
 
@@ -166,8 +163,7 @@ def test_a_stop_that_the_backend_refuses_was_not_asked_for(
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
     with pytest.raises(BackendError):
         commands.cancel(workspace, "cart")
-    ledger = read_ledger(folder.ledger_json)
-    assert ledger is not None
+    ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested == is_noted
     assert ledger.handle == "handle-1"
 

@@ -7,18 +7,33 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
+from contract.documents import Identity, Rules
+from runner.decide import (
+    Attach,
+    Blocked,
+    Continue,
+    Decision,
+    Finish,
+    Nothing,
+    Profile,
+    Redo,
+    Refuse,
+    Rejudge,
+    Start,
+    decide,
+)
 from runner.lineage import Phase
 from tests.project import cart_pole
 from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted, write
 
-EDITED = {"content": "1" * 64, "meaning": "2" * 64, "python": "3.12"}
-COMMENTED = {**SOURCES, "content": "3" * 64}
-OTHER_PYTHON = {"content": "3" * 64, "meaning": SOURCES["meaning"], "python": "3.11"}
+EDITED = Identity(content="1" * 64, meaning="2" * 64, python="3.12")
+COMMENTED = msgspec.structs.replace(SOURCES, content="3" * 64)
+OTHER_PYTHON = msgspec.structs.replace(COMMENTED, python="3.11")
 
 
 def with_hyperparameters(**changes: Any) -> dict[str, Any]:
@@ -26,7 +41,7 @@ def with_hyperparameters(**changes: Any) -> dict[str, Any]:
     return job_json(hyperparameters={**cart_pole()["hyperparameters"], **changes})
 
 
-RULES = {"job": {"max_artifact_files": 500}, "code": {"meaning": "m", "python": "3.12"}}
+RULES = Rules(job={"max_artifact_files": 500}, code={"meaning": "m", "python": "3.12"})
 
 
 def test_a_job_without_sessions_starts_at_zero(cart: JobOnDisk) -> None:
@@ -129,11 +144,13 @@ def test_a_goal_that_is_met_needs_nothing(cart: JobOnDisk, timesteps: int) -> No
 def test_comments_and_another_python_with_the_same_bytes_are_no_change(cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=256)
     assert isinstance(decide(wanted(sources=COMMENTED), cart.lineage), Nothing)
-    assert isinstance(decide(wanted(sources=SOURCES | {"python": "3.13", "meaning": "?"}), cart.lineage), Nothing)
+    assert isinstance(
+        decide(wanted(sources=msgspec.structs.replace(SOURCES, python="3.13", meaning="?")), cart.lineage), Nothing
+    )
 
 
 @pytest.mark.parametrize("sources", [EDITED, OTHER_PYTHON])
-def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, sources: dict[str, str]) -> None:
+def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, sources: Identity) -> None:
     cart.add(Phase.RESTORED, timesteps=256)
     decision = decide(wanted(sources=sources), cart.lineage)
     assert decision == Redo(session=1, parent=None, changes=("its sources",), goal=256)
@@ -142,21 +159,21 @@ def test_edited_sources_do_a_finished_session_again_from_zero(cart: JobOnDisk, s
 
 def table(**meanings: str) -> dict[str, list[str]]:
     """Digests of sources by name."""
-    return {f"trainer/{name}.py": [meaning, meaning] for name, meaning in meanings.items()}
+    return {f"lab/{name}.py": [meaning, meaning] for name, meaning in meanings.items()}
 
 
 @pytest.mark.parametrize(
     ("packaged", "now", "words"),
     [
-        (table(a="1", b="1"), table(a="1", b="2"), "its sources (trainer/b.py)"),
-        (table(a="1", b="1"), table(b="1", c="1"), "its sources (trainer/a.py, trainer/c.py)"),
+        (table(a="1", b="1"), table(a="1", b="2"), "its sources (lab/b.py)"),
+        (table(a="1", b="1"), table(b="1", c="1"), "its sources (lab/a.py, lab/c.py)"),
         (
             table(**dict.fromkeys("abcde", "1")),
             table(a="1"),
-            "its sources (trainer/b.py, trainer/c.py, trainer/d.py and 1 more)",
+            "its sources (lab/b.py, lab/c.py, lab/d.py and 1 more)",
         ),
-        (table(a="1", b="1", c="1"), table(d="1"), "its sources (trainer/a.py, trainer/b.py, trainer/c.py and 1 more)"),
-        (table(a="1", b="1"), table(c="1"), "its sources (trainer/a.py, trainer/b.py, trainer/c.py)"),
+        (table(a="1", b="1", c="1"), table(d="1"), "its sources (lab/a.py, lab/b.py, lab/c.py and 1 more)"),
+        (table(a="1", b="1"), table(c="1"), "its sources (lab/a.py, lab/b.py, lab/c.py)"),
         (table(a="1"), {}, "its sources"),
         ({}, table(a="1"), "its sources"),
         (None, table(a="1"), "its sources"),
@@ -322,7 +339,7 @@ session = st.fixed_dictionaries(
         "profile": st.sampled_from(["quick", "full"]),
         "goal": st.sampled_from([64, 256]),
         "sources": st.sampled_from([SOURCES, EDITED, COMMENTED]),
-        "rules": st.sampled_from([RULES, {}]),
+        "rules": st.sampled_from([RULES, Rules()]),
     }
 )
 
@@ -335,24 +352,24 @@ session = st.fixed_dictionaries(
     sources=st.sampled_from([SOURCES, EDITED]),
 )
 def test_whatever_is_on_disk_there_is_a_decision_and_none_throws_a_checkpoint_away(
-    sessions: list[dict[str, Any]], job: dict[str, Any], profile: str, sources: dict[str, str]
+    sessions: list[dict[str, Any]], job: dict[str, Any], profile: Profile, sources: Identity
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         on_disk = JobOnDisk(Path(folder))
         for each in sessions:
             tip = on_disk.lineage.tip
-            on_disk.add(**each, parent=tip.restored["checkpoint"] if tip else None)
+            on_disk.add(**each, parent=tip.restored.checkpoint if tip else None)
         now = wanted(job, profile, sources=sources, rules=RULES)
         lineage = on_disk.lineage
         decision: Decision = decide(now, lineage)
         assert decide(now, on_disk.lineage) == decision
         assert str(decision)
         tip = lineage.tip
-        adopted = tip.restored["checkpoint"] if tip else None
+        adopted = tip.restored.checkpoint if tip else None
         if adopted is not None:
             assert not isinstance(decision, Start)
-            if adopted["timesteps"] < now.goal and job is not INCOMPATIBLE:
+            if adopted.timesteps < now.goal and job is not INCOMPATIBLE:
                 assert isinstance(decision, Continue | Attach | Finish | Rejudge)
         if isinstance(decision, Continue):
             assert adopted is not None
-            assert decision.parent == int(adopted["session"])
+            assert decision.parent == int(adopted.session)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.documents import Execution, Restored
 from contract.errors import RelayError
-from runner.lineage import Phase, read_document, read_lineage
+from runner.lineage import Phase, read_lineage
 from tests.runner.conftest import JobOnDisk
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def test_the_phase_is_the_newest_document(cart: JobOnDisk, phase: Phase) -> None
     assert head is not None
     assert head.phase is phase
     assert head.number == 1
-    assert head.request["goal"] == 256
+    assert head.request.goal == 256
 
 
 def test_the_tip_is_the_newest_restored_session_and_the_head_the_newest(cart: JobOnDisk) -> None:
@@ -84,7 +85,7 @@ def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, conten
     if content is not None:
         path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(RelayError, match=problem) as caught:
-        read_document(path)
+        Restored.read(path)
     assert caught.value.subject == str(path)
     assert str(caught.value).endswith("restore it from a backup, or start anew with `doit fresh`")
 
@@ -92,8 +93,6 @@ def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, conten
 def test_a_document_that_lacks_something_names_itself(tmp_path: Path) -> None:
     path = tmp_path / "execution.json"
     path.write_text('{"format": 1}', encoding="utf-8")
-    document = read_document(path)
-    assert document == {"format": 1}
-    with pytest.raises(RelayError, match=r"execution\.json: has no 'backend'; restore it") as caught:
-        document["backend"]
+    with pytest.raises(RelayError, match=r"execution\.json: has no 'key'; restore it") as caught:
+        Execution.read(path)
     assert caught.value.subject == str(path)

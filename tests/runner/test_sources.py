@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract import files
+from contract.documents import Identity
 from contract.errors import InputError
-from runner.sources import PYTHON, SourceReader, Sources, changed_files, meaning_of, same_meaning
+from runner.sources import PYTHON, SourceReader, Sources, changed_files, meaning_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,18 +115,18 @@ def test_content_and_meaning_are_told_apart(package: Path) -> None:
     before = read(package)
     (package / "module.py").write_text(PROGRAM + "# comment\n", encoding="utf-8")
     after = read(package)
-    assert before.identity()["content"] != after.identity()["content"]
-    assert before.identity()["meaning"] == after.identity()["meaning"]
-    assert same_meaning(before.identity(), after.identity())
+    assert before.identity().content != after.identity().content
+    assert before.identity().meaning == after.identity().meaning
+    assert before.identity().means(after.identity())
     assert changed_files(before.table(), after.table()) == []
 
 
 def test_meanings_are_compared_within_one_version_of_python_and_bytes_across_all() -> None:
-    before = {"content": "c", "meaning": "m", "python": "3.11"}
-    assert same_meaning(before, {"content": "c", "meaning": "other", "python": "3.12"})
-    assert same_meaning(before, {"content": "other", "meaning": "m", "python": "3.11"})
-    assert not same_meaning(before, {"content": "other", "meaning": "m", "python": "3.12"})
-    assert not same_meaning(before, {"content": "other", "meaning": "other", "python": "3.11"})
+    before = Identity(content="c", meaning="m", python="3.11")
+    assert before.means(Identity(content="c", meaning="other", python="3.12"))
+    assert before.means(Identity(content="other", meaning="m", python="3.11"))
+    assert not before.means(Identity(content="other", meaning="m", python="3.12"))
+    assert not before.means(Identity(content="other", meaning="other", python="3.11"))
 
 
 def test_a_renamed_an_added_and_a_removed_file_are_changes_by_name(package: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_renamed_an_added_and_a_removed_file_are_changes_by_name(package: Path
     after = read(package)
     changed = ["pkg/added.py", "pkg/inner/table.csv", "pkg/module.py", "pkg/renamed.py"]
     assert changed_files(before.table(), after.table()) == changed
-    assert not same_meaning(before.identity(), after.identity())
+    assert not before.identity().means(after.identity())
 
 
 def test_names_begin_with_the_folder_and_leave_out_what_nobody_wrote(package: Path) -> None:

@@ -17,9 +17,9 @@ from contract.errors import InputError
 from runner.backends.kaggle.metadata import LACKING
 from runner.layout import RunsFolder
 from runner.sources import OWN_FOLDERS, SourceReader
-from runner.stages.package import make_package
+from runner.stages.package import package
 from runner.wheels import bundle_of
-from tests.runner.conftest import job_json
+from tests.runner.conftest import INPUTS, asked, job_json
 
 
 def install(site: Path, name: str, files: dict[str, str], hashed: dict[str, str] | None = None) -> None:
@@ -105,19 +105,9 @@ def test_a_session_trains_where_the_packages_that_it_brings_are_not_installed(tm
             (machine / entry.name).symlink_to(entry)
     folder = RunsFolder(tmp_path).session("cart", 1)
     job = job_json(total_timesteps=64)
-    request = {
-        "format": 1,
-        "job": "cart",
-        "lineage": 1,
-        "session": "0001",
-        "profile": "full",
-        "goal": 64,
-        "parent": None,
-        "sources_changed": False,
-    }
     sources = SourceReader(tmp_path / "none.json").read(OWN_FOLDERS)
     bundles = dict(map(bundle_of, LACKING))
-    make_package(folder, job=job, request=request, sources=sources, inputs={}, parent=None, bundles=bundles)
+    package(folder, job=job, request=asked(goal=64), sources=sources, inputs=INPUTS, parent=None, bundles=bundles)
     working = tmp_path / "working"
     working.mkdir()
     environment = {"PYTHONPATH": str(machine), "RELAY_INPUT": str(folder.package), "RELAY_WORKING": str(working)}

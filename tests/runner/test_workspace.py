@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 import trainer
@@ -20,6 +21,8 @@ from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.decide import Profile
+
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
@@ -28,7 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def planned(workspace: Workspace, profile: str = "full") -> tuple[object, list[tuple[str, str | None, int]]]:
+def planned(workspace: Workspace, profile: Profile = "full") -> tuple[object, list[tuple[str, str | None, int]]]:
     """The decision, and each live session with its parent and its goal."""
     plan = workspace.plan("cart", profile)
     live = workspace.live_sessions(plan)
@@ -71,7 +74,7 @@ def test_a_session_that_is_done_again_gets_a_number_of_its_own_and_the_same_pare
 ) -> None:
     up_to_date = as_wanted(workspace)
     cart.add(Phase.RESTORED, timesteps=128, **up_to_date)
-    edited = up_to_date | {"sources": {**up_to_date["sources"], "content": "other", "meaning": "other"}}
+    edited = up_to_date | {"sources": msgspec.structs.replace(up_to_date["sources"], content="other", meaning="other")}
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128), **edited)
     assert planned(workspace) == (Redo(2, 1, ("its sources",), 256), [("cart:0003", "0001", 256)])
 
@@ -119,7 +122,7 @@ def test_a_backend_of_the_command_line_overrides_the_jobs(tmp_path: Path, monkey
     write_jobs(tmp_path, cart=cart_pole())
     here, there = Workspace(tmp_path).plan("cart", "full"), Workspace(tmp_path, "elsewhere").plan("cart", "full")
     assert (here.wanted.job["backend"], there.wanted.job["backend"]) == ("local", "elsewhere")
-    assert here.wanted.inputs() == there.wanted.inputs()  # where it runs makes nothing stale
+    assert here.wanted.inputs == there.wanted.inputs  # where it runs makes nothing stale
     assert here.wanted.libraries == library_versions()
     assert there.wanted.libraries == {}  # not known until it runs
 
@@ -170,5 +173,5 @@ def test_the_rules_of_a_job_are_its_limits_and_the_code_that_applies_them(
     write_jobs(tmp_path, cart=cart_pole(**change))
     now = Workspace(tmp_path).plan("cart", "full").wanted.rules
     assert (now != before) is is_another
-    assert now["code"] == before["code"]
-    assert now["code"]["meaning"]
+    assert now.code == before.code
+    assert now.code["meaning"]

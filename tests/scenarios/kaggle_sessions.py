@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
 from contract.errors import BackendUnreachableError
-from executors.base import State
+from contract.states import State
 from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.backends.kaggle.names import dataset_slug

@@ -12,17 +12,22 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from contract import files
+from contract.documents import Inputs, Manifest, Package, Parent, Request, Restored, Rules
 from contract.layout import Artifacts
-from contract.records import FileEntry, Manifest, TrainingMetadata
+from contract.records import Manifest as OwnManifest
+from contract.records import TrainingMetadata
 from job.model import parse_job
-from restore import adoption
-from restore.validation import Expectations, Report, validate
+from restore.validation import Report
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import Sources
-from runner.stages.package import ParentFiles, entries_below, make_package
+from runner.stages.package import entries_below, package
+from runner.stages.parent import ParentFiles, choose_parent
+from runner.stages.restore import restore
+from runner.stages.validate import validate
 from tests.scenarios import kills_child, kills_jobs
 from tests.scenarios.kills_child import Order, Reached
 
@@ -105,9 +110,9 @@ class Cut:
         return TrainingMetadata.model_validate(files.read_json(self.artifacts.metadata))
 
     @property
-    def manifest(self) -> Manifest:
+    def manifest(self) -> OwnManifest:
         """What it says of its files."""
-        return Manifest.model_validate(files.read_json(self.artifacts.manifest))
+        return OwnManifest.model_validate(files.read_json(self.artifacts.manifest))
 
     @property
     def latest(self) -> Path:
@@ -131,7 +136,7 @@ class Lineage:
         root.mkdir()
         self.history: list[str] = []
         self.last: Cut | None = None
-        self._restored: dict[str, Any] | None = None
+        self._restored: Restored | None = None
         self._keys: list[str] = []
 
     @property
@@ -188,60 +193,43 @@ class Lineage:
 
     def fall_back(self) -> bool:
         """Let the next session go on from the second newest checkpoint; whether there is one."""
-        if self._restored is None or not self._restored["fallbacks"]:
+        if self._restored is None or not self._restored.fallbacks:
             return False
-        second, *others = self._restored["fallbacks"]
-        self._restored = {**self._restored, "checkpoint": second, "fallbacks": others}
+        second, *others = self._restored.fallbacks
+        self._restored = msgspec.structs.replace(self._restored, checkpoint=second, fallbacks=tuple(others))
         return True
 
     def _parent(self) -> ParentFiles | None:
-        """As `runner.stages.on_workspace` chooses it."""
-        if self._restored is None:
+        if self._restored is None or self._restored.checkpoint is None:
             return None
-        folder = self._runs.job(self.job.name)
-        chosen, refused = adoption.first_intact(self._restored, folder)
-        assert refused == [], "what was adopted has changed since"
-        if chosen is None:
-            return None
-        best = self._restored["best_model"]
-        return ParentFiles(
-            session=chosen["session"],
-            timesteps=chosen["timesteps"],
-            checkpoint=folder / chosen["file"],
-            sha256=chosen["sha256"],
-            best_model=folder / best["file"] if best else None,
-            segments=adoption.segments_of(chosen, folder),
-        )
+        parent = choose_parent(self._restored, self._runs.job(self.job.name))
+        assert parent.sha256 == self._restored.checkpoint.sha256, "what was adopted has changed since"
+        return parent
 
     def _package(self, folder: SessionFolder, parent: ParentFiles | None) -> None:
-        reference = None
-        if parent is not None:
-            reference = {"session": parent.session, "timesteps": parent.timesteps, "sha256": parent.sha256}
-        request = {
-            "format": 1,
-            "job": self.job.name,
-            "lineage": 1,
-            "session": folder.number,
-            "profile": "full",
-            "goal": self.job.total_timesteps,
-            "parent": reference,
-        }
+        request = Request(
+            job=self.job.name,
+            lineage=1,
+            session=folder.number,
+            profile="full",
+            goal=self.job.total_timesteps,
+            parent=Parent(session=parent.session, timesteps=parent.timesteps, sha256=parent.sha256) if parent else None,
+        )
         job = self.job.model_dump(mode="json")
-        make_package(folder, job=job, request=request, sources=Sources(()), inputs={}, parent=parent)
-        self._keys.append(files.read_json(folder.package_json)["key"])
+        nothing = Sources(())
+        inputs = Inputs(training=self.job.training_inputs(), sources=nothing.identity(), code=nothing.identity())
+        package(folder, job=job, request=request, sources=nothing, inputs=inputs, parent=parent)
+        self._keys.append(Package.read(folder.package_json).key)
 
     def _restore(self, folder: SessionFolder) -> Report:
-        """Judge and adopt what a session left, as the stages after it do."""
+        """Judge and adopt what a session left."""
         files.remove_leftovers(folder.artifacts)
-        listed = {name: FileEntry(**entry) for name, entry in entries_below(folder.artifacts).items()}
-        rules = self.job.validation.model_dump()
-        known = frozenset(self._keys)
-        expected = Expectations(key=self._keys[-1], known_keys=known, listed=listed, **rules)
-        report = validate(Artifacts(folder.artifacts, self.job.name), expected)
-        relative = folder.artifacts.relative_to(self._runs.job(self.job.name)).as_posix()
-        restoration = adoption.adopt(report, session=folder.number, artifacts_folder=relative, inherited=self._restored)
-        self._restored = restoration.document
-        return report
+        Manifest(key=self._keys[-1], files=entries_below(folder.artifacts)).write(folder.manifest_json)
+        rules = Rules(job=self.job.validation.model_dump())
+        validate(folder, job=self.job.name, rules=rules, known_keys=frozenset(self._keys))
+        restore(folder, job_folder=self._runs.job(self.job.name), inherited=self._restored)
+        self._restored = Restored.read(folder.restored_json)
+        return Report.model_validate(files.read_json(folder.report_json))
 
 
 def _execute(order: Order, strike: Strike | None) -> tuple[int, dict[str, int]]:

@@ -142,7 +142,9 @@ def check_manifest(cut: Cut) -> None:
     listed = entries_below(cut.artifacts.root)
     listed.pop(layout.MANIFEST_FILE)
     assert cut.manifest.complete
-    assert {name: each.model_dump() for name, each in cut.manifest.files.items()} == listed
+    assert {name: (each.bytes, each.sha256) for name, each in cut.manifest.files.items()} == {
+        name: (each.bytes, each.sha256) for name, each in listed.items()
+    }
 
 
 def check_outcome(cut: Cut, whole: Whole) -> None:

@@ -40,7 +40,7 @@ def test_a_failed_session_with_one_good_checkpoint_is_restored_and_gone_on_from(
     assert "RuntimeError: the simulator crashed" in output
     assert "session 0001 reached 96 of 256 timesteps and ended: RuntimeError: the simulator crashed" in output
     assert "`doit resume:cart` goes on" in output
-    assert project.restored("cart", 1)["outcome"]["interrupted_by"] == "RuntimeError"
+    assert project.restored("cart", 1).outcome.interrupted_by == "RuntimeError"
     assert "goes on from session 0001 at 96 of 256 timesteps" in project.doit("plan")
     # Each further session lives for 120 steps of its own process, so the goal is met in the end.
     assert "reached 256 of 256 timesteps: goal met" in project.doit("resume")
@@ -87,7 +87,7 @@ def test_a_download_that_is_damaged_before_validation_is_refused_there(project: 
     output = project.doit("run_full", expect=1)
     assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_256_steps.zip: " in output
     assert "[CHECKPOINT] Found 1 checkpoint(s) to restore:" in output
-    assert project.restored("cart", 1)["checkpoint"]["timesteps"] == 192
+    assert project.adopted("cart", 1).timesteps == 192
     assert "session 0002 reached 256 of 256 timesteps: goal met" in project.doit("run_full")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract.documents import Execution
 from contract.events import Event, parse_event
-from runner.lineage import read_document
 from tests.engine import Containers, engine_itself, image
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
 
@@ -63,8 +63,8 @@ def wait_for_training(project: Project, number: int, timesteps: int) -> None:
         time.sleep(0.02)
 
 
-def ended(project: Project, number: int) -> dict[str, Any]:
-    return read_document(project.runs.session("cart", number).execution_json)
+def ended(project: Project, number: int) -> Execution:
+    return Execution.read(project.runs.session("cart", number).execution_json)
 
 
 def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
@@ -75,7 +75,7 @@ def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
         for stage in STAGES:
             project.kill_at(stage, *RUN)
         project.doit(*RUN)  # which may find nothing to do: a kill takes a moment
-        assert project.restored("cart", number)["checkpoint"]["timesteps"] == goal
+        assert project.adopted("cart", number).timesteps == goal
     assert project.starts("cart") == len(project.sessions("cart")) == len(GOALS)
     assert containers.all() == containers.volumes() == []
     uninterrupted = Project(tmp_path / "uninterrupted")
@@ -93,11 +93,11 @@ def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
     wait_for_training(project, 1, SAVE_FREQUENCY)
     containers.only().stop()
     output, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    stopped = project.restored("cart", 1)
+    stopped = project.adopted("cart", 1)
     metadata = json.loads((project.runs.session("cart", 1).artifacts / "training_metadata.json").read_text("utf-8"))
-    assert (ended(project, 1)["state"], ended(project, 1)["exit_code"]) == ("CANCELLED", 143)
+    assert (ended(project, 1).state, ended(project, 1).exit_code) == ("CANCELLED", 143)
     assert metadata["interrupted_by"] == "SIGTERM"
-    assert stopped["checkpoint"]["timesteps"] == metadata["timesteps"] >= SAVE_FREQUENCY
+    assert stopped.timesteps == metadata["timesteps"] >= SAVE_FREQUENCY
     assert "asked to stop (SIGTERM)" in output
 
     process = project.start(*RUN)
@@ -107,8 +107,8 @@ def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
     began = next(each for each in events(project.runs.session("cart", 2)) if each.name == "started")
     assert began.values["timesteps"] == metadata["timesteps"]  # of what was stopped nothing is done again
     reached = max(each.values.get("timesteps", 0) for each in events(project.runs.session("cart", 2)))
-    assert ended(project, 2)["reason"] == "it was killed (SIGKILL), or the engine's machine went down"
-    lost = reached - project.restored("cart", 2)["checkpoint"]["timesteps"]
+    assert ended(project, 2).reason == "it was killed (SIGKILL), or the engine's machine went down"
+    lost = reached - project.adopted("cart", 2).timesteps
     assert 0 <= lost <= SAVE_FREQUENCY
     assert containers.all() == containers.volumes() == []
 

@@ -27,7 +27,7 @@ def test_quick_then_full_then_a_raised_goal_is_one_run(project: Project) -> None
     project.write_jobs(cart=cart_pole(total_timesteps=384))
     assert "cart: run_full goes on from session 0002 at 256 of 384 timesteps" in project.doit("plan")
     assert "cart: session 0003 reached 384 of 384 timesteps: goal met" in project.doit("run_full")
-    assert [project.restored("cart", number)["checkpoint"]["timesteps"] for number in (1, 2, 3)] == [64, 256, 384]
+    assert [project.adopted("cart", number).timesteps for number in (1, 2, 3)] == [64, 256, 384]
 
 
 def test_an_on_policy_goal_is_met_by_the_first_whole_rollout_past_it(project: Project) -> None:
@@ -43,7 +43,7 @@ def test_resume_chains_sessions_until_the_goal_whatever_their_limit(project: Pro
     output = project.doit("resume", "cart")
     assert "session 0001 reached 64 of 192 timesteps and ended: session limit" in output
     assert "session 0003 reached 192 of 192 timesteps: goal met" in output
-    assert [project.restored("cart", number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
+    assert [project.adopted("cart", number).resume.exact for number in (1, 2, 3)] == [True] * 3
 
 
 def test_resume_stops_at_the_most_sessions_that_a_job_may_have(project: Project) -> None:

@@ -90,9 +90,9 @@ def relay_with_kills(project: Project) -> str:
         said += kills
         if not project.runs.session(JOB, number).restored_json.exists():
             said.append(project.doit("run_full"))
-        assert project.restored(JOB, number)["checkpoint"]["timesteps"] == 100 * number
+        assert project.adopted(JOB, number).timesteps == 100 * number
     assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
-    assert [project.restored(JOB, number)["checkpoint"]["resume"]["exact"] for number in (1, 2, 3)] == [True] * 3
+    assert [project.adopted(JOB, number).resume.exact for number in (1, 2, 3)] == [True] * 3
     return "".join(said)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract.documents import ResumeVerdict
 from contract.layout import CHECKPOINTS_FOLDER
 from executors import local_launcher
 from tests.project import Project, cart_pole
@@ -94,4 +95,4 @@ def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(
         last = len(project.sessions(f"cut-{name}"))
         assert last == KILLS_PER_JOB + 1
         assert project.digest(f"cut-{name}", last) == project.digest(f"whole-{name}", 1), name
-        assert project.restored(f"cut-{name}", last)["checkpoint"]["resume"] == {"exact": True, "reasons": []}
+        assert project.adopted(f"cut-{name}", last).resume == ResumeVerdict(exact=True)

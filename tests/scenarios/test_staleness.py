@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.documents import ResumeVerdict
 from tests.project import Project, cart_pole
 
 NOTHING_TO_DO = "cart: nothing to do: 64 of 64 timesteps reached in session 0001\n"
@@ -54,17 +55,54 @@ def test_a_comment_a_docstring_or_a_touch_reruns_nothing(trained: Project) -> No
     assert trained.doit("run_quick") == NOTHING_TO_DO
 
 
-def test_an_edited_source_does_the_session_again_in_a_folder_of_its_own(trained: Project) -> None:
-    before = content_of(trained.sessions("cart")[0].path)
-    source = trained.root / "trainer" / "evaluation.py"
+def write_own_source(project: Project, text: str) -> Path:
+    """A source of the job's own."""
+    (project.root / "lab").mkdir()
+    own = project.root / "lab" / "__init__.py"
+    own.write_text(text, encoding="utf-8")
+    return own
+
+
+def edit_trainer(project: Project) -> None:
+    """Change what a file of the trainer means, though not what it computes."""
+    source = project.root / "trainer" / "evaluation.py"
     source.write_text(source.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
-    plan = trained.doit("plan")
-    assert "run_quick does session 0001 again, since its inputs changed: its sources" in plan
-    stages = stages_run(trained.doit("run_quick"))
+
+
+def test_an_edited_source_does_the_session_again_in_a_folder_of_its_own(project: Project) -> None:
+    own = write_own_source(project, "A = 1\n")
+    project.write_jobs(cart=cart_pole(sources=["lab"]))
+    project.doit("run_quick")
+    before = content_of(project.sessions("cart")[0].path)
+    own.write_text("A = 2\n", encoding="utf-8")
+    plan = project.doit("plan")
+    assert "run_quick does session 0001 again, since its inputs changed: its sources (lab/__init__.py)" in plan
+    stages = stages_run(project.doit("run_quick"))
     assert stages == [f"{stage} 0002" for stage in ("package", "execute", "download", "validate", "restore")]
+    assert content_of(project.sessions("cart")[0].path) == before
+    assert project.adopted("cart", 2).timesteps == 64
+    assert project.digest("cart", 1) == project.digest("cart", 2)
+
+
+def test_kaggle_relays_own_code_may_change_and_nothing_is_done_again_unasked(trained: Project) -> None:
+    edit_trainer(trained)
+    note = (
+        "nothing to do: 64 of 64 timesteps reached in session 0001; kaggle-relay's own code changed "
+        "(trainer/evaluation.py) since then: `doit redo:cart` does it again"
+    )
+    assert f"cart: run_quick {note}" in trained.doit("plan")
+    assert trained.doit("run_quick") == f"cart: {note}\n"
+    status = " ".join(trained.doit("status").split())
+    assert "cart: kaggle-relay's own code changed (trainer/evaluation.py) since session 0001" in status
+    assert len(trained.sessions("cart")) == 1
+
+
+def test_what_is_asked_for_is_done_again_from_the_same_parent_and_the_old_session_stays(trained: Project) -> None:
+    before = content_of(trained.sessions("cart")[0].path)
+    assert "does session 0001 again, since you ask for it" in trained.doit("redo:cart")
     assert content_of(trained.sessions("cart")[0].path) == before
-    assert trained.restored("cart", 2)["checkpoint"]["timesteps"] == 64
-    assert trained.digest("cart", 1) == trained.digest("cart", 2)
+    assert trained.restored("cart", 2).session == "0002"
+    assert trained.adopted("cart", 2).timesteps == 256
 
 
 def test_a_changed_hyperparameter_does_a_finished_session_again(trained: Project) -> None:
@@ -81,11 +119,10 @@ def test_a_changed_hyperparameter_with_a_goal_ahead_goes_on_and_is_recorded(trai
     changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
     trained.write_jobs(cart=changed)
     trained.doit("run_full")
-    verdict = trained.restored("cart", 2)["checkpoint"]["resume"]
-    assert verdict == {
-        "exact": False,
-        "reasons": ["hyperparameters.gamma changed from (unset) to 0.9 at 64 timesteps"],
-    }
+    verdict = trained.adopted("cart", 2).resume
+    assert verdict == ResumeVerdict(
+        exact=False, reasons=("hyperparameters.gamma changed from (unset) to 0.9 at 64 timesteps",)
+    )
     assert "approximate: hyperparameters.gamma changed" in trained.doit("status").replace("\n", " ")
 
 
@@ -115,13 +152,25 @@ def test_a_rule_that_refuses_everything_never_starts_at_zero_and_can_be_loosened
     assert "[CHECKPOINT] Resumed at 64 timesteps (exact)" in trained.doit("run_full")
 
 
-def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(trained: Project) -> None:
-    source = trained.root / "trainer" / "evaluation.py"
-    source.write_text(source.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
-    assert "at 64 of 256 timesteps (its sources changed)" in trained.doit("plan")
+def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(project: Project) -> None:
+    own = write_own_source(project, "A = 1\n")
+    project.write_jobs(cart=cart_pole(sources=["lab"]))
+    project.doit("run_quick")
+    own.write_text("A = 2\n", encoding="utf-8")
+    assert "at 64 of 256 timesteps (its sources changed)" in project.doit("plan")
+    project.doit("run_full")
+    assert project.adopted("cart", 2).resume == ResumeVerdict(
+        exact=False, reasons=("the sources changed at 64 timesteps",)
+    )
+
+
+def test_own_code_that_changed_under_a_run_is_recorded_and_said(trained: Project) -> None:
+    edit_trainer(trained)
+    change = "kaggle-relay's own code changed (trainer/evaluation.py)"
+    assert f"at 64 of 256 timesteps ({change})" in trained.doit("plan")
     trained.doit("run_full")
-    verdict = trained.restored("cart", 2)["checkpoint"]["resume"]
-    assert verdict == {"exact": False, "reasons": ["the sources changed at 64 timesteps"]}
+    assert trained.adopted("cart", 2).resume == ResumeVerdict(exact=True, changes=(f"{change} at 64 timesteps",))
+    assert "exact; kaggle-relay's own code changed" in " ".join(trained.doit("status").split())
 
 
 def test_two_packages_of_the_same_inputs_have_the_same_bytes(trained: Project) -> None:

@@ -32,5 +32,5 @@ def test_a_cancelled_session_keeps_what_it_learned_and_resume_stops_there(projec
     assert resume.returncode == 1, output
     assert "and ended: SIGTERM" in output or "and ended: asked to stop" in output
     assert len(project.sessions("cart")) == 1
-    assert project.restored("cart", 1)["checkpoint"]["timesteps"] > 0
-    assert project.restored("cart", 1)["checkpoint"]["resume"]["exact"]
+    assert project.adopted("cart", 1).timesteps > 0
+    assert project.adopted("cart", 1).resume.exact

@@ -44,6 +44,9 @@ class LoadedParent:
         standing.resumed = Resumed(parent=parent, mean_reward=self.record.mean_reward)
         standing.add_inexact(self.record.resume.reasons)
         standing.add_inexact(self._changes())
+        standing.add_changes(self.record.resume.changes)
+        request = standing.session_input.request
+        standing.add_changes(tuple(f"{each} at {self.record.timesteps:,} timesteps" for each in request.changes))
 
     def _load(self, parent: Parent) -> tuple[CheckpointRecord, ResumeState]:
         session, model = self._standing.session_input, self._model

@@ -15,7 +15,7 @@ from contract.errors import (
     RefusedError,
     SessionLostError,
 )
-from executors.base import State
+from contract.states import State
 from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials

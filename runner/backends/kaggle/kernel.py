@@ -15,7 +15,8 @@ from kagglesdk.kernels.types.kernels_api_service import (
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, UnknownValueError
 
 if TYPE_CHECKING:

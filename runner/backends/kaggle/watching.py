@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from contract.errors import SessionLostError
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 from runner.backends.kaggle.api.answers import RefusalError
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.logs import LiveLog, events_of, text_of

@@ -19,7 +19,8 @@ import requests
 from docker.errors import NotFound
 
 from contract.errors import BackendUnreachableError, RefusedError, SessionLostError
-from executors.base import State, Status, Workload
+from contract.states import State
+from executors.base import Status, Workload
 from executors.docker import executor as executors
 from executors.docker.container import names_for
 from executors.docker.executor import DockerExecutor

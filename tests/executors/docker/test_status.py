@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 from executors.docker.status import LONGEST_LAST_WORDS, status_of
 
 TRACEBACK = b"Traceback (most recent call last):\n  File ...\nOSError: [Errno 101] Network is unreachable\n\n"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.documents import Ledger
 from contract.errors import RelayError
-from runner.lineage import read_document
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.json_damage import FORMATS, Flaw, nasty_values, other_text
 
@@ -36,9 +36,9 @@ def test_documents_of_the_runner(guard: Guard) -> None:
         path.write_bytes(content)
         try:
             with guard.watching():
-                assert isinstance(read_document(path), dict)
+                assert isinstance(Ledger.read(path), Ledger)
         except RelayError:
-            guard.refused_by(lambda: read_document(path), content)
+            guard.refused_by(lambda: Ledger.read(path), content)
         finally:
             path.unlink()
 
@@ -50,7 +50,7 @@ def test_documents_of_other_versions(guard: Guard) -> None:
     path = guard.artifacts / "package.json"
     for wrong in FORMATS:
         path.write_bytes(json.dumps(Flaw(("format",), wrong).of(DOCUMENT)).encode())
-        guard.refused_by(lambda: read_document(path), wrong)
+        guard.refused_by(lambda: Ledger.read(path), wrong)
     path.unlink()
 
 
@@ -61,12 +61,12 @@ def test_documents_of_other_kinds(guard: Guard) -> None:
     @given(value=nasty_values().filter(lambda value: not isinstance(value, dict)))
     def refused(value: object) -> None:
         path.write_bytes(json.dumps(value).encode())
-        guard.refused_by(lambda: read_document(path), value)
+        guard.refused_by(lambda: Ledger.read(path), value)
 
     refused()
     guard.enough()
     path.unlink()
     path.mkdir()
-    guard.refused_by(lambda: read_document(path), "a folder")
+    guard.refused_by(lambda: Ledger.read(path), "a folder")
     path.rmdir()
-    guard.refused_by(lambda: read_document(path), "nothing")
+    guard.refused_by(lambda: Ledger.read(path), "nothing")

@@ -20,8 +20,9 @@ import pytest
 from contract.errors import BackendError, SessionLostError
 from contract.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
 from contract.layout import segment_name
+from contract.states import State
 from executors import local, local_launcher
-from executors.base import State, Status
+from executors.base import Status
 from runner.backends.local import LocalBackend
 from runner.layout import RunsFolder, SessionFolder
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.errors import InputError
-from executors.base import State
+from contract.states import State
 from runner.backends.base import Backend
 from runner.backends.registry import BACKENDS, open_backend
 from runner.layout import RunsFolder

@@ -128,7 +128,7 @@ class Doit:
         def ends() -> None:
             now = as_wanted(Workspace(self.root))
             tip = self.cart.lineage.tip
-            parent = tip.restored["checkpoint"] if tip else None
+            parent = tip.restored.checkpoint if tip else None
             self.cart.add(Phase.RESTORED, timesteps=timesteps, parent=parent, **{**now, **changes})
 
         return ends

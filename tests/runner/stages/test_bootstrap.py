@@ -19,8 +19,9 @@ from contract import files, layout
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
 from runner.stages import bootstrap
-from runner.stages.package import ParentFiles, make_package
-from tests.runner.conftest import job_json
+from runner.stages.package import package
+from runner.stages.parent import ParentFiles
+from tests.runner.conftest import INPUTS, asked, job_json
 
 TRAINER = """
 import importlib.metadata
@@ -45,13 +46,13 @@ def packaged(tmp_path: Path) -> SessionFolder:
     """A session whose trainer only says what it was told."""
     folder = RunsFolder(tmp_path).session("cart", 1)
     folder.path.mkdir(parents=True)
-    package, own = tmp_path / "sources" / "trainer", tmp_path / "sources" / "helper"
-    for each in (package, own):
+    trainer, own = tmp_path / "sources" / "trainer", tmp_path / "sources" / "helper"
+    for each in (trainer, own):
         each.mkdir(parents=True)
         (each / "__init__.py").write_text("", encoding="utf-8")
-    (package / "__main__.py").write_text(TRAINER, encoding="utf-8")
-    sources = SourceReader(tmp_path / "none.json").read((package, own))
-    make_package(folder, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None)
+    (trainer / "__main__.py").write_text(TRAINER, encoding="utf-8")
+    sources = SourceReader(tmp_path / "none.json").read((trainer, own))
+    package(folder, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None)
     return folder
 
 
@@ -164,7 +165,7 @@ def replaying(packaged: SessionFolder, tmp_path: Path) -> tuple[SessionFolder, P
         tuple(tmp_path / "sources" / name for name in ("trainer", "helper"))
     )
     packaged.package_json.unlink()
-    make_package(packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=parent)
+    package(packaged, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=parent)
     return packaged, Path("replay", segment.name)
 
 
@@ -235,9 +236,7 @@ def test_a_package_is_unpacked_where_the_machine_has_it_not(
     )
     packaged.package_json.unlink()
     bundles = {name: stream.getvalue()}
-    make_package(
-        packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None, bundles=bundles
-    )
+    package(packaged, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None, bundles=bundles)
     machine.mount(packaged)
     assert machine.run(packaged).returncode == 7
     told = json.loads((machine.working / "told.json").read_text(encoding="utf-8"))
@@ -252,7 +251,7 @@ def test_a_module_that_the_machine_lacks_is_one_sentence(
     main.write_text("import a_module_of_nobody\n", encoding="utf-8")
     sources = SourceReader(tmp_path / "none.json").read((main.parent,))
     packaged.package_json.unlink()
-    make_package(packaged, job=job_json(), request={"job": "cart"}, sources=sources, inputs={}, parent=None)
+    package(packaged, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None)
     machine.mount(packaged)
     assert machine.refuses(packaged).startswith("a_module_of_nobody: is not installed where this session runs")
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract import files
+from contract.documents import FileEntry, Manifest
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
-from runner.lineage import Phase, read_document
+from runner.lineage import Phase
 from runner.stages.download import download
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ def test_what_was_left_arrives_whole_and_is_listed_with_its_digests(folder: Sess
     backend = Remote(folder)
     download(folder, backend)
     assert content_of(folder.artifacts) == LEFT
-    manifest = read_document(folder.manifest_json)
-    assert manifest["key"] == f"{1:064x}"
-    assert manifest["files"] == {
-        name: {"bytes": len(content), "sha256": files.sha256_of_bytes(content)} for name, content in LEFT.items()
+    manifest = Manifest.read(folder.manifest_json)
+    assert manifest.key == f"{1:064x}"
+    assert manifest.files == {
+        name: FileEntry(bytes=len(content), sha256=files.sha256_of_bytes(content)) for name, content in LEFT.items()
     }
     assert backend.released == [f"{1:064x}"]
     assert not folder.arriving_artifacts.exists()
@@ -137,7 +138,7 @@ def test_of_a_session_that_is_lost_what_has_arrived_is_kept(folder: SessionFolde
     download(folder, Remote(folder, 1, error=SessionLostError("session", "is gone")))
     (arrived,) = content_of(folder.artifacts)
     assert arrived in LEFT
-    assert list(read_document(folder.manifest_json)["files"]) == [arrived]
+    assert list(Manifest.read(folder.manifest_json).files) == [arrived]
 
 
 def test_a_refusal_leaves_the_session_to_be_fetched_later(folder: SessionFolder) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract import files
+from contract.documents import Entry, Execution, Ledger
 from contract.errors import (
     BackendBusyError,
     BackendError,
@@ -17,10 +19,10 @@ from contract.errors import (
     RelayError,
     SessionLostError,
 )
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 from runner.display import Display
-from runner.ledger import Entry, Ledger, read_ledger
-from runner.lineage import Phase, read_document
+from runner.lineage import Phase
 from runner.stages import execute as executing
 from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 
@@ -58,7 +60,7 @@ class ScriptedBackend:
         self.offsets: list[int] = []
 
     def submit(self, folder: SessionFolder, key: str) -> str:
-        ledger = read_ledger(folder.ledger_json)
+        ledger = Ledger.read_if_there(folder.ledger_json)
         assert ledger is not None
         assert ledger.entry is Entry.SUBMITTING  # so that a kill from here on is known of
         assert key not in self.known
@@ -120,7 +122,7 @@ def follower(
 ) -> Follower:
     """Watches a session that was submitted, without ever sleeping."""
     handle = backend.known.setdefault(KEY, "handle-1")
-    ledger = Ledger(KEY, backend.name).submitted(handle).write(folder.ledger_json)
+    ledger = Ledger(key=KEY, backend=backend.name).submitted(handle).write(folder.ledger_json)
     return Follower(folder, ledger, backend, display, sleep=(pauses if pauses is not None else []).append)
 
 
@@ -128,9 +130,9 @@ def test_a_new_session_is_submitted_and_its_end_is_written_down(
     folder: SessionFolder, display: Display, stream: io.StringIO
 ) -> None:
     backend = ScriptedBackend(COMPLETE, log=b"hello\n")
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.submitted == [KEY]
-    assert read_document(folder.execution_json) == {
+    assert files.read_json(folder.execution_json) == {
         "format": 1,
         "key": KEY,
         "backend": "scripted",
@@ -140,7 +142,7 @@ def test_a_new_session_is_submitted_and_its_end_is_written_down(
         "reason": None,
         "cancel_requested": False,
     }
-    ledger = read_ledger(folder.ledger_json)
+    ledger = Ledger.read_if_there(folder.ledger_json)
     assert ledger is not None
     assert (ledger.entry, ledger.handle) == (Entry.ENDED, "handle-1")
     assert folder.log.read_bytes() == b"hello\n"
@@ -158,28 +160,28 @@ def test_a_new_session_is_submitted_and_its_end_is_written_down(
 def test_however_a_session_ends_its_reason_is_kept_and_nothing_is_raised(
     folder: SessionFolder, display: Display, status: Status
 ) -> None:
-    execute(folder, KEY, ScriptedBackend(status), display)
-    execution = read_document(folder.execution_json)
-    assert (execution["state"], execution["exit_code"], execution["reason"]) == (
-        status.state.value,
+    execute(folder, ScriptedBackend(status), display)
+    execution = Execution.read(folder.execution_json)
+    assert (execution.state, execution.exit_code, execution.reason) == (
+        status.state,
         status.exit_code,
         status.reason,
     )
 
 
 def test_a_session_that_has_ended_is_left_as_it_is(folder: SessionFolder, display: Display) -> None:
-    execute(folder, KEY, ScriptedBackend(COMPLETE), display)
+    execute(folder, ScriptedBackend(COMPLETE), display)
     before = folder.execution_json.read_bytes()
     backend = ScriptedBackend()
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert (backend.submitted, backend.asked_for) == ([], [])
     assert folder.execution_json.read_bytes() == before
 
 
 def test_a_submitted_session_is_attached_to(folder: SessionFolder, display: Display, stream: io.StringIO) -> None:
-    Ledger(KEY, "scripted").submitted("handle-7").write(folder.ledger_json)
+    Ledger(key=KEY, backend="scripted").submitted("handle-7").write(folder.ledger_json)
     backend = ScriptedBackend(COMPLETE, known={KEY: "handle-7"})
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.submitted == []
     assert stream.getvalue() == "cart 0001  attaching to session 0001 on the scripted backend\n"
 
@@ -187,21 +189,21 @@ def test_a_submitted_session_is_attached_to(folder: SessionFolder, display: Disp
 def test_a_submission_cut_off_half_way_is_adopted_where_it_arrived(
     folder: SessionFolder, display: Display, stream: io.StringIO
 ) -> None:
-    Ledger(KEY, "scripted").write(folder.ledger_json)
+    Ledger(key=KEY, backend="scripted").write(folder.ledger_json)
     backend = ScriptedBackend(COMPLETE, known={KEY: "handle-7"})
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.submitted == []
     assert backend.asked_for == [KEY]
-    assert read_document(folder.execution_json)["handle"] == "handle-7"
+    assert Execution.read(folder.execution_json).handle == "handle-7"
     assert "adopting session 0001" in stream.getvalue()
 
 
 def test_a_submission_cut_off_half_way_is_made_again_where_it_did_not_arrive(
     folder: SessionFolder, display: Display
 ) -> None:
-    Ledger(KEY, "scripted").write(folder.ledger_json)
+    Ledger(key=KEY, backend="scripted").write(folder.ledger_json)
     backend = ScriptedBackend(COMPLETE)
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.asked_for == [KEY]
     assert backend.submitted == [KEY]
 
@@ -215,7 +217,7 @@ def test_a_submission_whose_answer_was_lost_is_never_made_twice(folder: SessionF
     backend = LosesTheAnswer(COMPLETE)
     with pytest.raises(BackendUnreachableError):
         submit_or_attach(folder, KEY, backend, display)
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.submitted == [KEY]
 
 
@@ -225,10 +227,10 @@ def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: Session
             raise BackendError("kaggle", "the weekly quota is spent")
 
     with pytest.raises(BackendError, match="quota"):
-        execute(folder, KEY, Refuses(), display)
+        execute(folder, Refuses(), display)
     assert not folder.execution_json.exists()
-    execute(folder, KEY, ScriptedBackend(COMPLETE), display)
-    assert read_document(folder.execution_json)["state"] == "COMPLETE"
+    execute(folder, ScriptedBackend(COMPLETE), display)
+    assert Execution.read(folder.execution_json).state == "COMPLETE"
 
 
 @pytest.mark.parametrize("refusal", [RefusedError, CredentialsError, InputError])
@@ -241,7 +243,7 @@ def test_a_session_that_was_certainly_not_taken_was_not_submitted(
             raise refusal("kaggle", "does not take it")
 
     with pytest.raises(refusal):
-        execute(folder, KEY, Refuses(), display)
+        execute(folder, Refuses(), display)
     assert not folder.ledger_json.exists(), "so that another package may take its place"
 
 
@@ -258,7 +260,7 @@ def test_a_session_that_waits_for_its_turn_is_not_submitted(
 
     monkeypatch.setattr("runner.stages.execute.time.sleep", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        execute(folder, KEY, BusyBackend(), display)
+        execute(folder, BusyBackend(), display)
 
 
 def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
@@ -275,32 +277,32 @@ def test_a_busy_backend_is_waited_for_and_what_for_is_said_once(
             return super().submit(folder, key)
 
     backend = BusyBackend(COMPLETE)
-    execute(folder, KEY, backend, display)
+    execute(folder, backend, display)
     assert backend.submitted == [KEY]
     said = "waits for its turn: scripted: takes no further session now: 2 run; 2h of GPU quota left; trying again every"
     assert stream.getvalue().count(said) == 1
     assert stream.getvalue().count("waits for its turn") == 1
-    assert read_document(folder.execution_json)["state"] == "COMPLETE"
+    assert Execution.read(folder.execution_json).state == "COMPLETE"
 
 
 def test_what_a_queued_session_waits_for_is_said_once(
     folder: SessionFolder, display: Display, stream: io.StringIO
 ) -> None:
     queued = Status(State.QUEUED, reason="waits in the queue")
-    execute(folder, KEY, ScriptedBackend(queued, queued, RUNNING, queued, COMPLETE), display)
+    execute(folder, ScriptedBackend(queued, queued, RUNNING, queued, COMPLETE), display)
     assert stream.getvalue().count("waits in the queue") == 2
 
 
 def test_a_request_to_stop_that_came_meanwhile_is_kept(folder: SessionFolder, display: Display) -> None:
     class IsCancelled(ScriptedBackend):
         def status(self, handle: str) -> Status:
-            cancelled = Ledger(KEY, "scripted", Entry.SUBMITTED, handle, cancel_requested=True)
+            cancelled = Ledger(key=KEY, backend="scripted", cancel_requested=True).submitted(handle)
             cancelled.write(folder.ledger_json)
             return super().status(handle)
 
-    execute(folder, KEY, IsCancelled(COMPLETE), display)
-    assert read_document(folder.execution_json)["cancel_requested"] is True
-    ledger = read_ledger(folder.ledger_json)
+    execute(folder, IsCancelled(COMPLETE), display)
+    assert Execution.read(folder.execution_json).cancel_requested is True
+    ledger = Ledger.read_if_there(folder.ledger_json)
     assert ledger is not None
     assert ledger.cancel_requested
 

@@ -9,20 +9,11 @@ import pytest
 from contract.errors import InputError
 from runner.sources import OWN_FOLDERS
 from runner.stages.fit_probe import probe_model
-from tests.runner.conftest import job_json
+from tests.runner.conftest import asked, job_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-REQUEST = {
-    "format": 1,
-    "job": "cart",
-    "lineage": 1,
-    "session": "0001",
-    "profile": "full",
-    "goal": 256,
-    "parent": None,
-}
 OWN = """
 import gymnasium as gym
 
@@ -35,7 +26,7 @@ def test_a_probe_gives_spaces_and_shapes_of_a_job_with_sources_of_its_own(tmp_pa
     package.mkdir()
     (package / "__init__.py").write_text(OWN, encoding="utf-8")
     job = job_json(env={"id": "my_own_package:Own-v0", "n_envs": 1}, sources=["my_own_package"])
-    described = probe_model(job, REQUEST, [*OWN_FOLDERS, package])
+    described = probe_model(job, asked(), [*OWN_FOLDERS, package])
     assert described.keys() == {"observation_space", "action_space", "parameters"}
     assert described["observation_space"]["shape"] == [4]
     assert described["action_space"]["text"] == "Discrete(2)"
@@ -44,7 +35,7 @@ def test_a_probe_gives_spaces_and_shapes_of_a_job_with_sources_of_its_own(tmp_pa
 
 def test_a_job_whose_environment_cannot_be_made_is_one_sentence() -> None:
     with pytest.raises(InputError) as caught:
-        probe_model(job_json(env={"id": "NoSuchEnvironment-v0"}), REQUEST, OWN_FOLDERS)
+        probe_model(job_json(env={"id": "NoSuchEnvironment-v0"}), asked(), OWN_FOLDERS)
     assert caught.value.subject == "job cart"
     assert "NoSuchEnvironment" in str(caught.value)
     assert "\n" not in str(caught.value)

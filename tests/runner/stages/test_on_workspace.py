@@ -10,7 +10,7 @@ import pytest
 from contract import files, layout
 from contract.errors import CheckpointError, IncompatibleError
 from contract.layout import Artifacts
-from runner.lineage import Phase, read_document
+from runner.lineage import Phase
 from runner.stages import fit_probe, on_workspace
 from runner.workspace import LiveSession, Workspace
 from tests.project import cart_pole
@@ -47,7 +47,7 @@ def next_session(workspace: Workspace) -> LiveSession:
 def restored(workspace: Workspace, cart: JobOnDisk, **changes: Any) -> None:
     """Session 1, which reached 128 timesteps and kept a checkpoint at 64."""
     cart.add(Phase.RESTORED, timesteps=128, fallbacks=[cart.checkpoint(1, 64)], **{**as_wanted(workspace), **changes})
-    document = read_document(cart.runs.session("cart", 1).restored_json)
+    document = files.read_json(cart.runs.session("cart", 1).restored_json)
     document["checkpoint"] |= SPACES
     write(cart.runs.session("cart", 1).restored_json, document)
 
@@ -55,7 +55,7 @@ def restored(workspace: Workspace, cart: JobOnDisk, **changes: Any) -> None:
 def test_a_first_session_has_no_parent(workspace: Workspace, cart: JobOnDisk) -> None:
     live = next_session(workspace)
     on_workspace.package(workspace, live)
-    request = read_document(live.folder.request)
+    request = files.read_json(live.folder.request)
     assert (request["session"], request["goal"], request["profile"]) == ("0001", 256, "full")
     assert request["parent"] is None
     assert request["lineage"] == cart.lineage.generation == 1
@@ -67,8 +67,8 @@ def test_the_next_one_carries_the_newest_checkpoint(workspace: Workspace, cart: 
     live = next_session(workspace)
     on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 128"
-    reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
-    assert read_document(live.folder.request)["parent"] == {
+    reference = files.read_json(cart.runs.session("cart", 1).restored_json)["checkpoint"]
+    assert files.read_json(live.folder.request)["parent"] == {
         "session": "0001",
         "timesteps": 128,
         "sha256": reference["sha256"],
@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     live = next_session(workspace)
     on_workspace.package(workspace, live)
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"checkpoint at 64"
-    assert read_document(live.folder.request)["parent"]["timesteps"] == 64
+    assert files.read_json(live.folder.request)["parent"]["timesteps"] == 64
     said = capfd.readouterr().out
     assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip: " in said
     assert "cart_checkpoint_64_steps.zip at 64 timesteps instead" in said
@@ -107,7 +107,7 @@ def test_a_parent_is_read_from_kaggles_copy_if_it_is_the_output_of_the_session_b
     handle = f"relay-cart/1/{'ab' * 32}"
     restored(workspace, cart, execution={"backend": "kaggle", "state": "COMPLETE", "handle": handle} | execution)
     if sessions > 1:  # one that left nothing, and is the kernel's latest version
-        reference = read_document(cart.runs.session("cart", 1).restored_json)["checkpoint"]
+        reference = files.read_json(cart.runs.session("cart", 1).restored_json)["checkpoint"]
         cart.add(Phase.RESTORED, parent=reference, **as_wanted(workspace))
     live = next_session(workspace)
     on_workspace.package(workspace, live)
@@ -122,7 +122,7 @@ def with_replay(cart: JobOnDisk, **rows: bytes) -> dict[str, Path]:
     folder = cart.runs.session("cart", 1)
     replay = Artifacts(folder.artifacts, "cart").replay
     paths = {name: replay / layout.segment_name(files.sha256_of_bytes(content)) for name, content in rows.items()}
-    document = read_document(folder.restored_json)
+    document = files.read_json(folder.restored_json)
     for reference, own in ((document["checkpoint"], "newest"), (document["fallbacks"][0], "earlier")):
         contents = (rows["shared"], rows[own])
         reference["replay"] = {
@@ -177,7 +177,7 @@ def test_a_planned_parent_that_has_no_checkpoint_any_more_is_no_start_at_zero(
 ) -> None:
     restored(workspace, cart)
     live = next_session(workspace)
-    document = read_document(cart.runs.session("cart", 1).restored_json)
+    document = files.read_json(cart.runs.session("cart", 1).restored_json)
     write(cart.runs.session("cart", 1).restored_json, document | {"checkpoint": None, "fallbacks": []})
     with pytest.raises(
         CheckpointError, match=r"session 0001 has no checkpoint any more to go on from; .*doit fresh:cart"
@@ -202,7 +202,7 @@ def test_the_best_model_so_far_travels_along_if_it_is_intact(
 ) -> None:
     restored(workspace, cart)
     folder = cart.runs.session("cart", 1)
-    document = read_document(folder.restored_json)
+    document = files.read_json(folder.restored_json)
     best = cart.checkpoint(1, 96)
     write(folder.restored_json, document | {"best_model": best})
     (cart.runs.job("cart") / best["file"]).write_bytes(b"checkpoint at 96" if content == b"best" else content)

@@ -6,14 +6,18 @@ import dataclasses
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from contract import files, layout
+from contract.documents import FileEntry, Parent, Request
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader, Sources
 from runner.stages import bootstrap
-from runner.stages.package import ParentFiles, entries_below, make_package
-from tests.runner.conftest import job_json
+from runner.stages import package as packaging
+from runner.stages.package import entries_below
+from runner.stages.parent import ParentFiles
+from tests.runner.conftest import INPUTS, asked, job_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,18 +42,18 @@ def parent(tmp_path: Path) -> ParentFiles:
     return ParentFiles("0001", 64, checkpoint, files.sha256_of_file(checkpoint), best)
 
 
-def request(**changes: Any) -> dict[str, Any]:
-    """What a session is asked for."""
-    asked = {"format": 1, "job": "cart", "lineage": 1, "session": "0002", "profile": "full", "goal": 256}
-    return asked | {"parent": {"session": "0001", "timesteps": 64, "sha256": "0" * 64}} | changes
+def request(**changes: Any) -> Request:
+    """What session 0002 is asked for."""
+    parent = Parent(session="0001", timesteps=64, sha256="0" * 64)
+    return asked(**{"session": "0002", "parent": parent, **changes})
 
 
 def package(root: Path, sources: Sources, parent: ParentFiles | None, **changes: Any) -> SessionFolder:
     """Session 0002, packaged below `root`."""
     folder = RunsFolder(root).session("cart", 2)
     folder.path.mkdir(parents=True, exist_ok=True)
-    arguments: dict[str, Any] = {"job": job_json(), "request": request(), "inputs": {"training": 1}}
-    make_package(folder, sources=sources, parent=parent, **{**arguments, **changes})
+    arguments: dict[str, Any] = {"job": job_json(), "request": request(), "inputs": INPUTS}
+    packaging.package(folder, sources=sources, parent=parent, **{**arguments, **changes})
     return folder
 
 
@@ -83,7 +87,8 @@ def test_a_package_holds_what_the_session_and_kaggle_need(
     ]
     assert (folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
     assert files.read_json(folder.payload / layout.JOB_FILE) == job_json()
-    assert files.read_json(folder.payload / layout.REQUEST_FILE) == files.read_json(folder.request) == request()
+    assert Request.read(folder.request) == request()
+    assert (folder.payload / layout.REQUEST_FILE).read_bytes() == folder.request.read_bytes()
 
 
 def test_the_key_is_the_digest_of_every_file_of_the_payload(
@@ -91,7 +96,7 @@ def test_the_key_is_the_digest_of_every_file_of_the_payload(
 ) -> None:
     folder = package(tmp_path, sources, parent)
     payload = files.read_json(folder.payload / layout.PAYLOAD_FILE)
-    present = entries_below(folder.payload)
+    present = msgspec.to_builtins(entries_below(folder.payload))
     del present[layout.PAYLOAD_FILE]
     assert payload == {"format": 1, "key": files.sha256_of_value(present), "files": present}
     sealed = files.read_json(folder.package_json)
@@ -200,9 +205,9 @@ def test_only_a_folder_of_segments_is_listed_by_its_names(tmp_path: Path) -> Non
     for place in ("replay", "checkpoints/replay"):
         files.write_bytes(tmp_path / place / name, b"rows")
     found = entries_below(tmp_path, digest_is_name_in=tmp_path / "replay")
-    assert found[f"replay/{name}"] == {"bytes": 4, "sha256": "1" * 64}
-    assert found[f"checkpoints/replay/{name}"] == {"bytes": 4, "sha256": files.sha256_of_bytes(b"rows")}
-    digests = {entry["sha256"] for entry in entries_below(tmp_path).values()}
+    assert found[f"replay/{name}"] == FileEntry(bytes=4, sha256="1" * 64)
+    assert found[f"checkpoints/replay/{name}"] == FileEntry(bytes=4, sha256=files.sha256_of_bytes(b"rows"))
+    digests = {entry.sha256 for entry in entries_below(tmp_path).values()}
     assert digests == {files.sha256_of_bytes(b"rows")}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
+from contract.documents import Manifest, Request
 from contract.errors import BackendError
 from runner.layout import SessionFolder
 
@@ -43,6 +44,8 @@ def dataset_files(folder: SessionFolder, metadata: Mapping[str, Any], key: str) 
 
 def _output_of_parent(folder: SessionFolder) -> frozenset[str]:
     """The digests of what the parent session left."""
-    parent = files.read_json(folder.request)["parent"]
-    session = SessionFolder(folder.path.parent / parent["session"])
-    return frozenset(entry["sha256"] for entry in files.read_json(session.manifest_json)["files"].values())
+    parent = Request.read(folder.request).parent
+    if parent is None:
+        return frozenset()
+    manifest = Manifest.read(SessionFolder(folder.path.parent / parent.session).manifest_json)
+    return frozenset(entry.sha256 for entry in manifest.files.values())

@@ -10,7 +10,8 @@ import pytest
 
 from contract import files, layout
 from contract.errors import InputError, SessionLostError
-from executors.base import State, Status
+from contract.states import State
+from executors.base import Status
 from executors.docker.limits import DockerSettings
 from job.model import parse_job
 from runner.backends.docker.backend import KILL_GRACE_SECONDS, DockerBackend, settings_of

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract import files
+from contract.documents import Parent
 from emulator.faults.rules import Kind, Rule
 from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
-from runner.stages.package import ParentFiles, make_package
+from runner.stages import package as packaging
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
-from tests.runner.conftest import job_json
+from tests.runner.conftest import INPUTS, asked, job_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from executors.base import Status
+    from runner.stages.parent import ParentFiles
 
 PATIENCE_SECONDS = 20.0
 SETTINGS = Settings(poll=0.02, patience=5.0, timeout=5.0)
@@ -36,7 +38,7 @@ from pathlib import Path
 
 given, left = Path(sys.argv[2]), Path(sys.argv[4])
 payload = json.loads((given / "payload.json").read_text(encoding="utf-8"))
-orders = json.loads((given / "request.json").read_text(encoding="utf-8"))["orders"]
+orders = json.loads((given / "job.json").read_text(encoding="utf-8"))["orders"]
 print("begins", flush=True)
 print(f"in {given}", flush=True)
 time.sleep(orders.get("seconds", 0))
@@ -102,13 +104,13 @@ class Kaggle:
         """A packaged session of job `name` and its key; `orders` tell its trainer what to do."""
         folder = self.runs.session(name, number)
         folder.path.mkdir(parents=True)
-        made_from = {"session": parent.session, "timesteps": 1, "sha256": parent.sha256} if parent else None
-        make_package(
+        made_from = Parent(session=parent.session, timesteps=1, sha256=parent.sha256) if parent else None
+        packaging.package(
             folder,
-            job=job_json(name, kaggle=settings or {}),
-            request={"format": 1, "job": name, "session": folder.number, "parent": made_from, "orders": orders},
+            job=job_json(name, kaggle=settings or {}) | {"orders": orders},
+            request=asked(job=name, session=folder.number, parent=made_from),
             sources=SourceReader(self.root / "none.json").read((self._sources,)),
-            inputs={},
+            inputs=INPUTS,
             parent=parent,
             bundles=bundles,
         )

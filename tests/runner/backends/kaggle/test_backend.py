@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract import files
+from contract.documents import Manifest
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, CredentialsError, SessionLostError
+from contract.states import State
 from emulator.settings import MountLayout
-from executors.base import State
 from runner.backends.kaggle.names import Handle
-from runner.stages.package import ParentFiles, entries_below
+from runner.stages.package import entries_below
+from runner.stages.parent import ParentFiles
 from tests.emulated import KEY, USER
 from tests.runner.backends.kaggle.conftest import Kaggle, follow, own_kaggle, secrets_in
 
@@ -294,7 +296,7 @@ def test_a_parent_comes_in_the_dataset_or_from_the_kernel_that_made_it(kaggle: K
     handle = kaggle.backend().submit(first, first_key)
     follow(kaggle.backend(), handle)
     kaggle.backend().fetch(handle, first.artifacts)
-    files.write_json(first.manifest_json, {"files": entries_below(first.artifacts)})
+    Manifest(key=first_key, files=entries_below(first.artifacts)).write(first.manifest_json)
     checkpoint = first.artifacts / "checkpoints" / "a.zip"
     parent = ParentFiles("0001", 1, checkpoint, files.sha256_of_file(checkpoint), None, output_of=handle)
     folder, key = kaggle.package(carry, 2, parent, {"carry_parent": carry})

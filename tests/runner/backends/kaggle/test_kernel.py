@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
-from executors.base import State
+from contract.states import State
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.names import Handle
 from tests.emulated import USER

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from executors.base import State
+from contract.states import State
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watching import Watch
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS

@@ -1,0 +1,99 @@
+"""What changed since a session was packaged: its job, its own sources, and kaggle-relay's own code.
+
+The first two make a finished session stale, since they are the user's. kaggle-relay's own code is another matter: a
+finished job is never done again because the tool was updated. Its change is said, and recorded where a run goes on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from contract.differences import differences
+from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, changed_files, identity_of
+
+if TYPE_CHECKING:
+    from contract.documents import Identity
+    from runner.decide import Wanted
+    from runner.lineage import SessionState
+
+Table = dict[str, list[str]]
+"""Both digests of each source by its name in the bundle."""
+
+_NAMED = 3
+_OWN = frozenset(folder.name for folder in OWN_FOLDERS)
+_DECIDING = frozenset(folder.name for folder in DECIDING_FOLDERS)
+
+
+class Told(NamedTuple):
+    """The sources of a packaged session, the job's own and kaggle-relay's; None where that is not known any more."""
+
+    sources: Identity | None
+    code: Identity | None
+
+
+def told_apart(session: SessionState) -> Told:
+    """The sources that a session was packaged from.
+
+    A document from before they were told apart has one digest of all; the table in the package tells more.
+    """
+    inputs = session.package.inputs
+    if inputs.code is not None:
+        return Told(inputs.sources, inputs.code)
+    if not (table := session.source_table):
+        return Told(None, None)
+    python = inputs.sources.python
+    return Told(identity_of(_part(table, own=True), python), identity_of(_part(table, own=False), python))
+
+
+def sources_changed(session: SessionState | None, wanted: Wanted) -> bool:
+    """Whether the job's own sources mean something else than when `session` was packaged, as far as is known."""
+    before = told_apart(session).sources if session is not None else None
+    return before is not None and not before.means(wanted.sources)
+
+
+def same_inputs(one: SessionState, other: SessionState) -> bool:
+    """Whether two sessions were packaged from the same job and the same sources of its own."""
+    return (
+        one.package.inputs.training == other.package.inputs.training
+        and told_apart(one).sources == told_apart(other).sources
+    )
+
+
+def changed_inputs(session: SessionState, wanted: Wanted) -> tuple[str, ...]:
+    """What of the user's changed since a session was packaged, in words; empty when it is up to date."""
+    now = wanted.inputs
+    changes = [str(change) for change in differences(session.package.inputs.training, now.training)]
+    if sources_changed(session, wanted):
+        changes.append(f"its sources{_names(session, wanted, own=True)}")
+    return tuple(changes)
+
+
+def changed_code(session: SessionState | None, wanted: Wanted) -> str | None:
+    """That kaggle-relay's own code means something else than when a session was packaged, with its files, or None."""
+    before = told_apart(session).code if session is not None else None
+    if session is None or before is None or wanted.code is None or before.means(wanted.code):
+        return None
+    return f"kaggle-relay's own code changed{_names(session, wanted, own=False)}"
+
+
+def _names(session: SessionState, wanted: Wanted, *, own: bool) -> str:
+    """The files that changed, in parentheses, where it is known which."""
+    if session.package.inputs.sources.python != wanted.sources.python:
+        return ""
+    before, now = (_part(table, own=own) for table in (session.source_table, wanted.source_table()))
+    names = changed_files(before, now) if before and now else []
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" ({', '.join(names[:_NAMED])}{more})"
+
+
+def _part(table: Table, *, own: bool) -> Table:
+    """The job's own sources in a table, or those of kaggle-relay that decide weights."""
+    if own:
+        return {name: digests for name, digests in table.items() if _folder(name) not in _OWN}
+    return {name: digests for name, digests in table.items() if _folder(name) in _DECIDING}
+
+
+def _folder(name: str) -> str:
+    return name.partition("/")[0]
