@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
-from contract.errors import BackendUnreachableError, SessionLostError
+from contract.documents import Manifest
+from contract.errors import BackendUnreachableError, RelayError, SessionLostError
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.files.transfer import AddressExpiredError, Wanted, transfer
 from runner.layout import SessionFolder
@@ -197,10 +198,10 @@ def earlier_files(folder: Path) -> Callable[[str], Path | None]:
     for manifest in sorted(folder.parent.parent.glob("*/manifest.json")):
         session = SessionFolder(manifest.parent)
         try:
-            entries = files.read_json(session.manifest_json)["files"]
-            found |= {entry["sha256"]: session.artifacts / PurePosixPath(name) for name, entry in entries.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            listed = Manifest.read(session.manifest_json).files
+        except RelayError:  # it lists nothing that could be used again
             continue
+        found |= {entry.sha256: session.artifacts / PurePosixPath(name) for name, entry in listed.items()}
     return found.get
 
 

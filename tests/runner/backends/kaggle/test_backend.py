@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from contract import files
@@ -210,7 +211,8 @@ def test_a_download_that_breaks_off_goes_on(kaggle: Kaggle, tmp_path: Path, kind
     kaggle.fault(kind, "download", first=2, **options)
     kaggle.backend(timeout=0.5).fetch(handle, tmp_path / "here")
     listed = files.read_json(tmp_path / "here" / "manifest.json")["files"]
-    assert entries_below(tmp_path / "here" / "checkpoints")["a.zip"] == listed["checkpoints/a.zip"]
+    arrived = entries_below(tmp_path / "here" / "checkpoints")["a.zip"]
+    assert msgspec.to_builtins(arrived) == listed["checkpoints/a.zip"]
 
 
 def test_what_is_there_is_not_fetched_again(kaggle: Kaggle) -> None:
@@ -221,7 +223,7 @@ def test_what_is_there_is_not_fetched_again(kaggle: Kaggle) -> None:
     before = kaggle.calls("download")
     kaggle.backend().fetch(handle, folder.artifacts)
     assert kaggle.calls("download") == before + 1, "only the manifest is asked for"
-    files.write_json(folder.manifest_json, {"files": entries_below(folder.artifacts)})
+    Manifest(key="0" * 64, files=entries_below(folder.artifacts)).write(folder.manifest_json)
     second, second_key = kaggle.package("there", 2)
     handle = kaggle.backend().submit(second, second_key)
     follow(kaggle.backend(), handle)

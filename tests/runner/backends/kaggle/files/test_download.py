@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract import files
+from contract.documents import Manifest
 from runner.backends.kaggle.files.download import earlier_files, is_confined, listed_in
 from runner.layout import RunsFolder
 from runner.stages.package import entries_below
@@ -60,7 +61,7 @@ def test_a_manifest_is_read_and_anything_else_is_none() -> None:
 def test_files_of_earlier_sessions_are_known_by_their_digest(tmp_path: Path) -> None:
     first = RunsFolder(tmp_path).session("cart", 1)
     files.write_bytes(first.artifacts / "best_model" / "b.zip", b"the best")
-    files.write_json(first.manifest_json, {"files": entries_below(first.artifacts)})
+    Manifest(key="0" * 64, files=entries_below(first.artifacts)).write(first.manifest_json)
     files.write_json(RunsFolder(tmp_path).session("cart", 2).manifest_json, {"damaged": True})
     known = earlier_files(RunsFolder(tmp_path).session("cart", 3).arriving_artifacts)
     assert known(files.sha256_of_bytes(b"the best")) == first.artifacts / "best_model" / "b.zip"
@@ -86,7 +87,7 @@ def test_a_damaged_copy_of_an_earlier_file_is_not_taken(kaggle: Kaggle) -> None:
     handle = kaggle.backend().submit(folder, key)
     follow(kaggle.backend(), handle)
     kaggle.backend().fetch(handle, folder.artifacts)
-    files.write_json(folder.manifest_json, {"files": entries_below(folder.artifacts)})
+    Manifest(key="0" * 64, files=entries_below(folder.artifacts)).write(folder.manifest_json)
     whole = (folder.artifacts / "checkpoints" / "a.zip").read_bytes()
     (folder.artifacts / "checkpoints" / "a.zip").write_bytes(whole[:-1] + b"?")
     second, second_key = kaggle.package("damaged", 2)

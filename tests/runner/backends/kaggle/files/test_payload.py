@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract import files
+from contract.documents import Parent
 from contract.errors import BackendError
 from runner.backends.kaggle.files.payload import CARRIED_FROM_BYTES, dataset_files
 from runner.layout import RunsFolder, SessionFolder
+from tests.runner.conftest import asked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +26,11 @@ def folder(tmp_path: Path) -> SessionFolder:
     sizes = {"job.json": 10, "parent_checkpoint.bundle": 1 << 17, "replay/0.segment": 1 << 18, "small.bundle": 20}
     listed = {name: {"bytes": size, "sha256": f"{size:064x}"} for name, size in sizes.items()}
     files.write_json(own.payload / "payload.json", {"files": listed})
-    files.write_json(own.request, {"parent": {"session": "0001"}})
+    asked(parent=Parent(session="0001", timesteps=1, sha256="0" * 64)).write(own.request)
     left = {name: entry for name, entry in listed.items() if name != "job.json"}
-    files.write_json(RunsFolder(tmp_path).session("cart", 1).manifest_json, {"files": left})
+    files.write_json(
+        RunsFolder(tmp_path).session("cart", 1).manifest_json, {"format": 1, "key": "0" * 64, "files": left}
+    )
     return own
 
 
