@@ -5,7 +5,7 @@
     ├── IncompatibleError       the parent checkpoint does not fit the job
     ├── CheckpointError         a checkpoint cannot be read, written or trusted
     ├── SessionError            a session cannot start or go on
-    │   └── DivergedError            its training came to numbers that are none
+    │   └── DivergedError            a loss or a weight became infinite or NaN
     ├── BackendError            a backend refused or lost a session
     │   ├── BackendUnreachableError  no answer yet: not a failure, ask again later
     │   ├── RefusedError             the backend did not take a session: nothing was started

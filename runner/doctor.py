@@ -27,12 +27,14 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     for name in sorted({workspace.plan(job, "full").wanted.job["backend"] for job in jobs}):
         say(f"backend {name}")
         for check in _checks(workspace, name):
-            mark = "well " if check.is_well else "WRONG"
+            mark = "ok   " if check.is_well else "WRONG"
             say(f"  {mark}  {check.about}: {check.finding}")
             if not check.is_well:
                 problems.append(f"{name}: {check.about}")
     if problems:
-        raise BackendError("doctor", f"found {', '.join(problems)} wrong", "do what is said above, and ask again")
+        raise BackendError(
+            "doctor", f"these checks failed: {', '.join(problems)}", "mend what is marked WRONG above, and ask again"
+        )
 
 
 def _checks(workspace: Workspace, name: str) -> Iterator[Check]:

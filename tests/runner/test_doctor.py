@@ -24,7 +24,7 @@ def test_each_backend_of_the_jobs_is_examined_once(tmp_path: Path, capsys: pytes
     examine(Workspace(tmp_path), ["one", "two"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "backend local"
-    assert lines[1].startswith("  well   this machine: Python 3.")
+    assert lines[1].startswith("  ok     this machine: Python 3.")
     assert " are free in " in lines[2]
     assert len(lines) == 3
     assert not (tmp_path / "runs").exists()
@@ -35,15 +35,15 @@ def test_what_is_wrong_is_said_and_ends_the_command(
 ) -> None:
     def diagnose(_self: LocalBackend) -> Iterator[Check]:
         yield Check("the weather", "is fine")
-        yield Check("the clock", "is 900 s off: set it", is_well=False)
+        yield Check("the clock", "is 900 s off: set this machine's clock", is_well=False)
         raise BackendError("the rest", "cannot be looked at", "ask again")
 
     monkeypatch.setattr(LocalBackend, "diagnose", diagnose)
     write_jobs(tmp_path, one=cart_pole())
-    with pytest.raises(BackendError, match="doctor: found local: the clock, local: local wrong; do what is said above"):
+    with pytest.raises(BackendError, match="doctor: these checks failed: local: the clock, local: local; mend what"):
         examine(Workspace(tmp_path), ["one"])
     said = capsys.readouterr().out
-    assert "  WRONG  the clock: is 900 s off: set it" in said
+    assert "  WRONG  the clock: is 900 s off: set this machine's clock" in said
     assert "  WRONG  local: the rest: cannot be looked at; ask again" in said
 
 

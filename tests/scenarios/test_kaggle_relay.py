@@ -133,7 +133,7 @@ def test_a_user_without_credentials_is_told_what_to_set(
     monkeypatch.setenv("KAGGLE_USERNAME", USER)
     monkeypatch.setenv("KAGGLE_KEY", KEY)
     examined = project.doit("doctor", "backend=kaggle")
-    assert "well   Kaggle: answers, and accepts the credentials" in examined
+    assert "ok     Kaggle: answers, and accepts the credentials" in examined
     assert "of 30h00m of GPU quota left" in examined
     assert pushes(kaggle) == (0, 0)
     output = project.doit("cancel", "backend=kaggle")

@@ -126,7 +126,7 @@ class KaggleBackend:
             BackendError: always: Kaggle's API cancels by a number that it tells nobody.
         """
         parsed = Handle.parse(handle)
-        problem = "cannot be cancelled from here: Kaggle's API has no call for it"
+        problem = "cannot be cancelled from here: Kaggle's API does not allow it"
         remedy = (
             f"open the kernel {parsed.slug} on kaggle.com, then View Active Events and Cancel; "
             "without that it ends at its session limit with a last checkpoint"
@@ -188,7 +188,7 @@ class KaggleBackend:
     def _refuse_without_quota(self) -> None:
         quota = self._quota()
         if quota is not None and quota.is_used_up:
-            problem = f"gives no GPU to a further session now: {quota}"
+            problem = f"has no GPU for another session now: {quota}"
             raise BackendBusyError("Kaggle", problem, wait_seconds=self._busy_pause)
 
     def _quota(self) -> Quota | None:

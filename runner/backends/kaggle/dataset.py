@@ -87,9 +87,7 @@ class Dataset:
             if present == sizes:
                 return
         lost = ", ".join(sorted(name for name, size in sizes.items() if (present or {}).get(name) != size))
-        raise RefusedError(
-            f"dataset {self._slug}", f"{lost} did not arrive whole on Kaggle", "run the same command again"
-        )
+        raise RefusedError(f"dataset {self._slug}", f"{lost} did not reach Kaggle whole", "run the same command again")
 
     def files(self) -> dict[str, int] | None:
         """The sizes of the files of its latest version; None where there is no dataset."""

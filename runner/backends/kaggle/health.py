@@ -46,7 +46,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         return
     yield Check("Kaggle", "answers, and accepts the credentials")
     if quota is None:
-        yield Check("GPU quota", "Kaggle tells none")
+        yield Check("GPU quota", "Kaggle does not say how much is left")
     else:
         advice = "; set `kaggle: {accelerator: none}` for sessions without a GPU" if quota.is_used_up else ""
         yield Check("GPU quota", f"{quota}{advice}", is_well=not quota.is_used_up)
@@ -69,7 +69,7 @@ def client_version(ours: str, headers: Mapping[str, str]) -> Check:
     """Whether the official client is as new as the server says that there is one."""
     theirs = headers.get(_VERSION_HEADER)
     if theirs and _numbers(theirs) > _numbers(ours):
-        return Check("client", f"kaggle {ours}, and there is {theirs}: update it if anything fails")
+        return Check("client", f"kaggle {ours}, while {theirs} is out: update it if anything fails")
     return Check("client", f"kaggle {ours}")
 
 
@@ -78,10 +78,10 @@ def clock(headers: Mapping[str, str], now: float) -> Check:
     try:
         theirs = email.utils.parsedate_to_datetime(headers["date"]).timestamp()
     except (KeyError, ValueError, TypeError):
-        return Check("clock", "Kaggle tells no time to compare with")
+        return Check("clock", "Kaggle's answer has no time to compare with")
     off = abs(now - theirs)
     if off > CLOCK_TOLERANCE_SECONDS:
-        return Check("clock", f"is {off:,.0f} s off: set it", is_well=False)
+        return Check("clock", f"is {off:,.0f} s off: set this machine's clock", is_well=False)
     return Check("clock", "agrees with Kaggle's")
 
 

@@ -67,5 +67,5 @@ class Handle:
         """
         match = re.fullmatch(r"([a-z0-9-]+)/([1-9][0-9]*)/([0-9a-f]+)", text)
         if match is None:
-            raise SessionLostError(f"session {text}", "is no session on Kaggle")
+            raise SessionLostError(f"session {text}", "is not a session on Kaggle")
         return cls(match[1], int(match[2]), match[3])

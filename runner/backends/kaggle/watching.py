@@ -112,7 +112,7 @@ class Watch:
         self._doubted_since = self._doubted_since or now
         if now - self._doubted_since >= self._connection.settings.patience:
             return again
-        return Status(State.RUNNING, reason="has ended, says Kaggle, but what it left is not there yet")
+        return Status(State.RUNNING, reason="has ended on Kaggle, but its output is not there yet")
 
     def _last_words(self) -> str:
         """Why a session failed, where Kaggle gives no reason: the last line of its log."""

@@ -86,11 +86,11 @@ def error_of(about: str, status: int, headers: Mapping[str, str], body: bytes) -
         remedy = "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, to what Kaggle's settings page gave you"
         return CredentialsError("Kaggle's credentials", "are not accepted (401)", remedy)
     if status in (REQUEST_TIMEOUT, TOO_MANY_REQUESTS) or status >= FIRST_SERVER_ERROR:
-        problem = "asks to be asked less often (429)" if status == TOO_MANY_REQUESTS else f"gave no answer ({status})"
+        problem = "asks for fewer requests (429)" if status == TOO_MANY_REQUESTS else f"gave no answer ({status})"
         is_certain = status == TOO_MANY_REQUESTS
         return NoAnswerError(about, problem, retry_after=retry_after(headers), may_be_done=not is_certain)
     if message is None:
-        return NoAnswerError(about, f"gave a page instead of an answer ({status})")
+        return NoAnswerError(about, f"gave a web page instead of an answer ({status})")
     return RefusalError(about, status, message)
 
 

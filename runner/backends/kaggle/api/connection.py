@@ -204,13 +204,13 @@ def _in_words(error: Exception) -> str:
     """Why there was no answer; the error itself may hold the whole request."""
     cut = (requests.exceptions.InvalidJSONError, requests.exceptions.ChunkedEncodingError)
     if isinstance(error, cut):
-        return "what came is cut short, or is none"
+        return "it was cut short, or cannot be read"
     if isinstance(error, requests.Timeout):
         return "timed out"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "none through the proxy"
+        return "no connection through the proxy"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not accepted"
+        return "its certificate cannot be trusted"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return type(error).__name__

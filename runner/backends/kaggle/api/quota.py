@@ -38,7 +38,7 @@ class Quota:
 
 
 def quota_of(answer: Any) -> Quota | None:
-    """The GPU quota in Kaggle's answer, None where it tells none."""
+    """The GPU quota in Kaggle's answer, None where it says nothing of it."""
     gpu = answer.gpu_quota
     if gpu is None or gpu.total_time_allowed is None:
         return None

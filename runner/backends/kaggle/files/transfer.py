@@ -80,7 +80,7 @@ def _append(client: httpx.Client, wanted: Wanted, partial: Path, begin: int) -> 
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and begin == wanted.bytes:
             return  # it had come whole
         if status in (FORBIDDEN, NOT_FOUND, httpx.codes.GONE, httpx.codes.UNAUTHORIZED):
-            raise AddressExpiredError(wanted.about, f"is not given ({status})")
+            raise AddressExpiredError(wanted.about, f"was refused ({status})")
         if not answer.is_success:
             if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 partial.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ def _append(client: httpx.Client, wanted: Wanted, partial: Path, begin: int) -> 
         goes_on = status == httpx.codes.PARTIAL_CONTENT and _begins_at(answer, begin)
         if status == httpx.codes.PARTIAL_CONTENT and not goes_on:
             partial.unlink(missing_ok=True)
-            raise NoAnswerError(wanted.about, "gave another part than asked for")
+            raise NoAnswerError(wanted.about, "gave another part of the file than the one asked for")
         expected = _length(answer)
         arrived = 0
         with partial.open("ab" if goes_on else "wb") as stream:
@@ -110,7 +110,7 @@ def _check(wanted: Wanted, partial: Path) -> None:
         raise NoAnswerError(wanted.about, f"broke off after {files.human_bytes(size)}")
     if size != wanted.bytes or files.sha256_of_file(partial) != wanted.sha256:
         partial.unlink()
-        raise NoAnswerError(wanted.about, "gave something else than the file that the session's manifest lists")
+        raise NoAnswerError(wanted.about, "is not the file that the session's manifest lists")
 
 
 def _begins_at(answer: httpx.Response, begin: int) -> bool:

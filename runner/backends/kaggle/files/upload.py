@@ -33,7 +33,7 @@ def upload_all(connection: Connection, files: Mapping[str, Path]) -> list[str]:
 
     Raises:
         NoAnswerError: Kaggle gave none for so long that its patience is at an end.
-        RefusalError: Kaggle takes a file not.
+        RefusalError: Kaggle does not take a file.
     """
     connection.plain  # noqa: B018 - made once, before several threads want it
     with ThreadPoolExecutor(max_workers=UPLOADS_AT_ONCE) as pool:

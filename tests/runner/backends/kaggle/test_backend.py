@@ -108,7 +108,7 @@ def test_no_answer_for_long_ends_the_command_and_a_rerun_goes_on(kaggle: Kaggle)
 def test_a_longer_wait_than_the_patience_is_said_at_once(kaggle: Kaggle) -> None:
     kaggle.fault("too-many-requests", "GetKernel", retry_after=3600)
     folder, key = kaggle.package("asked-to-wait")
-    with pytest.raises(BackendUnreachableError, match="asked less often"):
+    with pytest.raises(BackendUnreachableError, match="asks for fewer requests"):
         kaggle.backend().submit(folder, key)
     assert kaggle.calls("GetKernel") == 1
 
@@ -141,7 +141,7 @@ def test_a_file_that_gets_lost_on_the_way_is_sent_again(kaggle: Kaggle) -> None:
     kaggle.emulator.running.faults.clear()
     kaggle.fault("dropped-blob", "upload", every=2)
     folder, key = kaggle.package("dropped", 2)
-    with pytest.raises(BackendError, match="did not arrive whole on Kaggle"):
+    with pytest.raises(BackendError, match="did not reach Kaggle whole"):
         kaggle.backend().submit(folder, key)
     assert kaggle.versions("relay-dropped") == 1
 
@@ -276,7 +276,7 @@ def test_a_session_without_a_gpu_needs_no_gpu_quota(tmp_path: Path, monkeypatch:
         folder, key = own.package("on_gpu", seconds=0.1)
         follow(own.backend(), own.backend().submit(folder, key))
         folder, key = own.package("on_gpu", 2)
-        with pytest.raises(BackendBusyError, match="gives no GPU to a further session now: 0s of"):
+        with pytest.raises(BackendBusyError, match="has no GPU for another session now: 0s of"):
             own.backend().submit(folder, key)
         assert own.versions("relay-on-gpu") == 1
 

@@ -55,7 +55,7 @@ def test_a_used_up_quota_is_found_with_a_way_out(tmp_path: Path, monkeypatch: py
 def test_a_newer_client_is_named_and_does_no_harm() -> None:
     check = client_version("2.2.5", {"x-kaggle-apiversion": "2.10.0"})
     assert check.is_well
-    assert check.finding == "kaggle 2.2.5, and there is 2.10.0: update it if anything fails"
+    assert check.finding == "kaggle 2.2.5, while 2.10.0 is out: update it if anything fails"
     for theirs in ("2.2.5", "2.2.4", "", "odd"):
         assert client_version("2.2.5", {"x-kaggle-apiversion": theirs}).finding == "kaggle 2.2.5"
 
@@ -66,7 +66,7 @@ def test_a_clock_that_is_off_is_found(off: int, is_well: bool) -> None:
     check = clock({"date": formatdate(now + off, usegmt=True)}, now)
     assert check.is_well is is_well
     if not is_well:
-        assert check.finding == "is 3,600 s off: set it"
+        assert check.finding == "is 3,600 s off: set this machine's clock"
 
 
 def test_a_server_without_a_clock_is_no_fault() -> None:

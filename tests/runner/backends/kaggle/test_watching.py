@@ -75,7 +75,7 @@ def test_an_end_that_the_output_does_not_bear_out_is_doubted_for_a_while(kaggle:
         assert time.monotonic() < deadline
         doubts.add(status.reason)
         time.sleep(0.005)
-    assert "has ended, says Kaggle, but what it left is not there yet" in doubts
+    assert "has ended on Kaggle, but its output is not there yet" in doubts
     assert status.state is State.COMPLETE
     watched.close()
 

@@ -35,11 +35,11 @@ def ask(connection: Connection, slug: str = "nothing-here") -> Any:
     [
         ("reset", {}, "gave no answer ("),
         ("time-out", {"seconds": 2}, "gave no answer (timed out)"),
-        ("truncated", {"bytes": 3}, "gave no answer (what came is cut short"),
-        ("html-403", {}, "gave a page instead of an answer (403)"),
+        ("truncated", {"bytes": 3}, "gave no answer (it was cut short"),
+        ("html-403", {}, "gave a web page instead of an answer (403)"),
         ("server-error", {}, "gave no answer (500)"),
         ("unavailable", {}, "gave no answer (503)"),
-        ("too-many-requests", {}, "asks to be asked less often (429)"),
+        ("too-many-requests", {}, "asks for fewer requests (429)"),
     ],
 )
 def test_each_failure_is_no_answer_in_one_sentence(
@@ -99,7 +99,7 @@ def test_a_machine_without_a_network_is_told_in_one_sentence(monkeypatch: pytest
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
     connection = Connection(Credentials("a test", username=USER, key=KEY), SETTINGS)
-    with pytest.raises(BackendError, match="none through the proxy"):
+    with pytest.raises(BackendError, match="no connection through the proxy"):
         ask(connection)
     connection.close()
 
