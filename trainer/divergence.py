@@ -45,5 +45,5 @@ def refuse_unusable_weights(model: BaseAlgorithm, job: str) -> None:
     """
     for name, tensor in model.policy.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            problem = f"its weights {name} are no finite numbers at {model.num_timesteps:,} timesteps"
+            problem = f"its weights {name} are not finite numbers at {model.num_timesteps:,} timesteps"
             raise DivergedError(f"job {job}", problem, _REMEDY)

@@ -59,7 +59,7 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
 def _sentence(failure: Exception, session_input: SessionInput) -> str:
     lost_pipe = isinstance(failure, EOFError | BrokenPipeError | ConnectionResetError)
     if lost_pipe and session_input.job.env.vectorization == "subproc":
-        return f"environment {session_input.job.env.id}: a worker process has died; its last words stand in the log"
+        return f"environment {session_input.job.env.id}: a worker process has died; the log shows what it printed last"
     return f"{type(failure).__name__}: {failure}"
 
 

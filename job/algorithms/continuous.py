@@ -58,7 +58,7 @@ class ContinuousHyperparameters(OffPolicyHyperparameters):
         """Those of the replay buffer, and half a noise."""
         yield from super().conflicts(n_envs, policy)
         if self.noise_std is not None and self.noise_type is None:
-            yield ("noise_std",), "is the size of no noise: set noise_type to normal or ornstein-uhlenbeck"
+            yield ("noise_std",), "has no noise to scale: set noise_type to normal or ornstein-uhlenbeck"
         if self.noise_type is not None and self.noise_std is None:
             yield ("noise_type",), "has no size: set noise_std, such as 0.1"
 

@@ -44,5 +44,5 @@ class QRDQNHyperparameters(EpsilonGreedyHyperparameters):
         yield from super().conflicts(n_envs, policy)
         kwargs = self.policy_kwargs
         if kwargs is not None and kwargs.optimizer_kwargs and kwargs.optimizer_class is None:
-            message = "is replaced by what QRDQN sets for its Adam"
+            message = "is ignored: QRDQN sets arguments of its own for its Adam"
             yield ("policy_kwargs", "optimizer_kwargs"), f"{message}: set optimizer_class beside it"

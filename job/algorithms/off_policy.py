@@ -131,9 +131,9 @@ class OffPolicyHyperparameters(Hyperparameters):
             return
         path = ("optimize_memory_usage",)
         if has_goals or policy == DICTIONARY_POLICY:
-            yield path, "cannot be had where observations are dictionaries: remove it"
+            yield path, "does not work where observations are dictionaries: remove it"
         elif (self.n_steps or 1) > 1:
-            yield path, "cannot be had together with n_steps above 1: remove one of the two"
+            yield path, "does not work with n_steps above 1: remove one of the two"
         elif self.replay_buffer_kwargs is None or self.replay_buffer_kwargs.handle_timeout_termination is not False:
             message = "cannot tell time limits from ends"
             yield path, f"{message}: set replay_buffer_kwargs to {{handle_timeout_termination: false}} beside it"

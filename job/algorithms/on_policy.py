@@ -161,7 +161,7 @@ class A2CHyperparameters(ExploringHyperparameters, WeightedLossHyperparameters):
         yield from super().conflicts(n_envs, policy)
         chosen = self.policy_kwargs is not None and self.policy_kwargs.optimizer_class is not None
         if self.policy_kwargs and self.policy_kwargs.optimizer_kwargs and not chosen and self.use_rms_prop is not False:
-            message = "is replaced by what A2C sets for its RMSprop"
+            message = "is ignored: A2C sets arguments of its own for its RMSprop"
             yield ("policy_kwargs", "optimizer_kwargs"), f"{message}: set optimizer_class beside it"
 
 

@@ -44,7 +44,7 @@ def test_a_weight_that_is_no_number_is_named() -> None:
     refuse_unusable_weights(model, "balance")
     with torch.no_grad():
         model.policy.get_parameter("action_net.bias")[1] = float("inf")
-    with pytest.raises(DivergedError, match=r"its weights action_net\.bias are no finite numbers"):
+    with pytest.raises(DivergedError, match=r"its weights action_net\.bias are not finite numbers"):
         refuse_unusable_weights(model, "balance")
 
 

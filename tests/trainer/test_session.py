@@ -292,7 +292,7 @@ def test_a_parent_that_holds_nothing_to_go_on_from_is_refused(relay: Relay) -> N
     request = files.read_json(folder / layout.REQUEST_FILE)
     request["parent"]["sha256"] = files.sha256_of_file(bundle)
     files.write_json(folder / layout.REQUEST_FILE, request)
-    assert_refused(relay.run(folder), "cannot be gone on from")
+    assert_refused(relay.run(folder), "cannot be resumed from")
 
 
 @pytest.mark.parametrize(

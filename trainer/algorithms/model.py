@@ -104,7 +104,9 @@ def resolve_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
                 resolved[key] = getattr(importlib.import_module(module or default_module), name)
             except (ImportError, AttributeError) as error:
                 subject = f"hyperparameters.policy_kwargs.{key}"
-                raise InputError(subject, f"{resolved[key]!r} leads to no class", "write module:Name") from error
+                raise InputError(
+                    subject, f"{resolved[key]!r} is not a class that can be imported", "write it as module:Name"
+                ) from error
     return resolved
 
 

@@ -44,7 +44,7 @@ def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
         yield problem, "choose another algorithm, as docs/jobs.md lists them"
     yield from _misfits_of_policy(job, env.observation_space)
     if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
-        yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or choose PPO"
+        yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or set algorithm to PPO"
     if "replay_buffer_class" in job.hyperparameters:
         yield from _misfits_of_hindsight(job, env)
 

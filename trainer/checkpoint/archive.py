@@ -108,7 +108,7 @@ def open_parent(path: Path, parent: Parent) -> tuple[CheckpointRecord, ResumeSta
             record = CheckpointRecord.model_validate_json(packed.read(RECORD_MEMBER))
             state = ResumeState.from_bytes(packed.read(STATE_MEMBER))
     except Exception as error:  # unpickling raises anything, and each means the same here
-        raise CheckpointError(path.name, f"cannot be gone on from: {error}") from error
+        raise CheckpointError(path.name, f"cannot be resumed from: {error}") from error
     if record.timesteps != parent.timesteps:
         problem = f"stands at {record.timesteps:,} timesteps, expected {parent.timesteps:,}"
         raise CheckpointError(path.name, problem)

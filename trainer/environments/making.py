@@ -119,7 +119,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
             return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
         return DummyVecEnv([make] * count)
     except (EOFError, ConnectionError) as error:
-        problem = "cannot be made: its worker process has died, and its last words stand in the log"
+        problem = "cannot be made: its worker process has died; the log shows what it printed last"
         raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
     except (gym.error.Error, TypeError, ValueError, ImportError) as error:
         raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error

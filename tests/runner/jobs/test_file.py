@@ -318,7 +318,7 @@ def test_what_is_wrong_with_an_entry_is_told_with_line_key_and_remedy(
         (
             "hyperparameters: {noise_std: 0.1}",
             "hyperparameters.noise_std",
-            "is the size of no noise: set noise_type to normal or ornstein-uhlenbeck",
+            "has no noise to scale: set noise_type to normal or ornstein-uhlenbeck",
         ),
         (
             "hyperparameters: {policy_kwargs: {net_arch: {pi: [64]}}}",

@@ -132,7 +132,7 @@ def test_a_class_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(InputError) as caught:
         resolve_classes({"activation_fn": name})
     assert caught.value.subject == "hyperparameters.policy_kwargs.activation_fn"
-    assert caught.value.problem == f"'{name}' leads to no class"
+    assert caught.value.problem == f"'{name}' is not a class that can be imported"
 
 
 def test_every_algorithm_has_a_training_here() -> None:

@@ -159,7 +159,7 @@ def refuse(env: str, algorithm: str, policy: str = "MlpPolicy", n_envs: int = 1,
             {},
             (
                 "environment CartPole-v1: has no action_masks(), by which MaskablePPO tells valid actions; "
-                "add it, or choose PPO"
+                "add it, or set algorithm to PPO"
             ),
         ),
         (
