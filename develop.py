@@ -109,7 +109,7 @@ def find_python(named: str | None) -> str:
             raise SetupError(f"{python} has no venv module: {remedy}") from None
         return python
     found = version_of(named or running)
-    what = f"{named or running} is {dotted(found) if found else 'none that starts'}"
+    what = f"{named or running} {f'is {dotted(found)}' if found else 'does not start'}"
     remedy = "install one, then name it (make: PYTHON=..., else --python ...)"
     raise SetupError(f"Python {dotted(OLDEST)} to {dotted(NEWEST)} is needed, and {what}: {remedy}")
 
@@ -212,7 +212,7 @@ def install_torch_cpu(index: str | None) -> None:
     except subprocess.CalledProcessError:
         remedy = "name another index (make: TORCH_INDEX=..., else --torch-index ...)"
         last_resort = "take the CUDA build, several GB (make: TORCH=cuda, else --torch cuda)"
-        raise SetupError(f"{cpu_build} is not to be had from {index}: {remedy}, or {last_resort}") from None
+        raise SetupError(f"{cpu_build} is not available from {index}: {remedy}, or {last_resort}") from None
 
 
 def install_project() -> None:

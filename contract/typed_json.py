@@ -91,7 +91,7 @@ def _misfit(path: Path, content: bytes, error: msgspec.ValidationError) -> Relay
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        return RelayError(str(path), "is no JSON object", _REMEDY)
+        return RelayError(str(path), "is not a JSON object", _REMEDY)
     if values.get("format") != FORMAT or values.get("format") is True:
         return _other_format(path, values.get("format"))
     if (lacking := _LACKING.fullmatch(str(error))) is None:

@@ -158,7 +158,7 @@ def look_into(image: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise DriftError("there is no docker program: install Docker, on Debian with sudo docker/engine.sh") from None
     if answer.returncode:
-        last = (answer.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise DriftError(f"{image} could not be looked into ({last}): build it with make image, then run this again")
     found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     return found

@@ -129,7 +129,7 @@ def digest_of(docker: str, base: str) -> str:
             remedy = (
                 "docker/engine.sh makes a base on Debian without a registry; BASE=IMAGE names another (docs/docker.md)"
             )
-            raise BuildError(f"the base image {base} is neither here nor to be fetched: {remedy}")
+            raise BuildError(f"the base image {base} is not here and cannot be fetched: {remedy}")
         found = ask(docker, *question) or ""
     return found.rpartition("@")[2]
 

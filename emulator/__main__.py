@@ -81,27 +81,62 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = line.add_argument
-    add("--data", type=Path, default=Path("emulator-data"), help="the folder of everything that outlives it")
-    add("--user", type=_user, action="append", metavar="NAME:KEY", help="who may call; alice with a new key by default")
+    add("--data", type=Path, default=Path("emulator-data"), help="folder of everything that is kept after it ends")
+    add(
+        "--user",
+        type=_user,
+        action="append",
+        metavar="NAME:KEY",
+        help="who may call, repeated for more; alice with a new key if left out",
+    )
     add("--executor", choices=EXECUTORS, default="local", help="where kernels run")
     add("--host", default="127.0.0.1", help="the address to listen on")
-    add("--port", type=int, default=0, help="0 for any free one")
+    add("--port", type=int, default=0, help="port to listen on; 0 for any free one")
     add("--allow-remote", action="store_true", help="listen on an address that others can reach")
-    add("--public-url", help="how clients reach it, where that is not the address")
+    add("--public-url", help="URL by which clients reach it, where that is not its address")
     add("--time-scale", type=_positive, default=1.0, help="emulated seconds in a second")
-    add("--session-limit", type=_duration, default="12h", help="of a session: seconds, or 90s, 30m, 9h")
-    add("--gpu-quota", type=_duration, default="30h", help="of a user's GPU sessions in a week")
-    add("--slots", type=int, default=2, help="GPU sessions of a user at a time")
-    add("--cpu-slots", type=int, default=5, help="sessions of a user without a GPU at a time")
-    add("--when-full", type=WhenFull, choices=list(WhenFull), default=WhenFull.REJECT, help="what becomes of more")
-    add("--output-limit", type=_positive, default=20.0, help="of what a session leaves, in GB")
-    add("--dataset-delay", type=_duration, default="2s", help="until a new dataset is ready")
-    add("--visible-after", type=_duration, default="0s", help="until a new kernel or dataset is known to all calls")
-    add("--mount-layout", type=MountLayout, choices=list(MountLayout), default=MountLayout.OWNER, help="of sources")
-    add("--default-gpu", choices=[P100, T4], default=P100, help="for a kernel that names none")
+    add("--session-limit", type=_duration, default="12h", help="how long a session may run: seconds, or 90s, 30m, 9h")
+    add("--gpu-quota", type=_duration, default="30h", help="how long a user's GPU sessions may run in a week")
+    add("--slots", type=int, default=2, help="how many GPU sessions a user may have at a time")
+    add("--cpu-slots", type=int, default=5, help="how many sessions without a GPU a user may have at a time")
+    add(
+        "--when-full",
+        type=WhenFull,
+        choices=list(WhenFull),
+        default=WhenFull.REJECT,
+        help="what happens to a push beyond these",
+    )
+    add("--output-limit", type=_positive, default=20.0, help="most that a session may leave, in GB")
+    add("--dataset-delay", type=_duration, default="2s", help="time until a new dataset is ready")
+    add(
+        "--visible-after", type=_duration, default="0s", help="time until a new kernel or dataset is known to all calls"
+    )
+    add(
+        "--mount-layout",
+        type=MountLayout,
+        choices=list(MountLayout),
+        default=MountLayout.OWNER,
+        help="where sources are mounted",
+    )
+    add(
+        "--default-gpu", choices=[P100, T4], default=P100, help="machine of a kernel that asks for a GPU and names none"
+    )
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
-    add("--faults", type=Path, action="append", default=[], metavar="FILE", help="what goes wrong from the start on")
-    add("--error-style", type=ErrorStyle, choices=list(ErrorStyle), default=ErrorStyle.NESTED, help="of error bodies")
+    add(
+        "--faults",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="file of the faults that happen from the start on",
+    )
+    add(
+        "--error-style",
+        type=ErrorStyle,
+        choices=list(ErrorStyle),
+        default=ErrorStyle.NESTED,
+        help="form of the bodies of errors",
+    )
     return line
 
 
@@ -122,7 +157,7 @@ def _positive(text: str, *, allow_zero: bool = False) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from None
     if not value >= 0 or (value == 0 and not allow_zero) or value == float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not positive")
     return value

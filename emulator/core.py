@@ -114,13 +114,13 @@ def _locked(data: Path) -> FileLock:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            str(data), f"is no folder for an emulator's data ({error.strerror})", "choose another --data"
+            str(data), f"cannot hold an emulator's data ({error.strerror})", "choose another --data"
         ) from None
     lock = FileLock(data / "emulator.lock")
     try:
         lock.acquire(timeout=_LOCK_PATIENCE_SECONDS)
     except Timeout:
         raise InputError(
-            str(data), "is another running emulator's", "stop that one, or choose another --data"
+            str(data), "is in use by another running emulator", "stop that one, or choose another --data"
         ) from None
     return lock

@@ -157,7 +157,7 @@ def _find_directory(span: Span) -> tuple[int, int, int]:
     """Start, end and number of entries of the central directory."""
     end = span.size - _END.size
     if end < 0:
-        raise UnsoundError(f"is no zip: {span.size:,} bytes are fewer than the smallest has")
+        raise UnsoundError(f"is not a zip: {span.size:,} bytes are fewer than the smallest one has")
     signature, disk, first_disk, here, count, size, start, comment = _END.unpack(span.read(end, _END.size))
     if signature != _END_SIGNATURE or comment:
         raise UnsoundError("does not end as a zip does: it is cut off, or something was added to it")
@@ -208,7 +208,7 @@ def _read_entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> _Entr
     if version > _VERSION_ZIP64 or disk:
         raise UnsoundError(f"member {shown(name)} needs a kind of zip that nothing here writes")
     if stat.S_IFMT(attributes >> 16) not in (0, stat.S_IFREG) or attributes & _DOS_FOLDER:
-        raise UnsoundError(f"member {shown(name)} is no plain file (a link, a folder or a device)")
+        raise UnsoundError(f"member {shown(name)} is not a plain file (a link, a folder or a device)")
     return _Entry(raw_name, name, flags, size, crc, offset)
 
 

@@ -35,7 +35,7 @@ def read_document(path: Path, model: type[Document], max_bytes: int) -> Document
     """
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise UnsoundError("is no plain file (a link, a folder or a device)")
+        raise UnsoundError("is not a plain file (a link, a folder or a device)")
     if status.st_size > max_bytes:
         raise UnsoundError(f"has {status.st_size:,} bytes, more than {max_bytes:,}")
     content = path.read_bytes()

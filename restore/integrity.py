@@ -77,7 +77,7 @@ def inspect_checkpoint(
     """
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
-            _refuse("is no plain file (a link, a folder or a device)")
+            _refuse("is not a plain file (a link, a folder or a device)")
         with path.open("rb") as stream:
             span = Span(stream)
             _check_file(span, expected, max_bytes)
@@ -108,7 +108,7 @@ def _check_file(span: Span, expected: FileEntry | None, max_bytes: int) -> None:
     beginning = span.read(0, min(_SHOWN_BYTES, span.size))
     if not beginning.startswith(LOCAL_SIGNATURE[:2]):
         guess = ", a web page or message that was saved as a file" if beginning.lstrip()[:1] in {b"<", b"{"} else ""
-        _refuse(f"is no zip{guess}: it has {span.size:,} bytes and begins with {shown(beginning)}")
+        _refuse(f"is not a zip{guess}: it has {span.size:,} bytes and begins with {shown(beginning)}")
     if span.size > max_bytes:
         _refuse(
             f"has {span.size:,} bytes, more than the {max_bytes:,} allowed", "raise validation.max_checkpoint_bytes"

@@ -160,7 +160,7 @@ def _check_file(reading: SegmentReading, folder: Path, entry: FileEntry | None) 
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise UnsoundError("is not there: the folder of the segments is a link or a file")
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise UnsoundError("is no plain file (a link, a folder or a device)")
+        raise UnsoundError("is not a plain file (a link, a folder or a device)")
     if entry is None:
         raise UnsoundError("is not in the download's manifest: it was added afterwards")
     with path.open("rb") as stream:

@@ -43,7 +43,7 @@ def read_object(content: bytes, *, max_values: int, strict: bool = True) -> dict
     except (ValueError, RecursionError) as error:
         raise UnsoundError(f"is not JSON that can be read ({shown(str(error))})") from None
     if not isinstance(values, dict):
-        raise UnsoundError("is JSON of another kind than an object")
+        raise UnsoundError("is JSON, but not an object")
     return values
 
 
@@ -55,7 +55,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _finite(text: str) -> float:

@@ -99,7 +99,11 @@ def _own_rule(scope: Scope) -> Rule | None:
         if name == HEADER.encode():
             rule = parse_header(value.decode("latin-1"))
             if rule.kind is Kind.EARLIER_ANSWER:
-                raise InputError(f"the header {HEADER}", "nothing is remembered for one request", "post a rule instead")
+                raise InputError(
+                    f"the header {HEADER}",
+                    "earlier-answer needs a rule that stands for more than one request",
+                    "post a rule instead",
+                )
             return rule
     return None
 

@@ -140,7 +140,7 @@ def parse_rules(value: Any, source: str) -> list[Rule]:
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise InputError(source, "these are no rules", _ONE_RULE)
+        raise InputError(source, "these are not rules", _ONE_RULE)
     try:
         return _RULES.validate_python(value)
     except ValidationError as error:
@@ -162,7 +162,9 @@ def read_rules(path: Path) -> list[Rule]:
     except OSError as error:
         raise InputError(path.name, f"cannot be read ({error.strerror})", "name a file of faults") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(path.name, f"no YAML in UTF-8: {' '.join(str(error).split())}", f"see {REFERENCE}") from None
+        raise InputError(
+            path.name, f"is not YAML in UTF-8: {' '.join(str(error).split())}", f"see {REFERENCE}"
+        ) from None
     return parse_rules(value, path.name)
 
 

@@ -83,7 +83,7 @@ class Database:
             self._connection.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise InputError(str(path), f"is no data of an emulator ({error})", "choose another --data") from error
+            raise InputError(str(path), f"is not an emulator's data ({error})", "choose another --data") from error
         found = int(self.remembered("format", str(FORMAT)))
         if found != FORMAT:
             self._connection.close()

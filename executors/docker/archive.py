@@ -109,7 +109,7 @@ def unpack(stream: Iterator[bytes], folder: Path, most_bytes: int) -> None:
                     with files.replacing(target) as temporary:
                         shutil.copyfile(origin, temporary)
     except tarfile.TarError as error:
-        problem = f"what the session left arrives damaged ({error})"
+        problem = f"what the session left arrived damaged ({error})"
         raise BackendError("Docker engine", problem, "run the same command again") from error
 
 

@@ -115,8 +115,8 @@ def meaning_of(error: Exception, image: str = "") -> BackendError:
     if isinstance(error, APIError):
         return _refusal(" ".join(str(error.explanation or error).split()))
     if _holds(error, PermissionError):
-        remedy = "let yourself in with `sudo usermod --append --groups docker $USER`, then log in again"
-        return BackendError(_engine(), "you may not talk to it (permission denied)", remedy)
+        remedy = "allow yourself with `sudo usermod --append --groups docker $USER`, then log in again"
+        return BackendError(_engine(), "permission to use it is denied", remedy)
     if _holds(error, OSError) or _holds(error, HTTPError):
         remedy = f"start Docker Desktop, or run `make engine` on Debian; {HOST_VARIABLE} names another engine"
         return BackendUnreachableError(_engine(), f"gives no answer ({_reason(error)})", remedy)

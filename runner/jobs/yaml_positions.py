@@ -219,7 +219,7 @@ class _Expansion:
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
                 subject = place(self.file, source.start_mark.line + 1, (*path, "<<"))
-                raise InputError(subject, "merges what is no mapping", "name a mapping, as in `<<: *name`")
+                raise InputError(subject, "merges something that is not a mapping", "name a mapping, as in `<<: *name`")
             yield source
 
     def _key(self, node: Node, path: KeyPath) -> str:
@@ -242,7 +242,7 @@ class _Expansion:
         try:
             return read(text)
         except ValueError:
-            problem = f"{_shown_key(text)} is no value that can be stored as JSON"
+            problem = f"{_shown_key(text)} cannot be stored as JSON"
             subject = place(self.file, self.lines[path], path)
             raise InputError(subject, problem, "write another one, or put it in quotes") from None
 

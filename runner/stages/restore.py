@@ -42,6 +42,6 @@ def _read_report(path: Path) -> Report:
     try:
         return Report.model_validate(files.read_json(path))
     except ValidationError as error:
-        raise RelayError(str(path), f"is no report ({error.errors()[0]['msg']})", _REMEDY) from None
+        raise RelayError(str(path), f"is not a report ({error.errors()[0]['msg']})", _REMEDY) from None
     except (OSError, ValueError, RecursionError) as error:
         raise RelayError(str(path), f"cannot be read: {error}", _REMEDY) from None

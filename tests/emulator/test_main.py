@@ -152,7 +152,7 @@ def test_a_taken_port_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_data_of_something_else_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "emulator.db").write_bytes(b"this is no database at all" * 100)
     assert main(["--data", str(tmp_path)]) == 2
-    assert "is no data of an emulator" in capsys.readouterr().err
+    assert "is not an emulator's data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", [["--user", "alice"], ["--time-scale", "0"], ["--session-limit", "long"]])
@@ -165,7 +165,7 @@ def test_two_emulators_do_not_share_their_data(tmp_path: Path, capsys: pytest.Ca
     emulator = Emulator(tmp_path)
     try:
         assert main(["--data", str(tmp_path)]) == 2
-        assert "is another running emulator's" in capsys.readouterr().err
+        assert "is in use by another running emulator" in capsys.readouterr().err
     finally:
         emulator.end(signal.SIGTERM)
 

@@ -93,11 +93,11 @@ def test_a_name_that_says_nothing_is_not_held_against_it(checkpoint: bytes, insp
     ("content", "sentence"),
     [
         (b"", "is empty (0 bytes)"),
-        (b"<!DOCTYPE html><html>403", "is no zip, a web page or message that was saved as a file: it has 24 bytes"),
+        (b"<!DOCTYPE html><html>403", "is not a zip, a web page or message that was saved as a file: it has 24 bytes"),
         (b'{"code": 403, "message": "no"}', "a web page or message"),
-        (b"\x1f\x8b\x08 gzip", "is no zip: it has 8 bytes and begins with b'\\x1f\\x8b"),
-        (b"P", "is no zip"),
-        (b"PK\x03\x04", "is no zip: 4 bytes are fewer"),
+        (b"\x1f\x8b\x08 gzip", "is not a zip: it has 8 bytes and begins with b'\\x1f\\x8b"),
+        (b"P", "is not a zip"),
+        (b"PK\x03\x04", "is not a zip: 4 bytes are fewer"),
         (b"PK\x05\x06" + bytes(18), f"lacks {RECORD_MEMBER}"),
     ],
 )
@@ -120,7 +120,7 @@ def test_files_that_cannot_be_read_are_refused(checkpoint: bytes, tmp_path: Path
     (tmp_path / "link.zip").symlink_to("target.zip")
     (tmp_path / "folder.zip").mkdir()
     os.mkfifo(tmp_path / "pipe.zip")
-    sentences = {"link.zip": "no plain file", "folder.zip": "no plain file", "pipe.zip": "no plain file"}
+    sentences = {"link.zip": "not a plain file", "folder.zip": "not a plain file", "pipe.zip": "not a plain file"}
     for name, sentence in {**sentences, "absent.zip": "cannot be read", "null\0.zip": "cannot be understood"}.items():
         with pytest.raises(CheckpointError, match=sentence):
             inspect_checkpoint(tmp_path / name, scenario=None, expected=None, max_bytes=MAX_BYTES)
@@ -279,7 +279,7 @@ def test_bombs_and_links_are_refused(members: Members, checkpoint: bytes, inspec
     stream = io.BytesIO(checkpoint)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr(info, "/etc/passwd")
-    assert "is no plain file" in refusal(inspect, stream.getvalue())
+    assert "is not a plain file" in refusal(inspect, stream.getvalue())
     huge = bytearray(checkpoint)
     with zipfile.ZipFile(io.BytesIO(checkpoint)) as archive:
         struct.pack_into("<2I", huge, archive.start_dir + 20, 0xFFFFFFF0, 0xFFFFFFF0)
@@ -305,8 +305,8 @@ def test_bombs_and_links_are_refused(members: Members, checkpoint: bytes, inspec
         ({"kind": "worst"}, "wrong 'kind'"),
         ({"members": []}, "wrong 'members'"),
         ({"mean_reward": "20"}, "wrong 'mean_reward'"),
-        ({"mean_reward": float("nan")}, "NaN is no number"),
-        ({"mean_reward": float("inf")}, "Infinity is no number"),
+        ({"mean_reward": float("nan")}, "NaN is not a number"),
+        ({"mean_reward": float("inf")}, "Infinity is not a number"),
         ({"training": None}, "wrong 'training'"),
         ({"training": {"x": "\ud800"}}, "is not JSON that can be read"),
         ({"training": {"x": [0] * 300_000}}, "holds more than 200,000 values"),
@@ -353,7 +353,7 @@ def test_a_field_that_is_missing_is_named(members: Members, inspect: Inspect, re
     ("data", "sentence"),
     [
         (b"", "member data is not JSON"),
-        (b"[]", "member data is JSON of another kind"),
+        (b"[]", "member data is JSON, but not an object"),
         (b"{" * 1000, "member data is not JSON"),
         (b'{"num_timesteps": 31}', "holds a model at 31 timesteps, and its record says 32"),
         (b'{"x": "' + b"x" * (16 << 20) + b'"}', "more than the 16,777,216 allowed"),

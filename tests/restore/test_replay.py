@@ -414,7 +414,7 @@ def test_what_is_no_plain_file_is_not_opened(buffer: Buffer, tmp_path: Path, wha
             path.mkdir()
         case "pipe":
             os.mkfifo(path)
-    assert problem_of(buffer, 1) == "is no plain file (a link, a folder or a device)"
+    assert problem_of(buffer, 1) == "is not a plain file (a link, a folder or a device)"
 
 
 @ON_POSIX

@@ -78,7 +78,7 @@ def test_each_archived_lineage_counts_and_a_namesakes_does_not(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "cannot be read"), ("{", "cannot be read"), ("[1]", "is no JSON object"), ("\udcff", "cannot be read")],
+    [(None, "cannot be read"), ("{", "cannot be read"), ("[1]", "is not a JSON object"), ("\udcff", "cannot be read")],
 )
 def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, content: str | None, problem: str) -> None:
     path = tmp_path / "restored.json"

@@ -51,8 +51,8 @@ def test_chance_comes_from_the_seed() -> None:
         ({"kind": "reset", "first": 1, "every": 2}, "rule 1: first and every contradict each other"),
         ({"kind": "reset", "retry_after": 2}, "rule 1: retry_after says nothing about reset"),
         ({"kind": "answer"}, "rule 1: answer needs the fields to replace"),
-        ("reset", "these are no rules; a rule is a mapping with `kind`"),
-        ([["reset"]], "these are no rules; a rule is a mapping with `kind`"),
+        ("reset", "these are not rules; a rule is a mapping with `kind`"),
+        ([["reset"]], "these are not rules; a rule is a mapping with `kind`"),
     ],
 )
 def test_what_is_no_rule_is_said_in_a_sentence(value: Any, sentence: str) -> None:

@@ -128,7 +128,7 @@ def test_no_more_arrives_than_may_lie_there(tmp_path: Path) -> None:
 def test_what_arrived_half_is_replaced_and_a_stream_that_is_cut_leaves_whole_files_only(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"half")
     content = archive(("working/one", b"one"), ("working/two", bytes(5000)))
-    with pytest.raises(BackendError, match="Docker engine: what the session left arrives damaged"):
+    with pytest.raises(BackendError, match="Docker engine: what the session left arrived damaged"):
         unpack(pieces(content[:4000]), tmp_path, PLENTY)
     assert (tmp_path / "one").read_bytes() == b"one"
     assert names_in(tmp_path) == {"one"}

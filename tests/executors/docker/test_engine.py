@@ -81,8 +81,8 @@ def test_a_socket_of_others_says_how_to_be_let_in(monkeypatch: pytest.MonkeyPatc
     error = meaning_of(failed_connection(PermissionError(13, "Permission denied")))
     assert not isinstance(error, BackendUnreachableError)
     assert str(error) == (
-        "Docker engine: you may not talk to it (permission denied); "
-        "let yourself in with `sudo usermod --append --groups docker $USER`, then log in again"
+        "Docker engine: permission to use it is denied; "
+        "allow yourself with `sudo usermod --append --groups docker $USER`, then log in again"
     )
 
 

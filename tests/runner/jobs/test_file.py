@@ -176,7 +176,7 @@ def added(text: str) -> str:
             "hyperparameters: {ent_coef: .nan}",
             6,
             "hyperparameters.ent_coef",
-            "'.nan' is no value that can be",
+            "'.nan' cannot be stored",
         ),
         *(
             (
@@ -351,13 +351,13 @@ def test_what_is_wrong_with_a_replay_buffer_is_told_as_well(
         (
             "5000",
             ".nan",
-            "line 5, jobs.traffic.total_timesteps: '.nan' is no value that can be stored as JSON; write another one",
+            "line 5, jobs.traffic.total_timesteps: '.nan' cannot be stored as JSON; write another one",
         ),
-        ("5000", "1e999", "line 5, jobs.traffic.total_timesteps: 1e999 is no value that can be stored as JSON"),
+        ("5000", "1e999", "line 5, jobs.traffic.total_timesteps: 1e999 cannot be stored as JSON"),
         (
             "5000",
             "9" * 5000,
-            "line 5, jobs.traffic.total_timesteps: 999999999999999999999999999999999999999… is no value",
+            "line 5, jobs.traffic.total_timesteps: 999999999999999999999999999999999999999… cannot be stored",
         ),
         ("5000", "010", 'line 5, jobs.traffic.total_timesteps: must be a whole number, found "010"'),
         ("    total_timesteps: 5000\n", "", "line 2, jobs.traffic.total_timesteps: is missing; add it"),
@@ -440,11 +440,11 @@ def test_what_every_entry_needs(tmp_path: Path, old: str, new: str, sentence: st
             "line 6, jobs.traffic.seed: the tag !!python/object",
         ),
         (JOB + "    seed: !secret 1\n", "line 6, jobs.traffic.seed: the tag !secret is refused; remove it"),
-        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one is no value that can be stored as JSON"),
+        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one cannot be stored as JSON"),
         (JOB + "    seed: !!set {a}\n", "line 6, jobs.traffic.seed: the tag !!set is refused; remove it"),
         (
             JOB + "    <<: 3\n",
-            "line 6, jobs.traffic.'<<': merges what is no mapping; name a mapping, as in `<<: *name`",
+            "line 6, jobs.traffic.'<<': merges something that is not a mapping; name a mapping, as in `<<: *name`",
         ),
         (JOB + "    seed: \0\n", "line 6: the control character U+0000 cannot stand in YAML; remove it"),
         (JOB.encode() + b"    policy: caf\xe9\n", "jobs.yaml, line 6: not UTF-8 (byte 0xe9); save the file as UTF-8"),
