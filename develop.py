@@ -85,7 +85,7 @@ def version_of(python: str) -> tuple[int, ...] | None:
     """Ask an interpreter for its version; None when there is none that starts."""
     question = "import sys; print(*sys.version_info[:2])"
     try:
-        answer = subprocess.run([python, "-c", question], capture_output=True, text=True, check=True)  # noqa: S603 - likewise
+        answer = subprocess.run([python, "-c", question], capture_output=True, text=True, check=True)  # noqa: S603 - the interpreter to set up with
     except (OSError, subprocess.CalledProcessError):
         return None
     return tuple(int(part) for part in answer.stdout.split())
@@ -165,7 +165,7 @@ def install_packages(named_python: str | None) -> None:
 def has_nvidia_driver() -> bool:
     """Say whether a CUDA build of torch would find a GPU here."""
     program = shutil.which("nvidia-smi")
-    return bool(program) and subprocess.run([str(program), "-L"], capture_output=True, check=False).returncode == 0  # noqa: S603 - likewise
+    return bool(program) and subprocess.run([str(program), "-L"], capture_output=True, check=False).returncode == 0  # noqa: S603 - found on PATH
 
 
 def install_torch(build: str, index: str | None) -> None:

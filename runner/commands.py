@@ -30,7 +30,7 @@ def show_plan(workspace: Workspace, job: str) -> None:
 def show_status(workspace: Workspace, jobs: list[str]) -> None:
     """Show every session of `jobs` in a table."""
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
-    from rich.table import Table  # noqa: PLC0415 - likewise
+    from rich.table import Table  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
     for job in jobs:

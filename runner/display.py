@@ -126,7 +126,7 @@ class _Bar:
 
     def __init__(self, label: str, stream: TextIO) -> None:
         from rich.console import Console  # noqa: PLC0415 - a pipe must not wait for it
-        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - likewise
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - a pipe must not wait for it
 
         self._console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[text]}"))

@@ -27,16 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--output is missing: name the folder for the artifacts")
 
     from contract.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
-    from trainer.session_input import read_session_input  # noqa: PLC0415 - likewise
+    from trainer.session_input import read_session_input  # noqa: PLC0415 - a usage error must not wait for torch
 
     try:
         session_input = read_session_input(options.input)
         if options.describe:
-            from trainer.description import describe  # noqa: PLC0415 - likewise
+            from trainer.description import describe  # noqa: PLC0415 - a usage error must not wait for torch
 
             sys.stdout.write(f"{describe(session_input.job)}\n")
             return 0
-        from trainer.session import run_session  # noqa: PLC0415 - likewise
+        from trainer.session import run_session  # noqa: PLC0415 - a usage error must not wait for torch
 
         return run_session(session_input, options.output, STARTED)
     except RelayError as error:

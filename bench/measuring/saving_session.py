@@ -156,7 +156,7 @@ class Meter:
             own._writer.drain()  # noqa: SLF001 - what was full from the start belongs to no save
             self._current = Costs()
         if self._open is None and reached >= self._case.begin:
-            own._writer.drain()  # noqa: SLF001 - likewise what is still being written
+            own._writer.drain()  # noqa: SLF001 - what is still being written belongs to none
             self._current, self._open = self.costs, time.perf_counter()
         elif self._current is self.costs and reached >= self._case.end and self._open is not None:
             self.costs.window = time.perf_counter() - self._open

@@ -12,13 +12,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rl_zoo3 import train  # type: ignore[import-not-found] # the zoo is not installed where types are checked
-from rl_zoo3.exp_manager import ExperimentManager  # type: ignore[import-not-found] # likewise
+from rl_zoo3.exp_manager import ExperimentManager  # type: ignore[import-not-found] # the zoo is not installed where types are checked
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 
-class ClockedManager(ExperimentManager):  # type: ignore[misc] # likewise
+class ClockedManager(ExperimentManager):  # type: ignore[misc] # its base is unknown there
     """The zoo's own, but for the clock."""
 
     def learn(self, model: BaseAlgorithm) -> None:

@@ -137,7 +137,7 @@ def test_an_address_that_others_can_reach_is_refused(tmp_path: Path, capsys: pyt
     assert main(["--data", str(tmp_path / "data"), "--host", "0.0.0.0"]) == 2  # noqa: S104 - it is refused
     assert "choose 127.0.0.1, or add --allow-remote" in capsys.readouterr().err
     with pytest.raises(InputError, match="can be reached by others"):
-        bind(settings(tmp_path, host="0.0.0.0"))  # noqa: S104 - likewise
+        bind(settings(tmp_path, host="0.0.0.0"))  # noqa: S104 - it is refused
     listener, bound = bind(settings(tmp_path, host="0.0.0.0"), allow_remote=True)  # noqa: S104 - nobody serves there
     listener.close()
     assert bound.port > 0

@@ -200,7 +200,7 @@ def fill(buffer: ReplayBuffer, replay: Replay, state: dict[str, Any], folder: Pa
             offset += target.nbytes
     buffer.pos, buffer.full = state["pos"], state["full"]
     if isinstance(buffer, HerReplayBuffer):
-        buffer._current_ep_start = state["current_ep_start"]  # noqa: SLF001 - likewise
+        buffer._current_ep_start = state["current_ep_start"]  # noqa: SLF001 - where hindsight replay keeps it
         buffer.ep_start = _from_runs(state["ep_start"], buffer.buffer_size)
         buffer.ep_length = _from_runs(state["ep_length"], buffer.buffer_size)
         for row, infos in enumerate(state.get("infos", ())):

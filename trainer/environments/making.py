@@ -74,7 +74,7 @@ def make_evaluation_envs(job: Job) -> VecEnv:
     """Environments of their own for measuring the policy, one for each evaluation episode.
 
     Raises:
-        InputError: likewise.
+        InputError: the environment cannot be made: the sentence names its id and why.
     """
     count = job.eval.episodes if is_native(job.env) else 1
     return _wrapped(VecMonitor(_vectorized(_Construction(job.env, count))), job.env, training=False)
@@ -86,7 +86,7 @@ def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
     All of them in their native form, else one.
 
     Raises:
-        InputError: likewise.
+        InputError: the environment cannot be made: the sentence names its id and why.
     """
     return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method))
 

@@ -57,7 +57,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
             return SnapshotError(*error.reasons)
 
     def try_restore(self, snapshot: bytes) -> SnapshotError | None:
-        """Put a snapshot back, or say why not: likewise."""
+        """Put a snapshot back, or return why not: an error that is raised would end a worker process."""
         try:
             self.restore_snapshot(snapshot)
         except SnapshotError as error:
@@ -109,7 +109,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
                 _set_layer_state(layer, unpickler.load())
             except SnapshotError:
                 raise
-            except Exception as error:  # likewise
+            except Exception as error:  # a stranger's environment may raise anything
                 problem = f"{type(layer).__name__} does not take its state back ({type(error).__name__}: {error})"
                 raise SnapshotError(problem) from error
         states = unpickler.load()

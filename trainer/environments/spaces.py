@@ -35,7 +35,7 @@ def set_random_states(space: gym.Space[Any], states: list[Mapping[str, Any] | No
         else:
             generator = np.random.Generator(getattr(np.random, state["bit_generator"])())
             generator.bit_generator.state = state
-            each._np_random = generator  # noqa: SLF001 - likewise
+            each._np_random = generator  # noqa: SLF001 - the property has no setter
 
 
 def make_generators(space: gym.Space[Any]) -> None:

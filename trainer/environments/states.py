@@ -42,7 +42,7 @@ def restore_states(venv: VecEnv, states: Any) -> None:
     if follows_state_protocol(venv):
         try:
             venv.set_state(states)  # type: ignore[attr-defined] # checked on the line above
-        except Exception as error:  # likewise
+        except Exception as error:  # whatever it raises, it does not take its state
             raise SnapshotError(f"it does not take its state back ({type(error).__name__}: {error})") from error
         return
     for index, snapshot in enumerate(states):

@@ -110,8 +110,8 @@ def test_pages_of_kernels_lead_to_the_status_page(emulator: EmulatedKaggle) -> N
 
 def test_every_call_of_the_sdk_about_kernels_datasets_and_uploads_is_known() -> None:
     from kagglesdk.blobs.services import blob_api_service  # noqa: PLC0415 - as the client does
-    from kagglesdk.datasets.services import dataset_api_service  # noqa: PLC0415 - likewise
-    from kagglesdk.kernels.services import kernels_api_service  # noqa: PLC0415 - likewise
+    from kagglesdk.datasets.services import dataset_api_service  # noqa: PLC0415 - as the client does
+    from kagglesdk.kernels.services import kernels_api_service  # noqa: PLC0415 - as the client does
 
     sources = [inspect.getsource(each) for each in (kernels_api_service, dataset_api_service, blob_api_service)]
     sent = {f"{service}/{name}" for text in sources for service, name in re.findall(r'call\("([\w.]+)", "(\w+)"', text)}

@@ -91,7 +91,7 @@ def test_an_edit_of_any_reader_parses_again(
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
     monkeypatch.setattr(jobs, "__file__", str(tmp_path / "copy" / "runner" / "jobs" / "cache.py"))
-    for expected, name in enumerate(jobs._READERS, start=1):  # noqa: SLF001 - likewise
+    for expected, name in enumerate(jobs._READERS, start=1):  # noqa: SLF001 - the list is what is tested
         reader = JobsReader(runs)
         reader.read()
         reader.remember()
@@ -148,4 +148,4 @@ def test_every_module_that_reads_a_job_is_watched() -> None:
     )
     imported = {f"{name.replace('.', '/')}.py" for name in set(answer.stdout.split()) - NOT_READERS}
     assert set(jobs._READERS) == imported | {"runner/jobs/cache.py"}  # noqa: SLF001 - the list is what is tested
-    assert all((ROOT / name).exists() for name in jobs._READERS)  # noqa: SLF001 - likewise
+    assert all((ROOT / name).exists() for name in jobs._READERS)  # noqa: SLF001 - the list is what is tested

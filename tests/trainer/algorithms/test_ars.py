@@ -42,7 +42,7 @@ class Rollouts(BaseCallback):
         if len(self.starts) == len(self.ends):
             self.starts.append(self._state())
             remaining = self.model._current_progress_remaining  # noqa: SLF001 - what schedules are given
-            self.progress.append((remaining, 1 - self.model.num_timesteps / self.model._total_timesteps))  # noqa: SLF001 - likewise
+            self.progress.append((remaining, 1 - self.model.num_timesteps / self.model._total_timesteps))  # noqa: SLF001 - the goal of learn()
 
     def _on_rollout_end(self) -> None:
         self.ends.append(self._state())

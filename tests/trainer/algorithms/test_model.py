@@ -164,7 +164,7 @@ def test_noise_is_added_to_every_action(noise_type: str, noise: type[Any]) -> No
     model = model_of(algorithm="SAC", env=FLIPPING, policy="MultiInputPolicy", hyperparameters=hyperparameters)
     assert type(model.action_noise) is noise
     np.testing.assert_array_equal(model.action_noise._mu, np.zeros(10))  # noqa: SLF001 - it tells nothing else
-    np.testing.assert_array_equal(model.action_noise._sigma, np.full(10, 0.25))  # noqa: SLF001 - likewise
+    np.testing.assert_array_equal(model.action_noise._sigma, np.full(10, 0.25))  # noqa: SLF001 - it tells nothing else
 
 
 @pytest.mark.parametrize(

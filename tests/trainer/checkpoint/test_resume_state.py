@@ -104,7 +104,7 @@ def test_changed_environments_keep_statistics_and_begin_episodes_anew() -> None:
     assert reasons == ("the environments changed: their episodes start anew",)
     assert digest_of(taken(model).statistics) == digest_of(state.statistics)
     assert digest_of(taken(model).episodes) == episodes
-    assert model._last_obs is observation  # noqa: SLF001 - likewise
+    assert model._last_obs is observation  # noqa: SLF001 - what SB3 goes on from
     assert model.num_timesteps == 2 * 2 * ROLLOUT
 
 
@@ -117,7 +117,7 @@ def test_environments_without_state_are_a_reason(part: str) -> None:
     model = trained(env=env, policy="MultiInputPolicy", seed=9)
     observation = model._last_obs  # noqa: SLF001 - what SB3 goes on from
     assert restore(model, PPO, state, same_environments=True) == state.inexact
-    assert model._last_obs is observation  # noqa: SLF001 - likewise
+    assert model._last_obs is observation  # noqa: SLF001 - what SB3 goes on from
 
 
 def matrices(model: BaseAlgorithm) -> str:

@@ -74,7 +74,7 @@ def test_taking_a_snapshot_changes_nothing() -> None:
         watched.take_snapshot()
     future = play(watched, 20)
     random.setstate(state[0])
-    np.random.set_state(state[1])  # noqa: NPY002 - likewise
+    np.random.set_state(state[1])  # noqa: NPY002 - what the environment draws from
     assert play(other, 20) == future
 
 
@@ -193,9 +193,9 @@ def test_generators_can_be_left_to_whoever_keeps_them() -> None:
     snapshot, whole = env.take_snapshot(generators=False), env.take_snapshot()
     drawn = random.random(), np.random.random()  # noqa: NPY002 - what the environment draws from
     env.restore_snapshot(snapshot)
-    assert (random.random(), np.random.random()) != drawn  # noqa: NPY002 - likewise
+    assert (random.random(), np.random.random()) != drawn  # noqa: NPY002 - what the environment draws from
     env.restore_snapshot(whole)
-    assert (random.random(), np.random.random()) == drawn  # noqa: NPY002 - likewise
+    assert (random.random(), np.random.random()) == drawn  # noqa: NPY002 - what the environment draws from
 
 
 def test_the_protocol_is_asked_of_the_layer_itself() -> None:

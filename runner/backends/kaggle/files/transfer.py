@@ -31,7 +31,7 @@ class Wanted:
         name: as Kaggle lists it.
         url: where it is.
         sha256: of its content, None where nobody has stated it.
-        bytes: its size, likewise.
+        bytes: its size, None where nobody has stated it.
         is_settled: whether the digest is the last word; without it a newer file of the right length may come.
     """
 
