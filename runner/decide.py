@@ -184,8 +184,8 @@ class Blocked:
 
     def __str__(self) -> str:
         found = f"all that session {self.session:04d} left was refused ({'; '.join(self.reasons)})"
-        remedy = f"loosen `validation` in jobs.yaml, or run `doit fresh:{self.job}` to start anew"
-        return f"does not start at zero unasked: {found}; {remedy}"
+        remedy = f"raise the limits below `validation` in jobs.yaml, or run `doit fresh:{self.job}` to start anew"
+        return f"does not start at zero by itself: {found}; {remedy}"
 
 
 Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse | Blocked

@@ -50,10 +50,10 @@ def read_session_input(folder: Path) -> SessionInput:
         job = parse_job(files.read_json(folder / layout.JOB_FILE))
         request = Request.model_validate(files.read_json(folder / layout.REQUEST_FILE))
     except (OSError, ValueError) as error:
-        raise SessionError(str(folder), f"is not a session's input: {error}", "package the job again") from error
+        raise SessionError(str(folder), f"is not a session's input: {error}", "run the same command again") from error
     if (request.job, request.goal) != (job.name, job.total_timesteps):
         problem = (
             f"asks for {request.job} to {request.goal:,} timesteps, and holds {job.name} to {job.total_timesteps:,}"
         )
-        raise SessionError(str(folder), problem, "package the job again")
+        raise SessionError(str(folder), problem, "run the same command again")
     return SessionInput(folder, job, request, payload.key)

@@ -47,7 +47,8 @@ def main() -> None:
     try:
         runpy.run_module("trainer", run_name="__main__", alter_sys=False)
     except ModuleNotFoundError as error:
-        sys.exit(f"{error.name}: is not installed where this session runs: choose another image, or ship its source")
+        remedy = "choose another image, or list its folder under `sources` in jobs.yaml"
+        sys.exit(f"{error.name}: is not installed where this session runs: {remedy}")
 
 
 def find_input(mounted: Path) -> Path:
@@ -72,7 +73,7 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
     listed = json.loads((folder / PAYLOAD_FILE).read_text(encoding="utf-8"))["files"]
     canonical = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if hashlib.sha256(canonical.encode()).hexdigest() != KEY:
-        sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: package the job again")
+        sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again")
     bundle = io.BytesIO()
     places = {}
     for name, entry in listed.items():
@@ -83,9 +84,9 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
         try:
             found = digest_of(place, bundle if name == SOURCES_BUNDLE else None)
         except OSError as error:
-            sys.exit(f"{shown(place)}: cannot be read ({error.strerror}): package the job again")
+            sys.exit(f"{shown(place)}: cannot be read ({error.strerror}): run the same command again")
         if found != entry["sha256"]:
-            sys.exit(f"{shown(place)}: is not the file that was packaged: package the job again")
+            sys.exit(f"{shown(place)}: is not the file that was packaged: run the same command again")
         places[name] = place
     return bundle.getvalue(), places
 

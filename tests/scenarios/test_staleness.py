@@ -146,7 +146,7 @@ def test_a_rule_that_refuses_everything_never_starts_at_zero_and_can_be_loosened
     output = trained.doit("run_full", expect=1)
     assert stages_run(output) == ["validate 0001", "restore 0001"]
     assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_64_steps.zip: has " in output
-    assert "does not start at zero unasked: all that session 0001 left was refused" in output
+    assert "does not start at zero by itself: all that session 0001 left was refused" in output
     assert "run `doit fresh:cart` to start anew" in output
     trained.write_jobs(cart=cart_pole())
     assert "[CHECKPOINT] Resumed at 64 timesteps (exact)" in trained.doit("run_full")

@@ -39,7 +39,7 @@ def test_an_input_that_is_none_is_one_sentence_and_leaves_nothing(tmp_path: Path
     answer = trainer("--input", tmp_path, "--output", tmp_path / "artifacts")
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"{tmp_path}: is not a session's input: ")
-    assert answer.stderr.endswith("; package the job again\n")
+    assert answer.stderr.endswith("; run the same command again\n")
     assert answer.stderr.count("\n") == 1
     assert not (tmp_path / "artifacts").exists()
 

@@ -43,7 +43,7 @@ def test_an_input_that_cannot_be_read_is_refused(folder: Path, name: str, conten
         read_session_input(folder)
     assert caught.value.subject == str(folder)
     assert caught.value.problem.startswith("is not a session's input: ")
-    assert caught.value.remedy == "package the job again"
+    assert caught.value.remedy == "run the same command again"
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def test_another_sessions_input_is_named_and_not_run(packaged: SessionFolder, ma
 def test_a_changed_file_is_named_and_nothing_runs(packaged: SessionFolder, machine: Machine, name: str) -> None:
     changed = machine.mount(packaged) / name
     changed.write_bytes(changed.read_bytes() + b" ")
-    assert machine.refuses(packaged) == f"{changed}: is not the file that was packaged: package the job again"
+    assert machine.refuses(packaged) == f"{changed}: is not the file that was packaged: run the same command again"
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_a_changed_segment_is_named_and_nothing_runs(
     content = bytearray(changed.read_bytes())
     content[position] ^= 1
     changed.write_bytes(content)
-    assert machine.refuses(folder) == f"{changed}: is not the file that was packaged: package the job again"
+    assert machine.refuses(folder) == f"{changed}: is not the file that was packaged: run the same command again"
     changed.unlink()
     assert machine.refuses(folder).startswith(f"{changed}: cannot be read (No such file or directory)")
 
