@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-_REMEDY = "restore it from a backup, or start anew with `doit fresh`"
+_REMEDY = "restore it from a backup, or start its job anew with `doit fresh:name`"
 _LACKING = re.compile(r"Object missing required field `(?P<name>.*?)`(?: - at `\$\.?(?P<place>.*)`)?")
 
 
@@ -102,4 +102,4 @@ def _misfit(path: Path, content: bytes, error: msgspec.ValidationError) -> Relay
 
 def _other_format(path: Path, found: object) -> RelayError:
     problem = f"has format {shown(found)}, expected {FORMAT}"
-    return RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh`")
+    return RelayError(str(path), problem, "use the version of kaggle-relay that wrote it, or `doit fresh:name`")

@@ -87,7 +87,7 @@ def test_a_damaged_document_is_one_sentence_with_its_path(tmp_path: Path, conten
     with pytest.raises(RelayError, match=problem) as caught:
         Restored.read(path)
     assert caught.value.subject == str(path)
-    assert str(caught.value).endswith("restore it from a backup, or start anew with `doit fresh`")
+    assert str(caught.value).endswith("restore it from a backup, or start its job anew with `doit fresh:name`")
 
 
 def test_a_document_that_lacks_something_names_itself(tmp_path: Path) -> None:
