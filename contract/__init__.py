@@ -2,6 +2,6 @@
 
 `errors`: every error, each one sentence. `files`: durable files and digests. `layout`: names inside a session's input
 and its artifacts. `records`, `documents`: what stands on disk, typed. `events`: what a session prints for the runner.
-`typed_json`: how those are read and written; `states`: where a session stands.
-`identity`, `differences`, `libraries`: what two runs are compared by. `confinement`: paths that stay in their folder.
+`typed_json`: how documents are read and written. `states`: where a session stands.
+`identity`, `differences`, `libraries`: what two runs are compared by.
 """

@@ -2,6 +2,7 @@
 
 `decide`: what the next session is, a pure function of `lineage` (what is on disk) and of what is wanted (`workspace`).
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
-`doit/`: what doit is told. `layout`, `ledger`, `lock`, `sources`: names, submissions, holders and what is sent along.
+`doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
+`changes`: what is other than when a session was packaged.
 `commands`, `doctor`, `outcome`, `display`: what users ask and see.
 """

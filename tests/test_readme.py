@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -91,6 +92,25 @@ def test_every_source_that_a_document_names_exists(document: Path) -> None:
     assert missing == set()
 
 
+def modules_in_head(text: str) -> set[str]:
+    """What the head of a package tells of: the names in front of a colon, as in "`one`, `two`: what they do"."""
+    told = re.findall(r"((?:`[\w/]+`(?:, | and |,\n|\n)?)+):", text)
+    return {name.rstrip("/") for each in told for name in re.findall(r"`([\w/]+)`", each)}
+
+
+@pytest.mark.parametrize(
+    "package",
+    sorted(path.parent for name in PACKAGES.split("|") for path in (ROOT / name).rglob("__init__.py")),
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_the_head_of_a_package_tells_of_modules_that_exist(package: Path) -> None:
+    head = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    missing = {
+        name for name in modules_in_head(head) if not is_module(".".join(package.relative_to(ROOT).parts) + f".{name}")
+    }
+    assert missing == set()
+
+
 def test_the_names_of_sources_are_found_in_documents() -> None:
     text = """
 Look into `runner/gone.py`, `trainer/nowhere/` and (docker/lost.sh), not into `runs/.cache/x.py`, `docker/*.lock` or
@@ -108,6 +128,8 @@ Look into `runner/gone.py`, `trainer/nowhere/` and (docker/lost.sh), not into `r
     assert source_files(text) == {"runner/gone.py", "trainer/nowhere/", "docker/lost.sh", "trainer/"}
     assert modules(text) == {"restore.gone.now", "emulator.db", "trainer.envs"}
     assert modules_in_tables(text) == {"trainer/session", "trainer/lost", "trainer/checkpoint"}
+    head = "Things.\n\n`one`, `two/`: what they do with `three`. `four`,\n`five`: that. `six` is told of."
+    assert modules_in_head(head) == {"one", "two", "four", "five"}
     assert is_there("restore.integrity.inspect_checkpoint")
     assert is_there("trainer.envs")
     assert not is_there("restore.integrity.gone")

@@ -1,4 +1,5 @@
 """The five stages of a session: package, execute, download, validate, restore.
 
-`bootstrap` is copied into each package as the script that starts the session; `fit_probe` asks what a model would be.
+Each stage is the function of its module; `on_workspace` wires them. `parent`: what a session goes on from. `bootstrap`:
+the script that starts the session, copied into each package. `fit_probe`: what a model would be.
 """
