@@ -41,7 +41,8 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
             table.add_row(job, "-", *[""] * 5, "not started", "", "")
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
-    for job in jobs:
+    known = workspace.jobs
+    for job in (each for each in jobs if each in known):
         plan = workspace.plan(job, "full")
         tip = plan.lineage.tip
         if tip is not None and (change := changed_code(tip, plan.wanted)):
