@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ class DockerBackend(ExecutorBackend):
             BackendError: the engine cannot start it; nothing stays behind.
         """
         job = files.read_json(folder.payload / layout.JOB_FILE)
-        with contextlib.closing(DockerExecutor(self._root, settings_of(job), say)) as executor:
+        with DockerExecutor(self._root, settings_of(job), say) as executor:
             executor.start(self.workload(folder, key))
         return key
 
