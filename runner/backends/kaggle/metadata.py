@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, SessionLostError
+from contract.states import State
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
 from runner.display import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.backends.base import Origin
+
+METADATA_FILE = "kernel-metadata.json"
+"""Beside the payload in a package: what is told of one session is no part of another's key."""
 LACKING = ("sb3-contrib", "stable-baselines3")
 """Distributions that the trainer needs and Kaggle's image has not."""
 NO_ACCELERATOR = "none"
@@ -22,7 +27,7 @@ LONGEST_SESSION_SECONDS = 12 * 3600
 """Kaggle's own limit; a session that is cut off by it loses its output."""
 
 
-def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_bytes: int) -> dict[str, Any]:
+def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, Any]:
     """The metadata of a session's kernel, each field set on purpose.
 
     Left alone, the client would turn the internet on, and Kaggle might choose a machine that current
@@ -31,13 +36,12 @@ def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_by
 
     Args:
         job: the job with its profile applied, as JSON.
-        parent_output: the handle of the session on Kaggle whose output is the parent, if there is one.
-        parent_bytes: the size of the parent.
+        parent: what the session goes on from.
 
     Raises:
         InputError: a session of the job may last longer than Kaggle lets it.
     """
-    if job["backend"] == "kaggle" and job["session_limit"] > LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS:
+    if job["session_limit"] > LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS:
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
@@ -57,9 +61,7 @@ def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_by
         "enable_internet": bool(job["internet"]),
         "dataset_sources": [dataset_slug(slug)],
         "competition_sources": [],
-        "kernel_sources": [slug]
-        if comes_from_kernel(slug, settings["carry_parent"], parent_output, parent_bytes)
-        else [],
+        "kernel_sources": [slug] if comes_from_kernel(slug, settings["carry_parent"], parent) else [],
         "model_sources": [],
         "keywords": [],
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
@@ -83,15 +85,20 @@ def timeout_seconds(session_limit: float) -> int:
     return int(min(session_limit + SESSION_MARGIN_SECONDS, LONGEST_SESSION_SECONDS))
 
 
-def comes_from_kernel(slug: str, carry: str, parent_output: str | None, parent_bytes: int) -> bool:
+def comes_from_kernel(slug: str, carry: str, parent: Origin | None) -> bool:
     """Whether a session mounts the output of the one before, instead of being sent its checkpoint.
+
+    Kaggle mounts the output of the kernel's latest version, and only if it ended well.
 
     A kernel may read its own earlier output (https://github.com/Kaggle/kaggle-cli/issues/464 shows one).
     """
-    if carry == "dataset" or parent_output is None:
+    output = parent.output if parent is not None else None
+    if carry == "dataset" or parent is None or output is None:
+        return False
+    if (output.backend, output.state, output.is_latest) != ("kaggle", State.COMPLETE, True):
         return False
     try:
-        is_of_this_kernel = Handle.parse(parent_output).slug == slug
+        is_of_this_kernel = Handle.parse(output.handle).slug == slug
     except SessionLostError:
         return False
-    return is_of_this_kernel and (carry == "kernel" or parent_bytes >= LARGE_PARENT_BYTES)
+    return is_of_this_kernel and (carry == "kernel" or parent.size >= LARGE_PARENT_BYTES)

@@ -29,8 +29,19 @@ def test_each_backend_opens_under_its_name_and_answers_every_call(name: str, tmp
     assert list(tmp_path.iterdir()) == []  # opening one writes nothing
 
 
-def test_the_calls_are_the_eight_that_backends_are_told_to_have() -> None:
-    assert sorted(CALLS) == ["cancel", "diagnose", "fetch", "find", "logs", "release", "status", "submit"]
+def test_the_calls_are_the_ten_that_backends_are_told_to_have() -> None:
+    assert sorted(CALLS) == [
+        "cancel",
+        "close",
+        "diagnose",
+        "fetch",
+        "find",
+        "logs",
+        "provisions",
+        "release",
+        "status",
+        "submit",
+    ]
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones(tmp_path: Path) -> None:
