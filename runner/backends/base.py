@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from executors.base import Closeable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from pydantic import BaseModel
 
     from contract.states import State
     from executors.base import Status
@@ -76,6 +78,22 @@ class Provisions:
 
     payload: Mapping[str, bytes] = field(default_factory=dict)
     beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """What is known of a backend before it is opened: what an entry point of the group names.
+
+    Loading it should import little, since whoever reads jobs.yaml does.
+
+    Args:
+        open: makes the backend, given a folder of its own, which need not exist.
+        section: the model of the section of a job that has the backend's name, each field with a default; None for
+            a backend that reads none.
+    """
+
+    open: Callable[[Path], Backend]
+    section: type[BaseModel] | None = None
 
 
 class Backend(Closeable, Protocol):

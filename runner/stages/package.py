@@ -50,6 +50,8 @@ def package(
     Raises:
         BackendError: a file of the backend's would stand in the way of another.
     """
+    from job.model import session_part  # noqa: PLC0415 - it imports pydantic
+
     if folder.package_json.exists():
         return
     request.write(folder.request)
@@ -58,7 +60,7 @@ def package(
         shutil.rmtree(leftover, ignore_errors=True)
     payload = building / folder.payload.name
     payload.mkdir(parents=True)
-    files.write_json(payload / layout.JOB_FILE, job)
+    files.write_json(payload / layout.JOB_FILE, session_part(job))
     request.write(payload / layout.REQUEST_FILE)
     files.write_bytes(payload / layout.SOURCES_BUNDLE, sources.bundle())
     if parent is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import InputError, SessionLostError
 from contract.states import State
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
+from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 from runner.display import duration_text
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ METADATA_FILE = "kernel-metadata.json"
 """Beside the payload in a package: what is told of one session is no part of another's key."""
 LACKING = ("sb3-contrib", "stable-baselines3")
 """Distributions that the trainer needs and Kaggle's image has not."""
-NO_ACCELERATOR = "none"
 LARGE_PARENT_BYTES = 256 << 20
 """From here on a parent is not uploaded, if Kaggle has it already."""
 SESSION_MARGIN_SECONDS = 600
@@ -45,9 +45,8 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
-    slug, settings = kernel_slug(job["name"]), job["kaggle"]
-    image = settings["image"]
-    is_pinned_by_name = image in ("original", "latest")
+    slug, settings = kernel_slug(job["name"]), section_of(job)
+    is_pinned_by_name = settings.image in ("original", "latest")
     has_gpu = uses_gpu(job)
     metadata: dict[str, Any] = {
         "id": slug,
@@ -61,23 +60,28 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
         "enable_internet": bool(job["internet"]),
         "dataset_sources": [dataset_slug(slug)],
         "competition_sources": [],
-        "kernel_sources": [slug] if comes_from_kernel(slug, settings["carry_parent"], parent) else [],
+        "kernel_sources": [slug] if comes_from_kernel(slug, settings.carry_parent, parent) else [],
         "model_sources": [],
         "keywords": [],
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
     }
     if has_gpu:
-        metadata["machine_shape"] = settings["accelerator"]
+        metadata["machine_shape"] = settings.accelerator
     if is_pinned_by_name:
-        metadata["docker_image_pinning_type"] = image
+        metadata["docker_image_pinning_type"] = settings.image
     else:
-        metadata["docker_image"] = image
+        metadata["docker_image"] = settings.image
     return metadata
 
 
 def uses_gpu(job: Mapping[str, Any]) -> bool:
     """Whether sessions of a job spend GPU quota."""
-    return bool(job["kaggle"]["accelerator"] != NO_ACCELERATOR and job["device"] != "cpu")
+    return section_of(job).accelerator != NO_ACCELERATOR and job["device"] != "cpu"
+
+
+def section_of(job: Mapping[str, Any]) -> Kaggle:
+    """The section of a job (as JSON) that says how its sessions run on Kaggle."""
+    return Kaggle.model_validate(job.get("kaggle", {}))
 
 
 def timeout_seconds(session_limit: float) -> int:

@@ -12,6 +12,7 @@ import pytest
 from contract import files, layout
 from contract.documents import FileEntry, Parent, Request
 from contract.errors import BackendError
+from job.model import session_part
 from runner.backends.base import Provisions
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader, Sources
@@ -85,7 +86,7 @@ def test_a_package_holds_what_the_session_needs(tmp_path: Path, sources: Sources
         "request.json",
     ]
     assert (folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
-    assert files.read_json(folder.payload / layout.JOB_FILE) == job_json()
+    assert files.read_json(folder.payload / layout.JOB_FILE) == session_part(job_json())
     assert Request.read(folder.request) == request()
     assert (folder.payload / layout.REQUEST_FILE).read_bytes() == folder.request.read_bytes()
 
