@@ -40,7 +40,7 @@ def test_what_is_wrong_is_said_and_ends_the_command(
 
     closed: list[LocalBackend] = []
     monkeypatch.setattr(LocalBackend, "diagnose", diagnose)
-    monkeypatch.setattr(LocalBackend, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(LocalBackend, "close", lambda self: closed.append(self))  # noqa: PLW0108 - a method, unlike append
     write_jobs(tmp_path, one=cart_pole())
     with pytest.raises(BackendError, match="doctor: found local: the clock, local: local wrong; do what is said above"):
         examine(Workspace(tmp_path), ["one"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOT_READERS = {
-    *("contract", "contract.errors", "contract.files", "contract.identity", "contract.layout"),
+    *("contract", "contract.errors", "contract.files", "contract.identity", "contract.layout", "contract.states"),
     *("job", "job.algorithms", "runner", "runner.backends", "runner.backends.docker", "runner.backends.kaggle"),
     *("runner.backends.on_executor", "runner.jobs"),
 }
