@@ -27,7 +27,7 @@ from measuring.graphs import CODE, project_path, write_project
 from measuring.tables import Series, comparison, note, paired_ratio, publish, table, write_raw
 
 from contract.layout import JOB_FILE
-from runner.backends.registry import BACKENDS
+from runner.backends.registry import sections
 from runner.jobs.file import load_jobs
 from runner.layout import JOBS_FILE, RunsFolder
 
@@ -99,7 +99,7 @@ def _options() -> argparse.Namespace:
 
 def shipped_job(goal: int, *, evaluates: bool) -> dict[str, Any]:
     """The shipped job with another goal; how often it saves follows from that goal in every way."""
-    job = load_jobs(CODE / JOBS_FILE, tuple(BACKENDS))[JOB].full
+    job = load_jobs(CODE / JOBS_FILE, sections())[JOB].full
     save_frequency = job.model_copy(update={"total_timesteps": goal}).save_frequency
     values = job.model_dump(mode="json") | {"total_timesteps": goal, "save_freq": save_frequency}
     if not evaluates:

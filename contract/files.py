@@ -96,8 +96,13 @@ def write_bytes(target: Path, content: bytes) -> None:
 
 def write_json(target: Path, value: Any) -> None:
     """Replace `target` by `value` as JSON that a person can read, durably."""
+    write_bytes(target, readable_json(value))
+
+
+def readable_json(value: Any) -> bytes:
+    """What `write_json` writes: one byte string for equal values."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    write_bytes(target, f"{text}\n".encode())
+    return f"{text}\n".encode()
 
 
 def read_json(source: Path) -> Any:

@@ -1,4 +1,4 @@
-"""What an executor is: eight calls behind which a script runs in a folder laid out as on Kaggle.
+"""What an executor is: nine calls behind which a script runs in a folder laid out as on Kaggle.
 
 A backend gives it a session's package, the emulator of Kaggle a pushed kernel.
 """
@@ -6,11 +6,12 @@ A backend gives it a session's package, the emulator of Kaggle a pushed kernel.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from types import TracebackType
 
     from contract.states import State
 
@@ -53,8 +54,23 @@ class Workload:
     limit_seconds: float | None = None
 
 
-class Executor(Protocol):
-    """Where scripts run; what it runs outlives this process.
+class Closeable(Protocol):
+    """What may hold something open, and is used `with` that in mind: whoever derives from it writes `close` only."""
+
+    def close(self) -> None:
+        """Let go of what is open here; what runs goes on. Closing twice is closing once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Executor(Closeable, Protocol):
+    """Where scripts run; what it runs outlives this process, and `close` lets go of what this process holds of it.
 
     Each call may raise BackendUnreachableError, each that takes the name of a workload SessionLostError
     where there is no sandbox of that name.

@@ -18,7 +18,7 @@ from contract import files, layout
 from contract.errors import SessionLostError
 from contract.states import State
 from executors import local_launcher as launcher
-from executors.base import Status
+from executors.base import Closeable, Status
 
 if TYPE_CHECKING:
     from executors.base import Workload
@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.05
 _CANCELLED_EXIT_CODES = frozenset({128 + signal.SIGTERM, 128 + signal.SIGINT})
 
 
-class LocalExecutor:
+class LocalExecutor(Closeable):
     """Scripts as processes of this machine that outlive the one that started them.
 
     Each has a sandbox of its own: `kaggle/input` (read-only, but for replay segments), `kaggle/working`,
@@ -129,6 +129,10 @@ class LocalExecutor:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
         with contextlib.suppress(OSError):
             _remove_tree(self._sandbox(name))
+        self._reap()
+
+    def close(self) -> None:
+        """Take note of the processes that have ended; the others go on by themselves."""
         self._reap()
 
     def _reap(self) -> None:

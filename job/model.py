@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, overload
 
 from pydantic import (
     AfterValidator,
@@ -23,22 +23,18 @@ from job.schedules import parse_duration
 from job.sizes import parse_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from job.algorithms.hyperparameters import Hyperparameters
 
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
 
-SMALLEST_MEMORY = 6 << 20
-"""What Docker asks for at least."""
-
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
-
-_IMAGE = re.compile(r"[a-z0-9][\w.:/@-]{0,511}", re.ASCII)
-_USER = re.compile(r"[0-9]{1,9}(?::[0-9]{1,9})?", re.ASCII)
 
 
 def _environment_id(value: str) -> str:
@@ -54,42 +50,12 @@ def _save_frequency(value: object) -> object:
     return value
 
 
-def _image(value: str) -> str:
-    if not _IMAGE.fullmatch(value):
-        raise ValueError("must be the name of an image, such as kaggle-relay:cpu")
-    return value
-
-
-def _user(value: str) -> str:
-    if not _USER.fullmatch(value):
-        raise ValueError('must be numbers as text, such as "1000" or "1000:1000"')
-    return value
-
-
 def _folder_in_project(value: str) -> str:
     """A relative folder with `/` between its parts, so that one job means the same on every system."""
     parts = [part for part in value.split("/") if part not in ("", ".")]
     if not parts or value.startswith(("/", "~")) or ".." in parts or any(each in value for each in "\\:\0"):
         raise ValueError("must be a folder inside the project, relative to jobs.yaml, with / between its parts")
     return "/".join(parts)
-
-
-_ACCELERATOR = re.compile(r"none|Nvidia[A-Za-z0-9]+")
-_KAGGLE_IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
-
-
-def _accelerator(value: str) -> str:
-    if not _ACCELERATOR.fullmatch(value):
-        raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
-    if value.lower() == "nvidiateslap100":
-        raise ValueError("must not be a P100, which current builds of torch cannot use")
-    return value
-
-
-def _kaggle_image(value: str) -> str:
-    if not _KAGGLE_IMAGE.fullmatch(value):
-        raise ValueError("must be original, latest, or one of Kaggle's images by its full name")
-    return value
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
@@ -157,34 +123,11 @@ class Validation(Section):
     max_artifact_files: Count = 10_000
 
 
-class Docker(Section):
-    """The container of a session where the backend is docker; what is None is as on Kaggle.
-
-    `memory` and `shm` (of /dev/shm) in bytes, `user` as `uid` or `uid:gid`, None being the image's own.
-    """
-
-    image: Annotated[str, AfterValidator(_image)] = "kaggle-relay:cpu"
-    memory: Annotated[Size, Field(ge=SMALLEST_MEMORY)] | None = None
-    cpus: Annotated[float, Field(ge=0.01)] | None = None
-    shm: Size | None = None
-    user: Annotated[str, AfterValidator(_user)] | None = None
-
-
-class Kaggle(Section):
-    """How a session runs on Kaggle.
-
-    `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
-    reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
-    size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
-    """
-
-    accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
-    carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
-    image: Annotated[str, AfterValidator(_kaggle_image)] = "original"
-
-
 class Job(Section):
-    """A job as a session runs it: an entry of jobs.yaml with its `quick` block applied or dropped."""
+    """A job as a session runs it: an entry of jobs.yaml with its `quick` block applied or dropped.
+
+    Where a session runs has sections of its own in jobs.yaml, which belong to the backends (`runner.jobs.sections`).
+    """
 
     name: Annotated[str, Field(pattern=rf"^{JOB_NAME.pattern}$")]
     env: Environment
@@ -203,8 +146,6 @@ class Job(Section):
     internet: bool = False
     sources: Sources = ()
     validation: Validation = Validation()
-    docker: Docker = Docker()
-    kaggle: Kaggle = Kaggle()
 
     @property
     def entry(self) -> Algorithm:
@@ -236,17 +177,37 @@ class Job(Section):
         return training_inputs(self.model_dump(mode="json"))
 
 
-def parse_job(values: dict[str, Any]) -> Job:
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+def session_part(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What a session reads of a job (as JSON): all but the sections of backends."""
+    return {name: value for name, value in job.items() if name in Job.model_fields}
+
+
+@overload
+def parse_job(values: dict[str, Any]) -> Job: ...
+
+
+@overload
+def parse_job(values: dict[str, Any], model: type[AnyJob]) -> AnyJob: ...
+
+
+def parse_job(values: dict[str, Any], model: type[Job] = Job) -> Job:
     """The job that `values` (plain JSON or YAML data, with its `name`) describes.
 
     Its `hyperparameters` hold what was set, in the type that the algorithm wants: `1e3` and 1000 are one job.
+
+    Args:
+        values: the job.
+        model: what it is read by: a job, or a job with further sections.
 
     Raises:
         InvalidJobError: unknown keys, wrong types, unknown names or impossible values.
     """
     problems: list[Problem] = []
     try:
-        job = Job.model_validate(values)
+        job = model.model_validate(values)
     except ValidationError as error:
         problems = problems_of(error)
     if isinstance(values, dict):

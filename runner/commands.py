@@ -130,7 +130,8 @@ def cancel(workspace: Workspace, job: str) -> None:
         return
     ledger.asked_to_stop().write(head.folder.ledger_json)
     try:
-        open_backend(ledger.backend, workspace.runs).cancel(ledger.handle)
+        with open_backend(ledger.backend, workspace.runs) as backend:
+            backend.cancel(ledger.handle)
     except BackendUnreachableError:
         raise  # perhaps it was asked
     except BackendError:

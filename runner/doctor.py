@@ -41,6 +41,7 @@ def _checks(workspace: Workspace, name: str) -> Iterator[Check]:
     versions = library_versions()
     yield Check("this machine", f"Python {platform.python_version()}, torch {versions.get('torch', 'not installed')}")
     try:
-        yield from open_backend(name, workspace.runs).diagnose()
+        with open_backend(name, workspace.runs) as backend:
+            yield from backend.diagnose()
     except RelayError as error:
         yield Check(name, str(error), is_well=False)

@@ -48,11 +48,6 @@ class SessionFolder:
         return self.package / "script.py"
 
     @property
-    def kernel_metadata(self) -> Path:
-        """What Kaggle wants to know about the package."""
-        return self.package / "kernel-metadata.json"
-
-    @property
     def sources_table(self) -> Path:
         """Every packaged source with its digests, to explain a change by name."""
         return self.package / "sources.json"

@@ -10,7 +10,7 @@ import restore
 from contract.documents import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
-from runner.backends.registry import BACKENDS
+from runner.backends.registry import is_known, known_backends
 from runner.decide import (
     Attach,
     Blocked,
@@ -87,9 +87,9 @@ class Workspace:
     """
 
     def __init__(self, root: Path, backend: str | None = None) -> None:
-        if backend is not None and backend not in BACKENDS:
+        if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
-            raise InputError("backend", problem, f"choose one of {', '.join(BACKENDS)}")
+            raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
         self._backend = backend
         self._jobs = JobsReader(self.runs)

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from stable_baselines3.common.callbacks import EvalCallback
 
-from job.model import parse_job
+from job.model import parse_job, session_part
 from trainer.algorithms.model import make_model
 from trainer.environments.making import make_evaluation_envs, make_training_envs
 
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("job", type=Path, help="the job as JSON, as a session is given it")
     parser.add_argument("--threads", type=int, help="torch's threads; torch's own choice if not given")
     options = parser.parse_args()
-    job = parse_job(json.loads(options.job.read_text(encoding="utf-8")))
+    job = parse_job(session_part(json.loads(options.job.read_text(encoding="utf-8"))))
     if options.threads:
         torch.set_num_threads(options.threads)
     callback = None

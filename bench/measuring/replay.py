@@ -21,6 +21,7 @@ from contract.records import CheckpointRecord, TrainingMetadata
 from contract.states import State
 from executors import local_launcher
 from executors.base import Status
+from runner.backends.base import BackendEntry
 from runner.backends.local import LocalBackend
 from runner.backends.on_executor import name_of
 from runner.backends.registry import BACKENDS
@@ -112,5 +113,5 @@ def _repacked(source: Path, session: SessionInput) -> bytes:
 
 
 if __name__ == "__main__":
-    BACKENDS[LocalBackend.name] = "measuring.replay:ReplayBackend"
+    BACKENDS[LocalBackend.name] = lambda: BackendEntry(ReplayBackend)
     sys.exit(DoitMain().run(sys.argv[1:]))

@@ -8,6 +8,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import docker
+from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound, create_api_error_from_http_exception
 from requests.exceptions import HTTPError as RequestHTTPError
 from requests.exceptions import RequestException
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from requests import Response
 
 HOST_VARIABLE = "DOCKER_HOST"
+CONTEXT_VARIABLE = "DOCKER_CONTEXT"
+DEFAULT_CONTEXT = "default"
 OWN_IMAGE = "kaggle-relay"
 ANSWER_SECONDS = 60
 """How long one answer may take; an engine that removes gigabytes takes its time."""
@@ -119,7 +122,7 @@ def meaning_of(error: Exception, image: str = "") -> BackendError:
         return BackendError(_engine(), "permission to use it is denied", remedy)
     if _holds(error, OSError) or _holds(error, HTTPError):
         remedy = f"start Docker Desktop, or run `make engine` on Debian; {HOST_VARIABLE} names another engine"
-        return BackendUnreachableError(_engine(), f"gives no answer ({_reason(error)})", remedy)
+        return BackendUnreachableError(_engine_asked(), f"gives no answer ({_reason(error)})", remedy)
     return BackendError(_engine(), f"cannot be used: {' '.join(str(error).split())}", f"correct {HOST_VARIABLE}")
 
 
@@ -146,6 +149,20 @@ def _refusal(text: str) -> BackendError:
 def _engine() -> str:
     host = os.environ.get(HOST_VARIABLE)
     return f"Docker engine {host}" if host else "Docker engine"
+
+
+def _engine_asked() -> str:
+    """The engine with the address that was asked, and the context that names it."""
+    if os.environ.get(HOST_VARIABLE):
+        return _engine()
+    try:
+        context = ContextAPI.get_context(os.environ.get(CONTEXT_VARIABLE))
+    except (DockerException, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _engine()  # a context that the SDK cannot read, which it says elsewhere
+    if context is None or not context.Host:
+        return _engine()
+    named = f", of context {context.name}" if context.name != DEFAULT_CONTEXT else ""
+    return f"Docker engine {context.Host.removeprefix('http+')}{named}"
 
 
 def _causes(error: object) -> Iterator[BaseException]:

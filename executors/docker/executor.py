@@ -14,6 +14,7 @@ from docker.errors import APIError, NotFound
 
 from contract.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
 from contract.files import CHUNK_BYTES, human_bytes
+from executors.base import Closeable
 from executors.docker.archive import packed, unpack
 from executors.docker.container import (
     STOP_PATIENCE_SECONDS,
@@ -48,7 +49,7 @@ _CONFLICT = 409
 _LAST_LINES = 5
 
 
-class DockerExecutor:
+class DockerExecutor(Closeable):
     """Scripts in containers of a Docker engine, which outlive the process that started them.
 
     Args:

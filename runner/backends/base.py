@@ -1,17 +1,23 @@
-"""What a backend is: eight calls behind which a session runs somewhere.
+"""What a backend is: ten calls behind which a session runs somewhere.
 
-A new backend is one file with one class, and one line in `runner.backends.registry`.
+A new backend is one file with one class, and an entry point of the group that `runner.backends.registry` names. No
+stage knows one from another.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from executors.base import Closeable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from pydantic import BaseModel
+
+    from contract.states import State
     from executors.base import Status
     from runner.layout import SessionFolder
 
@@ -31,14 +37,84 @@ class Check:
     is_well: bool = True
 
 
-class Backend(Protocol):
-    """Where sessions execute.
+@dataclass(frozen=True)
+class Output:
+    """What a session left where it ran, and which may still be there.
+
+    Args:
+        backend: the backend that it ran on.
+        handle: the session's there.
+        state: how it ended.
+        is_latest: whether no session of the job came after it.
+    """
+
+    backend: str
+    handle: str
+    state: State
+    is_latest: bool
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a session goes on from, as far as it matters to where it runs.
+
+    Args:
+        size: bytes of the checkpoint and all that belongs to it.
+        output: of the session that made it, if that ran to an end.
+    """
+
+    size: int
+    output: Output | None
+
+
+@dataclass(frozen=True)
+class Provisions:
+    """What a package holds for its backend, beyond what every package holds.
+
+    Args:
+        payload: files that the session is given, by name; the key covers them.
+        beside: files beside the payload, by name: for the backend itself, and no part of the key.
+    """
+
+    payload: Mapping[str, bytes] = field(default_factory=dict)
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BackendEntry:
+    """What is known of a backend before it is opened: what an entry point of the group names.
+
+    Loading it should import little, since whoever reads jobs.yaml does.
+
+    Args:
+        open: makes the backend, given a folder of its own, which need not exist.
+        section: the model of the section of a job that has the backend's name, each field with a default; None for
+            a backend that reads none.
+    """
+
+    open: Callable[[Path], Backend]
+    section: type[BaseModel] | None = None
+
+
+class Backend(Closeable, Protocol):
+    """Where sessions execute; used `with` a `close` at its end, after which the sessions go on.
 
     Each call may raise BackendUnreachableError, which is never a failure of the session, and each
     that takes a handle SessionLostError, after which the run goes on from what it has.
     """
 
     name: str
+
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        """What the package of a session must hold for this backend; asks nobody, and spends nothing.
+
+        Args:
+            job: the job with its profile applied, as JSON.
+            parent: what the session goes on from.
+
+        Raises:
+            InputError: no session of the job can run here.
+        """
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session; return a handle that outlives this process.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from contract.files import human_bytes
 from executors.local import LocalExecutor
-from runner.backends.base import Check
+from runner.backends.base import BackendEntry, Check
 from runner.backends.on_executor import ExecutorBackend
 
 if TYPE_CHECKING:
@@ -47,3 +47,6 @@ class LocalBackend(ExecutorBackend):
             yield Check("sandboxes", f"{human_bytes(free)} are free in {place}: make it {needed}", is_well=False)
         else:
             yield Check("sandboxes", f"{human_bytes(free)} are free in {place}")
+
+
+ENTRY = BackendEntry(LocalBackend)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from executors.base import Workload
+from executors.base import Closeable, Workload
+from runner.backends.base import Provisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from executors.base import Executor, Status
-    from runner.backends.base import Check
+    from runner.backends.base import Check, Origin
     from runner.layout import SessionFolder
 
 _NAME_LENGTH = 16
 
 
-class ExecutorBackend:
+class ExecutorBackend(Closeable):
     """Sessions on an executor; the handle is the session's key, whose beginning is the name of the sandbox.
 
     Args:
@@ -28,6 +29,11 @@ class ExecutorBackend:
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
+
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        """Nothing: what every package holds is all that such a session needs."""
+        del job, parent
+        return Provisions()
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session, once."""
@@ -65,6 +71,10 @@ class ExecutorBackend:
     def diagnose(self) -> Iterator[Check]:
         """Nothing: a backend that needs something of its machine says so itself."""
         return iter(())
+
+    def close(self) -> None:
+        """Let go of what the executor has open."""
+        self.executor.close()
 
 
 def name_of(key: str) -> str:

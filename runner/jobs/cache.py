@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract import files
-from runner.backends.registry import BACKENDS
+from runner.backends.registry import installed, sections
 from runner.layout import JOBS_FILE
 
 if TYPE_CHECKING:
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 _READERS = (
     "runner/jobs/cache.py",
     "runner/jobs/file.py",
+    "runner/jobs/sections.py",
     "runner/jobs/yaml_positions.py",
+    "runner/backends/base.py",
+    "runner/backends/docker/section.py",
+    "runner/backends/kaggle/section.py",
+    "runner/backends/local.py",
+    "runner/backends/registry.py",
     "job/algorithms/continuous.py",
     "job/algorithms/epsilon_greedy.py",
     "job/algorithms/hyperparameters.py",
@@ -71,13 +77,13 @@ class JobsReader:
     def _read_anew(self) -> dict[str, dict[str, dict[str, Any]]]:
         from runner.jobs.file import load_jobs  # noqa: PLC0415 - it imports pydantic
 
-        return {name: job.as_json() for name, job in load_jobs(self._path, BACKENDS).items()}
+        return {name: job.as_json() for name, job in load_jobs(self._path, sections()).items()}
 
     def _stamp(self) -> dict[str, Any] | None:
         package = Path(__file__).parent.parent.parent
         try:
             readers = [(package / name).stat().st_mtime_ns for name in _READERS if (package / name).exists()]
-            return {"sha256": files.sha256_of_file(self._path), "readers": readers, "backends": sorted(BACKENDS)}
+            return {"sha256": files.sha256_of_file(self._path), "readers": readers, "installed": installed()}
         except OSError:
             return None
 

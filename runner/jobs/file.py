@@ -16,12 +16,15 @@ from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, shown
+from runner.jobs.sections import job_with
 from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pydantic import BaseModel
+
+    from runner.jobs.sections import Sections
 
 REFERENCE = "docs/jobs.md"
 QUICK_TIMESTEPS = 100
@@ -51,7 +54,7 @@ class JobProfiles:
         return self.quick if name == "quick" else self.full
 
     def as_json(self) -> dict[str, Any]:
-        """Both forms as plain JSON, each of which `job.model.parse_job` reads back."""
+        """Both forms as plain JSON, with the sections of backends."""
         return {"full": self.full.model_dump(mode="json"), "quick": self.quick.model_dump(mode="json")}
 
 
@@ -64,19 +67,19 @@ class _Finding(NamedTuple):
     remedy: str | None = None
 
 
-def load_jobs(path: Path, backends: Collection[str]) -> dict[str, JobProfiles]:
+def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles]:
     """The jobs of the file at `path` by name, in the order of the file.
 
     Args:
         path: the file, from whose folder `sources` are counted.
-        backends: the names that a job may give as `backend`.
+        backends: for each name that a job may give as `backend`, the model of the section of that name.
 
     Raises:
         InputError: the file cannot be read, or something in it is wrong: the first thing that is.
     """
     file = _label(path)
     document = read_yaml(_content(path, file), file)
-    reader = _Reader(path.parent, tuple(backends), document.lines)
+    reader = _Reader(path.parent, backends, document.lines)
     jobs = reader.jobs(document.values)
     if reader.findings:
         first, *more = sorted(dict.fromkeys(reader.findings), key=_order)
@@ -142,18 +145,18 @@ def _homes(model: type[BaseModel], below: KeyPath = ()) -> Iterator[tuple[str, K
                 yield from _homes(annotation, (*below, key))
 
 
-def _remedy(problem: Problem, algorithm: object) -> str | None:
+def _remedy(problem: Problem, algorithm: object, model: type[Job]) -> str | None:
     """What to write instead: a near name, the section where the key belongs, or all names that would do."""
     if problem.message == UNKNOWN_KEY:
-        return _remedy_for_key(problem.path, algorithm)
+        return _remedy_for_key(problem.path, algorithm, model)
     if problem.unknown is None:
         return problem.remedy
     return _nearest(problem.unknown, problem.known) or f"write {_listed(problem.known, 'or')}"
 
 
-def _remedy_for_key(path: KeyPath, algorithm: object) -> str:
+def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
     *section, key = map(str, path)
-    homes = [*((each, home) for each, home in _homes(Job) if each != "name"), ("quick", ())]
+    homes = [*((each, home) for each, home in _homes(model) if each != "name"), ("quick", ())]
     if isinstance(algorithm, str) and algorithm in ALGORITHMS:
         homes += _homes(ALGORITHMS[algorithm].hyperparameters, ("hyperparameters",))
     for known, home in homes:
@@ -176,10 +179,11 @@ def _listed(names: Sequence[str], conjunction: str) -> str:
 class _Reader:
     """Turns what the file says into jobs, and gathers what is wrong with it."""
 
-    def __init__(self, folder: Path, backends: tuple[str, ...], lines: dict[KeyPath, int]) -> None:
+    def __init__(self, folder: Path, backends: Sections, lines: dict[KeyPath, int]) -> None:
         self.findings: list[_Finding] = []
         self._folder = folder
-        self._backends = backends
+        self._backends = tuple(backends)
+        self._model = job_with(backends)
         self._lines = lines
 
     def jobs(self, values: Any) -> dict[str, JobProfiles]:
@@ -238,7 +242,8 @@ class _Reader:
         problems = list(self._problems_here(values))
         job = None
         try:
-            job = parse_job({**{key: value for key, value in values.items() if key != "quick"}, "name": name})
+            entry = {key: value for key, value in values.items() if key != "quick"}
+            job = parse_job({**entry, "name": name}, self._model)
         except InvalidJobError as error:
             problems += error.problems
         else:
@@ -246,7 +251,8 @@ class _Reader:
         findings = []
         for problem in problems:
             line, path = self._located(problem.path, layers)
-            findings.append(_Finding(line, path, problem.message, _remedy(problem, values.get("algorithm"))))
+            remedy = _remedy(problem, values.get("algorithm"), self._model)
+            findings.append(_Finding(line, path, problem.message, remedy))
         return job, findings
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:

@@ -56,9 +56,11 @@ def probe_model(job: dict[str, Any], request: Request, source_folders: Sequence[
     Raises:
         InputError: the environment or the model cannot be made.
     """
+    from job.model import session_part  # noqa: PLC0415 - it imports pydantic
+
     with tempfile.TemporaryDirectory(prefix="relay-probe-") as name:
         folder = Path(name)
-        files.write_json(folder / layout.JOB_FILE, job)
+        files.write_json(folder / layout.JOB_FILE, session_part(job))
         request.write(folder / layout.REQUEST_FILE)
         files.write_json(folder / layout.PAYLOAD_FILE, {"format": 1, "key": files.sha256_of_value(job), "files": {}})
         paths = [str(source.parent) for source in source_folders]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from contract.documents import Execution, Package, Parent, Request, Restored
-from contract.states import State
-from runner.backends.kaggle.metadata import LACKING
+from runner.backends.base import Origin, Output
 from runner.backends.registry import open_backend
 from runner.changes import changed_code, sources_changed
 from runner.display import Display
@@ -17,7 +15,6 @@ from runner.stages import execute as executing
 from runner.stages import package as packaging
 from runner.stages.fit_probe import refuse_misfit
 from runner.stages.parent import choose_parent
-from runner.wheels import bundle_of
 
 if TYPE_CHECKING:
     from runner.stages.parent import ParentFiles
@@ -49,6 +46,8 @@ def package(workspace: Workspace, live: LiveSession) -> None:
     )
     if made_by is not None:
         refuse_misfit(wanted.job, request, made_by, workspace.source_folders(wanted.job))
+    with open_backend(wanted.job["backend"], workspace.runs) as backend:
+        provisions = backend.provisions(wanted.job, Origin(parent.size, _output(live, made_by)) if parent else None)
     packaging.package(
         live.folder,
         job=wanted.job,
@@ -56,21 +55,21 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         sources=workspace.sources(live.plan),
         inputs=wanted.inputs,
         parent=parent,
-        bundles=dict(map(bundle_of, LACKING)) if wanted.job["backend"] == "kaggle" else None,
+        provisions=provisions,
     )
 
 
 def execute(workspace: Workspace, live: LiveSession) -> None:
     """Run the packaged session on its backend, or attach to it."""
-    backend = open_backend(Package.read(live.folder.package_json).job["backend"], workspace.runs)
-    with _display(live) as display:
+    name = Package.read(live.folder.package_json).job["backend"]
+    with open_backend(name, workspace.runs) as backend, _display(live) as display:
         executing.execute(live.folder, backend, display)
 
 
 def download(workspace: Workspace, live: LiveSession) -> None:
     """Bring what the session left to this machine, whole."""
-    backend = open_backend(Execution.read(live.folder.execution_json).backend, workspace.runs)
-    downloading.download(live.folder, backend)
+    with open_backend(Execution.read(live.folder.execution_json).backend, workspace.runs) as backend:
+        downloading.download(live.folder, backend)
 
 
 def validate(_workspace: Workspace, live: LiveSession) -> None:
@@ -102,14 +101,13 @@ def _choose_parent(workspace: Workspace, live: LiveSession) -> ParentFiles | Non
         return None
     restored = Restored.read(live.parent.restored_json)
     with _display(live) as display:
-        chosen = choose_parent(restored, workspace.runs.job(live.plan.job), display)
-    return replace(chosen, output_of=_kaggle_output(workspace, live, chosen.session))
+        return choose_parent(restored, workspace.runs.job(live.plan.job), display)
 
 
-def _kaggle_output(workspace: Workspace, live: LiveSession, session: str) -> str | None:
-    """The handle of the session whose output Kaggle mounts into the next one: the latest, if it ended well."""
-    made_by = SessionState(workspace.runs.session(live.plan.job, int(session)))
-    if int(session) != int(live.folder.number) - 1 or made_by.phase < Phase.EXECUTED:
+def _output(live: LiveSession, made_by: SessionState | None) -> Output | None:
+    """What the session that made the parent left where it ran."""
+    if made_by is None or made_by.phase < Phase.EXECUTED:
         return None
     execution = made_by.execution
-    return execution.handle if execution.backend == "kaggle" and execution.state is State.COMPLETE else None
+    is_latest = made_by.number == int(live.folder.number) - 1
+    return Output(execution.backend, execution.handle, execution.state, is_latest)

@@ -10,14 +10,15 @@ import msgspec
 
 from contract import files, layout
 from contract.documents import FileEntry, Package
+from contract.errors import BackendError
 from contract.typed_json import FORMAT
-from runner.backends.kaggle.metadata import kernel_metadata
 from runner.stages import bootstrap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from contract.documents import Inputs, Request
+    from runner.backends.base import Provisions
     from runner.layout import SessionFolder
     from runner.sources import Sources
     from runner.stages.parent import ParentFiles
@@ -31,7 +32,7 @@ def package(
     sources: Sources,
     inputs: Inputs,
     parent: ParentFiles | None,
-    bundles: Mapping[str, bytes] | None = None,
+    provisions: Provisions | None = None,
 ) -> None:
     """Write `request.json`, `package/` and, last, `package.json`, which seals them.
 
@@ -44,8 +45,13 @@ def package(
         sources: the files that it carries.
         inputs: what its weights follow from.
         parent: what it goes on from.
-        bundles: distributions that the machine of the session may lack, by file name.
+        provisions: what its backend needs beyond that.
+
+    Raises:
+        BackendError: a file of the backend's would stand in the way of another.
     """
+    from job.model import session_part  # noqa: PLC0415 - it imports pydantic
+
     if folder.package_json.exists():
         return
     request.write(folder.request)
@@ -54,30 +60,35 @@ def package(
         shutil.rmtree(leftover, ignore_errors=True)
     payload = building / folder.payload.name
     payload.mkdir(parents=True)
-    files.write_json(payload / layout.JOB_FILE, job)
+    files.write_json(payload / layout.JOB_FILE, session_part(job))
     request.write(payload / layout.REQUEST_FILE)
     files.write_bytes(payload / layout.SOURCES_BUNDLE, sources.bundle())
-    for name, bundle in (bundles or {}).items():
-        files.write_bytes(payload / name, bundle)
     if parent is not None:
         shutil.copyfile(parent.checkpoint, payload / layout.PARENT_CHECKPOINT)
         if parent.best_model is not None:
             shutil.copyfile(parent.best_model, payload / layout.PARENT_BEST_MODEL)
         for segment in parent.segments:
             files.link_or_copy(segment, payload / layout.REPLAY_FOLDER / segment.name)
+    if provisions is not None:
+        _add(provisions.payload, payload)
     listed = entries_below(payload, digest_is_name_in=payload / layout.REPLAY_FOLDER)
     as_json = msgspec.to_builtins(listed)
     key = files.sha256_of_value(as_json)
     files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": as_json})
     files.write_json(building / folder.sources_table.name, sources.table())
-    files.write_json(
-        building / folder.kernel_metadata.name,
-        kernel_metadata(job, parent.output_of if parent else None, parent.size if parent else 0),
-    )
     files.write_bytes(building / folder.script.name, session_script(key).encode())
+    if provisions is not None:
+        _add(provisions.beside, building)
     building.rename(folder.package)
     files.fsync_directory(folder.path)
     Package(key=key, job=job, inputs=inputs, files=listed).write(folder.package_json)
+
+
+def _add(provided: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in provided.items():
+        if Path(name).name != name or (folder / name).exists():
+            raise BackendError(f"file {name}", "cannot be what a backend adds to a package", "correct the backend")
+        files.write_bytes(folder / name, content)
 
 
 def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[str, FileEntry]:

@@ -26,7 +26,6 @@ class ParentFiles:
         sha256: that digest.
         best_model: the best model so far, or None.
         segments: the files of its replay buffer, each compared with the digest in its name just now.
-        output_of: the handle on Kaggle of the session that made it, where a new session there finds its output.
     """
 
     session: str
@@ -35,7 +34,6 @@ class ParentFiles:
     sha256: str
     best_model: Path | None
     segments: tuple[Path, ...] = ()
-    output_of: str | None = None
 
     @property
     def size(self) -> int:

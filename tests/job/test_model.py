@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from job.algorithms.off_policy import OffPolicyHyperparameters, ReplayBufferKwargs
 from job.algorithms.policy_kwargs import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, LstmKwargs
 from job.algorithms.registry import ALGORITHMS
-from job.model import DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, Job, parse_job
+from job.model import DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
 from job.problems import InvalidJobError, Problem, shown
+from runner.backends.registry import sections
+from runner.jobs.sections import job_with
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -140,16 +142,6 @@ def test_only_what_decides_the_weights_is_a_training_input(change: dict[str, Any
                 'must be a whole number of steps above 0, or a list such as [1, episode], found "episode"',
             ),
         ),
-        *(
-            (
-                values(kaggle={"accelerator": name}),
-                Problem(
-                    ("kaggle", "accelerator"),
-                    f'must be none or a name of Kaggle\'s, such as NvidiaTeslaT4, found "{name}"',
-                ),
-            )
-            for name in ("T4", "None")
-        ),
         (values(device="gpu"), Problem(("device",), 'unknown name "gpu"', "gpu", ("auto", "cpu", "cuda"))),
         (
             values(hyperparameters={"policy_kwargs": {"activation_fn": "relu"}}),
@@ -218,7 +210,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
 
 def test_the_reference_lists_every_key_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([\w.]+)` \| (\S+) \| ", section("Keys"), re.MULTILINE))
-    expected = keys_of(Job)
+    expected = keys_of(job_with(sections()))
     del expected["name"]
     assert rows == expected
 

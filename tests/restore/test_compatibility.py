@@ -12,9 +12,11 @@ from contract.differences import ABSENT, Difference
 from contract.identity import TRAINING_INPUTS
 from contract.libraries import DISTRIBUTIONS
 from job.algorithms.registry import ALGORITHMS
-from job.model import Job, parse_job
+from job.model import parse_job
 from restore.compatibility import compare, rule_for
 from restore.compatibility_rules import RULES, Rule
+from runner.backends.registry import sections
+from runner.jobs.sections import job_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -344,7 +346,7 @@ def fields_of(model: type[BaseModel], below: str = "") -> Iterator[str]:
             yield f"{below}{name}"
 
 
-FIELDS = [path for path in fields_of(Job) if path != "hyperparameters"]
+FIELDS = [path for path in fields_of(job_with(sections())) if path != "hyperparameters"]
 HYPERPARAMETERS = sorted({name for entry in ALGORITHMS.values() for name in entry.hyperparameters.model_fields})
 COMPARED = ("observation_space", "action_space", "parameters", *(f"libraries.{name}" for name in DISTRIBUTIONS))
 EVERYTHING = [*FIELDS, *(f"hyperparameters.{name}" for name in HYPERPARAMETERS), *COMPARED, "libraries.python"]

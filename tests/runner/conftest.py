@@ -16,8 +16,10 @@ from contract.identity import training_inputs
 from contract.libraries import library_versions
 from job.model import parse_job
 from runner import sources
+from runner.backends.registry import sections
 from runner.decide import Profile, Wanted
 from runner.doit import selection
+from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
 from tests.project import cart_pole
@@ -39,7 +41,7 @@ INPUTS = Inputs(training={}, sources=SOURCES, code=CODE)
 def job_json(name: str = JOB, **changes: Any) -> dict[str, Any]:
     """A job as jobs.yaml's reader hands it over; its quick block is dropped."""
     values = {key: value for key, value in cart_pole(**changes).items() if key != "quick"}
-    return parse_job(values | {"name": name}).model_dump(mode="json")
+    return parse_job(values | {"name": name}, job_with(sections())).model_dump(mode="json")
 
 
 def wanted(job: dict[str, Any] | None = None, profile: Profile = "full", **changes: Any) -> Wanted:

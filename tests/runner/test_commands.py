@@ -9,6 +9,7 @@ import pytest
 
 from contract.documents import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
+from executors.base import Closeable
 from runner import commands
 from runner.lineage import Phase
 from runner.workspace import Workspace
@@ -130,9 +131,12 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The handles that a backend was asked to stop."""
     handles: list[str] = []
 
-    class Remote:
+    class Remote(Closeable):
         def cancel(self, handle: str) -> None:
             handles.append(handle)
+
+        def close(self) -> None:
+            handles.append("closed")
 
     monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Remote())
     return handles
@@ -143,7 +147,7 @@ def test_cancel_asks_the_backend_and_notes_that_the_user_did(
 ) -> None:
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
     commands.cancel(workspace, "cart")
-    assert stopped == ["handle-1"]
+    assert stopped == ["handle-1", "closed"]
     ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested
     assert capsys.readouterr().out.startswith("cart: session 0001 was asked to stop; `doit resume:cart` restores")
@@ -155,9 +159,14 @@ def test_cancel_asks_the_backend_and_notes_that_the_user_did(
 def test_a_stop_that_the_backend_refuses_was_not_asked_for(
     workspace: Workspace, cart: JobOnDisk, monkeypatch: pytest.MonkeyPatch, error: BackendError, *, is_noted: bool
 ) -> None:
-    class Refusing:
+    closed: list[Closeable] = []
+
+    class Refusing(Closeable):
         def cancel(self, _handle: str) -> None:
             raise error
+
+        def close(self) -> None:
+            closed.append(self)
 
     monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Refusing())
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
@@ -165,6 +174,7 @@ def test_a_stop_that_the_backend_refuses_was_not_asked_for(
         commands.cancel(workspace, "cart")
     ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested == is_noted
+    assert len(closed) == 1
     assert ledger.handle == "handle-1"
 
 

@@ -38,10 +38,13 @@ def test_what_is_wrong_is_said_and_ends_the_command(
         yield Check("the clock", "is 900 s off: set this machine's clock", is_well=False)
         raise BackendError("the rest", "cannot be looked at", "ask again")
 
+    closed: list[LocalBackend] = []
     monkeypatch.setattr(LocalBackend, "diagnose", diagnose)
+    monkeypatch.setattr(LocalBackend, "close", lambda self: closed.append(self))  # noqa: PLW0108 - a method, unlike append
     write_jobs(tmp_path, one=cart_pole())
     with pytest.raises(BackendError, match="doctor: these checks failed: local: the clock, local: local; mend what"):
         examine(Workspace(tmp_path), ["one"])
+    assert len(closed) == 1
     said = capsys.readouterr().out
     assert "  WRONG  the clock: is 900 s off: set this machine's clock" in said
     assert "  WRONG  local: the rest: cannot be looked at; ask again" in said

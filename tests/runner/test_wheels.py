@@ -14,6 +14,7 @@ import pytest
 
 from contract import files
 from contract.errors import InputError
+from runner.backends.base import Provisions
 from runner.backends.kaggle.metadata import LACKING
 from runner.layout import RunsFolder
 from runner.sources import OWN_FOLDERS, SourceReader
@@ -106,8 +107,8 @@ def test_a_session_trains_where_the_packages_that_it_brings_are_not_installed(tm
     folder = RunsFolder(tmp_path).session("cart", 1)
     job = job_json(total_timesteps=64)
     sources = SourceReader(tmp_path / "none.json").read(OWN_FOLDERS)
-    bundles = dict(map(bundle_of, LACKING))
-    package(folder, job=job, request=asked(goal=64), sources=sources, inputs=INPUTS, parent=None, bundles=bundles)
+    brought = Provisions(dict(map(bundle_of, LACKING)))
+    package(folder, job=job, request=asked(goal=64), sources=sources, inputs=INPUTS, parent=None, provisions=brought)
     working = tmp_path / "working"
     working.mkdir()
     environment = {"PYTHONPATH": str(machine), "RELAY_INPUT": str(folder.package), "RELAY_WORKING": str(working)}

@@ -118,7 +118,7 @@ def test_a_lost_folder_is_one_sentence(workspace: Workspace, cart: JobOnDisk) ->
 
 
 def test_a_backend_of_the_command_line_overrides_the_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKENDS, "elsewhere", "none:None")
+    monkeypatch.setitem(BACKENDS, "elsewhere", BACKENDS["local"])
     write_jobs(tmp_path, cart=cart_pole())
     here, there = Workspace(tmp_path).plan("cart", "full"), Workspace(tmp_path, "elsewhere").plan("cart", "full")
     assert (here.wanted.job["backend"], there.wanted.job["backend"]) == ("local", "elsewhere")
@@ -130,7 +130,7 @@ def test_a_backend_of_the_command_line_overrides_the_jobs(tmp_path: Path, monkey
 def test_a_job_goes_on_elsewhere_from_what_it_learned_here(
     workspace: Workspace, cart: JobOnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BACKENDS, "elsewhere", "none:None")
+    monkeypatch.setitem(BACKENDS, "elsewhere", BACKENDS["local"])
     cart.add(Phase.RESTORED, timesteps=96, **as_wanted(workspace))
     decision, _ = planned(Workspace(cart.runs.root, "elsewhere"))
     assert decision == Continue(1, 96, 256)

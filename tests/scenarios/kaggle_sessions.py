@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,11 +12,11 @@ from contract.errors import BackendUnreachableError
 from contract.states import State
 from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
+from runner.backends.kaggle.metadata import METADATA_FILE
 from runner.backends.kaggle.names import dataset_slug
 from runner.layout import RunsFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from runner.layout import SessionFolder
@@ -83,7 +81,7 @@ def package(root: Path, job: str, number: int = 1, *, seconds: float = 0.0, gpu:
     key = files.sha256_of_value(listed)
     files.write_json(folder.payload / layout.PAYLOAD_FILE, {"format": 1, "key": key, "files": listed})
     slug = f"relay-{job}"
-    files.write_json(folder.kernel_metadata, _metadata(slug, gpu=gpu))
+    files.write_json(folder.package / METADATA_FILE, _metadata(slug, gpu=gpu))
     folder.script.write_text(_SCRIPT.format(key=key, left=LEFT, seconds=seconds), encoding="utf-8")
     return Packaged(folder, slug, key)
 
@@ -91,7 +89,7 @@ def package(root: Path, job: str, number: int = 1, *, seconds: float = 0.0, gpu:
 def packaged(root: Path, job: str, number: int) -> Packaged:
     """A session that is there."""
     folder = RunsFolder(root).session(job, number)
-    slug = files.read_json(folder.kernel_metadata)["id"]
+    slug = files.read_json(folder.package / METADATA_FILE)["id"]
     return Packaged(folder, slug, files.read_json(folder.payload / layout.PAYLOAD_FILE)["key"])
 
 
@@ -115,28 +113,14 @@ def _metadata(slug: str, *, gpu: bool) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def new_backend(root: Path, settings: Settings = QUICK) -> Iterator[KaggleBackend]:
+def new_backend(root: Path, settings: Settings = QUICK) -> KaggleBackend:
     """The backend as a new command has it.
 
     Args:
         root: its notes.
         settings: how long it waits for what.
     """
-    backend = KaggleBackend(root, settings)
-    try:
-        yield backend
-    finally:
-        _close(backend)
-
-
-def _close(backend: KaggleBackend) -> None:
-    """A command's connections end with its process; here there are many in one process."""
-    for thread in threading.enumerate():
-        if thread.name == "kaggle-log":
-            thread.join()
-    backend.connection.plain.close()
-    backend.connection.kernels._client.__exit__(None, None, None)  # noqa: SLF001 - the SDK has no other way
+    return KaggleBackend(root, settings)
 
 
 def bring_home(given: Packaged, notes: Path, settings: Settings = QUICK, patience: float = 30.0) -> str:

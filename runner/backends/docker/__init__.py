@@ -1,4 +1,4 @@
 """The docker backend: sessions in containers laid out and limited as on Kaggle.
 
-`backend`: the calls. `health`: what `doit doctor` asks of the engine.
+`section`: what a job says of it. `backend`: the calls. `health`: what `doit doctor` asks of the engine.
 """

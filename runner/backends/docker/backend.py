@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
+from contract.documents import Package
 from contract.errors import InputError
 from contract.events import say
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
+from runner.backends.docker.section import Docker
 from runner.backends.on_executor import ExecutorBackend
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ class DockerBackend(ExecutorBackend):
             InputError: its image has nothing to compute with on a GPU, which the job asks for.
             BackendError: the engine cannot start it; nothing stays behind.
         """
-        job = files.read_json(folder.payload / layout.JOB_FILE)
-        with contextlib.closing(DockerExecutor(self._root, settings_of(job), say)) as executor:
+        with DockerExecutor(self._root, settings_of(_job(folder)), say) as executor:
             executor.start(self.workload(folder, key))
         return key
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
-        job = files.read_json(folder.payload / layout.JOB_FILE)
+        job = _job(folder)
         return replace(
             super().workload(folder, key),
             internet=job["internet"],
@@ -70,21 +69,26 @@ class DockerBackend(ExecutorBackend):
         return checks()
 
 
+def _job(folder: SessionFolder) -> dict[str, Any]:
+    """The job of a package, with the section that says in what it runs."""
+    return Package.read(folder.package_json).job
+
+
 def settings_of(job: dict[str, Any]) -> DockerSettings:
     """How the containers of `job` (as JSON) are made.
 
     Raises:
         InputError: it asks for a GPU, and for an image that has nothing to compute with there.
     """
-    own = job["docker"]
-    if job["device"] == "cuda" and own["image"] == CPU_IMAGE:
+    own = Docker.model_validate(job.get("docker", {}))
+    if job["device"] == "cuda" and own.image == CPU_IMAGE:
         remedy = "set `docker: {image: kaggle-relay:cuda}` in jobs.yaml (`make image PROFILE=cuda`), or `device: auto`"
         raise InputError(f"job {job['name']}", f"device: cuda, but {CPU_IMAGE} has no CUDA build of torch", remedy)
     return DockerSettings(
-        image=own["image"],
-        memory=own["memory"],
-        cpus=own["cpus"],
-        shm=own["shm"],
-        user=own["user"],
+        image=own.image,
+        memory=own.memory,
+        cpus=own.cpus,
+        shm=own.shm,
+        user=own.user,
         gpu_is_optional=job["device"] == "auto",
     )

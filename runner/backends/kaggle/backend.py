@@ -16,6 +16,8 @@ from contract.errors import (
     SessionLostError,
 )
 from contract.states import State
+from executors.base import Closeable
+from runner.backends.base import Provisions
 from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
@@ -26,22 +28,24 @@ from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.metadata import LACKING, METADATA_FILE, kernel_metadata
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watching import Watch
+from runner.wheels import bundle_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from executors.base import Status
-    from runner.backends.base import Check
+    from runner.backends.base import Check, Origin
     from runner.layout import SessionFolder
 
 SHORTEST_WAIT_SECONDS = 60.0
 """Between two attempts to submit where Kaggle takes no further session."""
 
 
-class KaggleBackend:
+class KaggleBackend(Closeable):
     """Sessions on Kaggle; the handle names kernel, version and key, and not the account.
 
     Args:
@@ -65,6 +69,15 @@ class KaggleBackend:
         """
         return Connection(find_credentials(), self._settings)
 
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        """The packages that Kaggle's image lacks, and what Kaggle is told of the session's kernel.
+
+        Raises:
+            InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
+        """
+        told = files.readable_json(kernel_metadata(job, parent))
+        return Provisions(payload=dict(map(bundle_of, LACKING)), beside={METADATA_FILE: told})
+
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Put the session's input into the job's dataset and push a version of its kernel that reads it.
 
@@ -74,7 +87,7 @@ class KaggleBackend:
             RefusedError: it refuses the session.
             BackendError: it takes the session, but not all of its sources.
         """
-        metadata = files.read_json(folder.kernel_metadata)
+        metadata = files.read_json(folder.package / METADATA_FILE)
         slug = metadata["id"]
         files.write_json(self._note(key), {"slug": slug})
         kernel = Kernel(self.connection, slug)
@@ -150,8 +163,9 @@ class KaggleBackend:
         """Read no logs any more, and close the connections to Kaggle."""
         for watch in self._watches.values():
             watch.close()
-        if "connection" in self.__dict__:
-            self.connection.close()
+        self._watches.clear()
+        if (connection := self.__dict__.pop("connection", None)) is not None:
+            connection.close()
 
     def _prepare(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> None:
         """Have the input of the session on Kaggle before anything is pushed that reads it."""

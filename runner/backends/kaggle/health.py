@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import time
 from dataclasses import replace
@@ -37,7 +38,13 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield Check("credentials", str(error), is_well=False)
         return
     yield Check("credentials", f"found in {credentials.source}")
-    connection = Connection(credentials, replace(settings, patience=min(settings.patience, PATIENCE_SECONDS)))
+    hasty = replace(settings, patience=min(settings.patience, PATIENCE_SECONDS))
+    with contextlib.closing(Connection(credentials, hasty)) as connection:
+        yield from _checks_of_answers(connection)
+
+
+def _checks_of_answers(connection: Connection) -> Iterator[Check]:
+    """What can be known only where Kaggle answers."""
     try:
         connection.owner  # noqa: B018 - asks whose token it is
         quota = ask_quota(connection)

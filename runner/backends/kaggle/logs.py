@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ END = "END_OF_LOG"
 """What the stream ends with."""
 _DATA = "data:"
 _FAILURES_BORNE = 5
+_STOP_PATIENCE_SECONDS = 2.0
 
 
 def text_of(events: Iterable[Any], owner: str) -> str:
@@ -56,12 +58,16 @@ class LiveLog:
         self._connect = connect
         self._pause = pause
         self._stopped = threading.Event()
+        self._answer: httpx.Response | None = None
         self._thread = threading.Thread(target=self._read, name="kaggle-log", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no further."""
+        """Read no further; a stream that is silent is broken off, so that its thread ends with it."""
         self._stopped.set()
+        if self._answer is not None:
+            _break_off(self._answer)
+        self._thread.join(_STOP_PATIENCE_SECONDS)
 
     def _read(self) -> None:
         failures = 0
@@ -69,6 +75,9 @@ class LiveLog:
             before = len(self.events)
             try:
                 with self._connect() as answer:
+                    self._answer = answer
+                    if self._stopped.is_set():  # perhaps it was, before there was an answer to break off
+                        break
                     answer.raise_for_status()
                     if answer.headers.get("Content-Type", "").lower().startswith("text/event-stream"):
                         self._take(answer)
@@ -84,6 +93,15 @@ class LiveLog:
                 return
             if number >= len(self.events):
                 self.events.append(event)
+
+
+def _break_off(answer: httpx.Response) -> None:
+    """Wake whoever reads `answer`: closing a socket does not, and a silent stream is borne for minutes."""
+    stream = answer.extensions.get("network_stream")
+    connected = stream.get_extra_info("socket") if stream is not None else None
+    if isinstance(connected, socket.socket):
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # an SSLSocket's own takes its reader's state away
 
 
 def _events_in(answer: httpx.Response) -> Iterator[Any]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, SessionLostError
+from contract.states import State
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
+from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 from runner.display import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.backends.base import Origin
+
+METADATA_FILE = "kernel-metadata.json"
+"""Beside the payload in a package: what is told of one session is no part of another's key."""
 LACKING = ("sb3-contrib", "stable-baselines3")
 """Distributions that the trainer needs and Kaggle's image has not."""
-NO_ACCELERATOR = "none"
 LARGE_PARENT_BYTES = 256 << 20
 """From here on a parent is not uploaded, if Kaggle has it already."""
 SESSION_MARGIN_SECONDS = 600
@@ -22,7 +27,7 @@ LONGEST_SESSION_SECONDS = 12 * 3600
 """Kaggle's own limit; a session that is cut off by it loses its output."""
 
 
-def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_bytes: int) -> dict[str, Any]:
+def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, Any]:
     """The metadata of a session's kernel, each field set on purpose.
 
     Left alone, the client would turn the internet on, and Kaggle might choose a machine that current
@@ -31,19 +36,17 @@ def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_by
 
     Args:
         job: the job with its profile applied, as JSON.
-        parent_output: the handle of the session on Kaggle whose output is the parent, if there is one.
-        parent_bytes: the size of the parent.
+        parent: what the session goes on from.
 
     Raises:
         InputError: a session of the job may last longer than Kaggle lets it.
     """
-    if job["backend"] == "kaggle" and job["session_limit"] > LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS:
+    if job["session_limit"] > LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS:
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
-    slug, settings = kernel_slug(job["name"]), job["kaggle"]
-    image = settings["image"]
-    is_pinned_by_name = image in ("original", "latest")
+    slug, settings = kernel_slug(job["name"]), section_of(job)
+    is_pinned_by_name = settings.image in ("original", "latest")
     has_gpu = uses_gpu(job)
     metadata: dict[str, Any] = {
         "id": slug,
@@ -57,25 +60,28 @@ def kernel_metadata(job: Mapping[str, Any], parent_output: str | None, parent_by
         "enable_internet": bool(job["internet"]),
         "dataset_sources": [dataset_slug(slug)],
         "competition_sources": [],
-        "kernel_sources": [slug]
-        if comes_from_kernel(slug, settings["carry_parent"], parent_output, parent_bytes)
-        else [],
+        "kernel_sources": [slug] if comes_from_kernel(slug, settings.carry_parent, parent) else [],
         "model_sources": [],
         "keywords": [],
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
     }
     if has_gpu:
-        metadata["machine_shape"] = settings["accelerator"]
+        metadata["machine_shape"] = settings.accelerator
     if is_pinned_by_name:
-        metadata["docker_image_pinning_type"] = image
+        metadata["docker_image_pinning_type"] = settings.image
     else:
-        metadata["docker_image"] = image
+        metadata["docker_image"] = settings.image
     return metadata
 
 
 def uses_gpu(job: Mapping[str, Any]) -> bool:
     """Whether sessions of a job spend GPU quota."""
-    return bool(job["kaggle"]["accelerator"] != NO_ACCELERATOR and job["device"] != "cpu")
+    return section_of(job).accelerator != NO_ACCELERATOR and job["device"] != "cpu"
+
+
+def section_of(job: Mapping[str, Any]) -> Kaggle:
+    """The section of a job (as JSON) that says how its sessions run on Kaggle."""
+    return Kaggle.model_validate(job.get("kaggle", {}))
 
 
 def timeout_seconds(session_limit: float) -> int:
@@ -83,15 +89,20 @@ def timeout_seconds(session_limit: float) -> int:
     return int(min(session_limit + SESSION_MARGIN_SECONDS, LONGEST_SESSION_SECONDS))
 
 
-def comes_from_kernel(slug: str, carry: str, parent_output: str | None, parent_bytes: int) -> bool:
+def comes_from_kernel(slug: str, carry: str, parent: Origin | None) -> bool:
     """Whether a session mounts the output of the one before, instead of being sent its checkpoint.
+
+    Kaggle mounts the output of the kernel's latest version, and only if it ended well.
 
     A kernel may read its own earlier output (https://github.com/Kaggle/kaggle-cli/issues/464 shows one).
     """
-    if carry == "dataset" or parent_output is None:
+    output = parent.output if parent is not None else None
+    if carry == "dataset" or parent is None or output is None:
+        return False
+    if (output.backend, output.state, output.is_latest) != ("kaggle", State.COMPLETE, True):
         return False
     try:
-        is_of_this_kernel = Handle.parse(parent_output).slug == slug
+        is_of_this_kernel = Handle.parse(output.handle).slug == slug
     except SessionLostError:
         return False
-    return is_of_this_kernel and (carry == "kernel" or parent_bytes >= LARGE_PARENT_BYTES)
+    return is_of_this_kernel and (carry == "kernel" or parent.size >= LARGE_PARENT_BYTES)

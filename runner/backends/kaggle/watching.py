@@ -88,7 +88,7 @@ class Watch:
         return self._stored
 
     def close(self) -> None:
-        """Read no further."""
+        """Read its log no further."""
         if self._live is not None:
             self._live.stop()
 

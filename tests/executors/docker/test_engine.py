@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import json
+import re
 import socket
 import warnings
 from typing import TYPE_CHECKING
@@ -59,6 +62,30 @@ def test_an_engine_that_is_not_there_is_unreachable(tmp_path: Path, monkeypatch:
         del raised
         gc.collect()
     assert sentence == f"Docker engine {host}: gives no answer (No such file or directory); {START_IT}"
+
+
+def test_an_engine_of_a_context_that_is_not_there_is_named_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = f"unix://{tmp_path}/docker.sock"
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    described = tmp_path / "contexts" / "meta" / hashlib.sha256(b"moon").hexdigest() / "meta.json"
+    described.parent.mkdir(parents=True)
+    told = {"Name": "moon", "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": False}}}
+    described.write_text(json.dumps(told), encoding="utf-8")
+    (tmp_path / "config.json").write_text(json.dumps({"currentContext": "moon"}), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # likewise
+        with pytest.raises(BackendUnreachableError) as raised:
+            open_engine()
+        sentence = str(raised.value)
+        del raised
+        gc.collect()
+    assert sentence == f"Docker engine {host}, of context moon: gives no answer (No such file or directory); {START_IT}"
+    monkeypatch.setenv("DOCKER_CONTEXT", "default")
+    reset = str(meaning_of(failed_connection(ConnectionResetError(104, "Connection reset by peer"))))
+    assert re.match(r"Docker engine (unix|npipe)://\S+: gives no answer \(Connection reset by peer\)", reset)
 
 
 def test_an_engine_elsewhere_that_is_down_is_unreachable(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

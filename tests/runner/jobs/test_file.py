@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
+from runner.backends.registry import sections
 from runner.jobs.file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
+from runner.jobs.sections import job_with
 
-BACKENDS = ("local", "docker", "kaggle")
+BACKENDS = sections()
 JOB = """\
 jobs:
   traffic:
@@ -78,6 +80,11 @@ def added(text: str) -> str:
             "unknown key; did you mean ortho_init?",
         ),
         ("'two words\\n': 1", 6, "'two words\\\\n'", "unknown key; the keys here are env, "),
+        ("docker: {imag: mine}", 6, "docker.imag", "unknown key; did you mean image?"),
+        ("docker: {accelerator: none}", 6, "docker.accelerator", "unknown key; it belongs under kaggle"),
+        ("kagle: {accelerator: none}", 6, "kagle", "unknown key; did you mean kaggle?"),
+        ("kaggle: none", 6, "kaggle", 'must be a mapping, lines of `key: value`, found "none"'),
+        ("docker: {memory: 1m}", 6, "docker.memory", 'must be at least 6291456, found "1m"'),
         ("backend: dokcer", 6, "backend", 'unknown backend "dokcer"; did you mean docker?'),
         ("backend: mars", 6, "backend", 'unknown backend "mars"; write local, docker or kaggle'),
         ("device: gpu", 6, "device", 'unknown name "gpu"; did you mean cpu?'),
@@ -687,7 +694,11 @@ def test_both_forms_are_plain_json_that_reads_back(tmp_path: Path) -> None:
     )
     job = load(tmp_path, text)["traffic"]
     stored = json.loads(json.dumps(job.as_json(), allow_nan=False))
-    assert {form: parse_job(values) for form, values in stored.items()} == {"full": job.full, "quick": job.quick}
+    model = job_with(BACKENDS)
+    assert {form: parse_job(values, model).model_dump() for form, values in stored.items()} == {
+        "full": job.full.model_dump(),
+        "quick": job.quick.model_dump(),
+    }
 
 
 def test_merging_leaves_what_it_merges_as_it_was() -> None:
@@ -778,6 +789,6 @@ def test_no_junk_leads_to_anything_but_one_sentence(tmp_path: Path, content: byt
     with contextlib.suppress(InputError):
         for job in load(tmp_path, content).values():
             json.dumps(job.as_json(), allow_nan=False)
-            assert parse_job(job.as_json()["full"]) == job.full
+            assert parse_job(job.as_json()["full"], type(job.full)) == job.full
     with contextlib.suppress(InputError):
         load(tmp_path, content)

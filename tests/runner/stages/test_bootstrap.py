@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from contract import files, layout
+from runner.backends.base import Provisions
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
 from runner.stages import bootstrap
@@ -235,8 +236,8 @@ def test_a_package_is_unpacked_where_the_machine_has_it_not(
         tuple(tmp_path / "sources" / each for each in ("trainer", "helper"))
     )
     packaged.package_json.unlink()
-    bundles = {name: stream.getvalue()}
-    package(packaged, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None, bundles=bundles)
+    brought = Provisions({name: stream.getvalue()})
+    package(packaged, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None, provisions=brought)
     machine.mount(packaged)
     assert machine.run(packaged).returncode == 7
     told = json.loads((machine.working / "told.json").read_text(encoding="utf-8"))

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contract import files
 from contract.documents import FileEntry, Manifest
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
+from executors.base import Closeable
 from runner.lineage import Phase
 from runner.stages.download import download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from executors.base import Status
-    from runner.backends.base import Check
+    from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
     from tests.runner.conftest import JobOnDisk
 
 LEFT = {"checkpoints/cart_checkpoint_64_steps.zip": b"weights", "training_metadata.json": b"{}", "manifest.json": b"{}"}
 
 
-class Remote:
+class Remote(Closeable):
     """A backend that holds what a session left.
 
     Args:
@@ -59,7 +60,13 @@ class Remote:
         assert self.folder.manifest_json.exists()  # what was fetched is safe
         self.released.append(handle)
 
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        raise NotImplementedError
+
     def diagnose(self) -> Iterator[Check]:
+        raise NotImplementedError
+
+    def close(self) -> None:
         raise NotImplementedError
 
     def submit(self, folder: SessionFolder, key: str) -> str:

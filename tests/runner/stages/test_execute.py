@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,17 +20,17 @@ from contract.errors import (
     SessionLostError,
 )
 from contract.states import State
-from executors.base import Status
+from executors.base import Closeable, Status
 from runner.display import Display
 from runner.lineage import Phase
 from runner.stages import execute as executing
 from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from runner.backends.base import Check
+    from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
     from tests.runner.conftest import JobOnDisk
 
@@ -39,7 +39,7 @@ RUNNING, COMPLETE = Status(State.RUNNING), Status(State.COMPLETE, 0)
 UNREACHABLE = BackendUnreachableError("kaggle", "gave no answer (503)")
 
 
-class ScriptedBackend:
+class ScriptedBackend(Closeable):
     """A backend in memory that answers as it was told.
 
     Args:
@@ -95,7 +95,13 @@ class ScriptedBackend:
     def release(self, handle: str) -> None:
         raise NotImplementedError
 
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        raise NotImplementedError
+
     def diagnose(self) -> Iterator[Check]:
+        raise NotImplementedError
+
+    def close(self) -> None:
         raise NotImplementedError
 
 

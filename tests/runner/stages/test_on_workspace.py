@@ -10,6 +10,7 @@ import pytest
 from contract import files, layout
 from contract.errors import CheckpointError, IncompatibleError
 from contract.layout import Artifacts
+from runner.backends.kaggle.metadata import METADATA_FILE
 from runner.lineage import Phase
 from runner.stages import fit_probe, on_workspace
 from runner.workspace import LiveSession, Workspace
@@ -111,7 +112,9 @@ def test_a_parent_is_read_from_kaggles_copy_if_it_is_the_output_of_the_session_b
         cart.add(Phase.RESTORED, parent=reference, **as_wanted(workspace))
     live = next_session(workspace)
     on_workspace.package(workspace, live)
-    assert files.read_json(live.folder.kernel_metadata)["kernel_sources"] == (["relay-cart"] if is_mounted else [])
+    assert files.read_json(live.folder.package / METADATA_FILE)["kernel_sources"] == (
+        ["relay-cart"] if is_mounted else []
+    )
     assert (live.folder.payload / layout.PARENT_CHECKPOINT).exists()
     brought = [path.name for path in live.folder.payload.glob(f"*{layout.PACKAGE_SUFFIX}")]
     assert len(brought) == 2, "what Kaggle's image lacks"

@@ -11,6 +11,9 @@ import pytest
 
 from contract import files, layout
 from contract.documents import FileEntry, Parent, Request
+from contract.errors import BackendError
+from job.model import session_part
+from runner.backends.base import Provisions
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader, Sources
 from runner.stages import bootstrap
@@ -68,13 +71,10 @@ def key_of(folder: SessionFolder) -> str:
     return key
 
 
-def test_a_package_holds_what_the_session_and_kaggle_need(
-    tmp_path: Path, sources: Sources, parent: ParentFiles
-) -> None:
+def test_a_package_holds_what_the_session_needs(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:
     folder = package(tmp_path, sources, parent)
     assert sorted(content_of(folder.path)) == [
         "package.json",
-        "package/kernel-metadata.json",
         "package/payload/job.json",
         "package/payload/parent_best_model.bundle",
         "package/payload/parent_checkpoint.bundle",
@@ -86,7 +86,7 @@ def test_a_package_holds_what_the_session_and_kaggle_need(
         "request.json",
     ]
     assert (folder.payload / layout.PARENT_CHECKPOINT).read_bytes() == b"weights"
-    assert files.read_json(folder.payload / layout.JOB_FILE) == job_json()
+    assert files.read_json(folder.payload / layout.JOB_FILE) == session_part(job_json())
     assert Request.read(folder.request) == request()
     assert (folder.payload / layout.REQUEST_FILE).read_bytes() == folder.request.read_bytes()
 
@@ -107,12 +107,36 @@ def test_the_key_is_the_digest_of_every_file_of_the_payload(
 def test_a_package_holds_what_the_machine_of_the_session_lacks(
     tmp_path: Path, sources: Sources, parent: ParentFiles
 ) -> None:
-    bundles = {f"some-package-1.0{layout.PACKAGE_SUFFIX}": b"a wheel"}
-    folder = package(tmp_path / "one", sources, parent, bundles=bundles)
-    (name,) = bundles
+    name = f"some-package-1.0{layout.PACKAGE_SUFFIX}"
+    folder = package(tmp_path / "one", sources, parent, provisions=Provisions({name: b"a wheel"}))
     assert (folder.payload / name).read_bytes() == b"a wheel"
     assert files.read_json(folder.payload / layout.PAYLOAD_FILE)["files"][name]["bytes"] == 7
     assert key_of(folder) != key_of(package(tmp_path / "two", sources, parent))
+
+
+def test_what_a_backend_keeps_beside_the_payload_is_no_part_of_the_key(
+    tmp_path: Path, sources: Sources, parent: ParentFiles
+) -> None:
+    folder = package(tmp_path / "one", sources, parent, provisions=Provisions(beside={"queue.json": b"{}"}))
+    assert (folder.package / "queue.json").read_bytes() == b"{}"
+    assert key_of(folder) == key_of(package(tmp_path / "two", sources, parent))
+
+
+@pytest.mark.parametrize(
+    ("provisions", "name"),
+    [
+        (Provisions(payload={layout.JOB_FILE: b"{}"}), layout.JOB_FILE),
+        (Provisions(payload={"../script.py": b""}), "../script.py"),
+        (Provisions(beside={"script.py": b""}), "script.py"),
+        (Provisions(beside={"payload": b""}), "payload"),
+    ],
+)
+def test_a_backend_replaces_nothing_of_what_every_package_holds(
+    tmp_path: Path, sources: Sources, provisions: Provisions, name: str
+) -> None:
+    with pytest.raises(BackendError, match=rf"^file {name}: cannot be what a backend adds to a package"):
+        package(tmp_path, sources, None, provisions=provisions)
+    assert not RunsFolder(tmp_path).session("cart", 2).package_json.exists()
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract import files, layout
+from contract.documents import Package
 from contract.errors import InputError, SessionLostError
 from contract.states import State
 from executors.base import Status
 from executors.docker.limits import DockerSettings
-from job.model import parse_job
+from job.model import session_part
 from runner.backends.docker.backend import KILL_GRACE_SECONDS, DockerBackend, settings_of
 from runner.layout import RunsFolder
 from tests.engine import image
-from tests.project import cart_pole
+from tests.runner.conftest import INPUTS, job_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,15 +42,12 @@ time.sleep(600)
 """
 
 
-def job_json(**changes: Any) -> dict[str, Any]:
-    values = {key: value for key, value in cart_pole(**changes).items() if key != "quick"}
-    return parse_job(values | {"name": "cart"}).model_dump(mode="json")
-
-
 def session(root: Path, script: str = "", **changes: Any) -> SessionFolder:
     """A package of a job, whose script is `script`."""
     folder = RunsFolder(root).session("cart", 1)
-    files.write_json(folder.payload / layout.JOB_FILE, job_json(**changes))
+    job = job_json(**changes)
+    files.write_json(folder.payload / layout.JOB_FILE, session_part(job))
+    Package(key=KEY, job=job, inputs=INPUTS, files={}).write(folder.package_json)
     folder.script.write_text(script, encoding="utf-8")
     return folder
 

@@ -11,7 +11,9 @@ import pytest
 
 from contract import files
 from contract.documents import Parent
+from contract.states import State
 from emulator.faults.rules import Kind, Rule
+from runner.backends.base import Origin, Output, Provisions
 from runner.backends.kaggle.api.settings import Settings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.layout import RunsFolder, SessionFolder
@@ -38,7 +40,7 @@ from pathlib import Path
 
 given, left = Path(sys.argv[2]), Path(sys.argv[4])
 payload = json.loads((given / "payload.json").read_text(encoding="utf-8"))
-orders = json.loads((given / "job.json").read_text(encoding="utf-8"))["orders"]
+orders = json.loads((given / "orders.json").read_text(encoding="utf-8"))
 print("begins", flush=True)
 print(f"in {given}", flush=True)
 time.sleep(orders.get("seconds", 0))
@@ -98,21 +100,25 @@ class Kaggle:
         number: int = 1,
         parent: ParentFiles | None = None,
         settings: dict[str, Any] | None = None,
-        bundles: dict[str, bytes] | None = None,
+        parent_handle: str | None = None,
         **orders: Any,
     ) -> tuple[SessionFolder, str]:
         """A packaged session of job `name` and its key; `orders` tell its trainer what to do."""
         folder = self.runs.session(name, number)
         folder.path.mkdir(parents=True)
+        job = job_json(name, backend="kaggle", kaggle=settings or {})
+        output = Output("kaggle", parent_handle, State.COMPLETE, is_latest=True) if parent_handle else None
+        origin = Origin(parent.size, output) if parent else None
+        told = self.backend().provisions(job, origin).beside
         made_from = Parent(session=parent.session, timesteps=1, sha256=parent.sha256) if parent else None
         packaging.package(
             folder,
-            job=job_json(name, kaggle=settings or {}) | {"orders": orders},
+            job=job,
             request=asked(job=name, session=folder.number, parent=made_from),
             sources=SourceReader(self.root / "none.json").read((self._sources,)),
             inputs=INPUTS,
             parent=parent,
-            bundles=bundles,
+            provisions=Provisions({"orders.json": files.readable_json(orders)}, told),
         )
         return folder, str(files.read_json(folder.package_json)["key"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from contract.documents import Manifest
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, CredentialsError, SessionLostError
 from contract.states import State
 from emulator.settings import MountLayout
+from runner.backends.kaggle.metadata import METADATA_FILE
 from runner.backends.kaggle.names import Handle
 from runner.stages.package import entries_below
 from runner.stages.parent import ParentFiles
@@ -41,6 +43,19 @@ def test_a_session_runs_and_leaves_what_its_manifest_lists(kaggle: Kaggle, tmp_p
     assert list(kaggle.runs.backend("kaggle").glob("*.json")) == []
     assert secrets_in(kaggle.root) == []
     assert USER not in log.decode()
+
+
+def test_a_command_that_ends_leaves_no_reader_of_a_log_that_goes_on(kaggle: Kaggle) -> None:
+    folder, key = kaggle.package("left-alone", seconds=3)
+    with kaggle.backend() as backend:
+        handle = backend.submit(folder, key)
+        while b"begins" not in backend.logs(handle, 0):
+            assert not backend.status(handle).state.is_terminal
+        assert any(thread.name == "kaggle-log" for thread in threading.enumerate())
+    assert not any(thread.name == "kaggle-log" for thread in threading.enumerate())
+    # What is asked of it after all opens what it needs anew.
+    assert not backend.status(handle).state.is_terminal
+    assert follow(backend, handle)[0].state is State.COMPLETE
 
 
 def test_a_job_has_one_kernel_and_one_dataset_and_each_session_a_version(kaggle: Kaggle) -> None:
@@ -300,9 +315,9 @@ def test_a_parent_comes_in_the_dataset_or_from_the_kernel_that_made_it(kaggle: K
     kaggle.backend().fetch(handle, first.artifacts)
     Manifest(key=first_key, files=entries_below(first.artifacts)).write(first.manifest_json)
     checkpoint = first.artifacts / "checkpoints" / "a.zip"
-    parent = ParentFiles("0001", 1, checkpoint, files.sha256_of_file(checkpoint), None, output_of=handle)
-    folder, key = kaggle.package(carry, 2, parent, {"carry_parent": carry})
-    sources = files.read_json(folder.kernel_metadata)["kernel_sources"]
+    parent = ParentFiles("0001", 1, checkpoint, files.sha256_of_file(checkpoint), None)
+    folder, key = kaggle.package(carry, 2, parent, {"carry_parent": carry}, parent_handle=handle)
+    sources = files.read_json(folder.package / METADATA_FILE)["kernel_sources"]
     assert sources == ([] if carry == "dataset" else ["relay-kernel"])
     status, log = follow(kaggle.backend(), kaggle.backend().submit(folder, key))
     assert status.state is State.COMPLETE, log

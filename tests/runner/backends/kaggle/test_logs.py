@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -94,8 +95,21 @@ def test_reading_can_be_stopped() -> None:
 
     live = LiveLog(refused, 60)
     live.stop()
-    deadline = time.monotonic() + 5
-    while any(thread.name == "kaggle-log" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    assert not any(thread.name == "kaggle-log" for thread in threading.enumerate())
     assert live.has_ended
+
+
+def test_a_stream_that_is_silent_is_broken_off() -> None:
+    event = f"data: {json.dumps(EVENTS[0])}\n\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as server, httpx.Client() as client:
+        live = LiveLog(lambda: client.stream("GET", f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=600), 60)
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + event)
+            deadline = time.monotonic() + 5
+            while not live.events:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            live.stop()
+            assert not any(thread.name == "kaggle-log" for thread in threading.enumerate())
+    assert live.events == EVENTS[:1]

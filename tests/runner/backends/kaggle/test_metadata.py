@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from contract.errors import InputError
+from contract.states import State
+from runner.backends.base import Origin, Output
 from runner.backends.kaggle.metadata import (
     LARGE_PARENT_BYTES,
     LONGEST_SESSION_SECONDS,
@@ -17,12 +20,12 @@ from runner.backends.kaggle.metadata import (
 from runner.backends.kaggle.names import Handle
 from tests.runner.conftest import job_json
 
-OUTPUT = str(Handle("relay-cart", 3, "ab" * 32))
+OUTPUT = Output("kaggle", str(Handle("relay-cart", 3, "ab" * 32)), State.COMPLETE, is_latest=True)
 
 
-def metadata(parent_output: str | None = None, parent_bytes: int = 0, **changes: Any) -> dict[str, Any]:
+def metadata(parent: Origin | None = None, **changes: Any) -> dict[str, Any]:
     """The metadata of a session of job `cart`."""
-    return kernel_metadata(job_json(**changes), parent_output, parent_bytes)
+    return kernel_metadata(job_json(**changes), parent)
 
 
 def test_every_field_is_set_on_purpose() -> None:
@@ -69,15 +72,18 @@ def test_the_job_decides_on_internet_gpu_and_image() -> None:
         ("auto", None, LARGE_PARENT_BYTES, False),
         ("kernel", OUTPUT, 1, True),
         ("kernel", None, 1, False),
-        ("kernel", str(Handle("relay-other", 3, "ab" * 32)), 1, False),
-        ("kernel", "a key of the local backend", 1, False),
+        ("kernel", replace(OUTPUT, handle=str(Handle("relay-other", 3, "ab" * 32))), 1, False),
+        ("kernel", replace(OUTPUT, handle="a key of another backend"), 1, False),
+        ("kernel", replace(OUTPUT, backend="local"), 1, False),
+        ("kernel", replace(OUTPUT, state=State.FAILED), 1, False),
+        ("kernel", replace(OUTPUT, is_latest=False), 1, False),
         ("dataset", OUTPUT, LARGE_PARENT_BYTES, False),
     ],
 )
 def test_a_large_parent_is_mounted_from_the_kernel_that_made_it(
-    carry: str, output: str | None, size: int, is_mounted: bool
+    carry: str, output: Output | None, size: int, is_mounted: bool
 ) -> None:
-    told = metadata(output, size, kaggle={"carry_parent": carry})
+    told = metadata(Origin(size, output), kaggle={"carry_parent": carry})
     assert told["kernel_sources"] == (["relay-cart"] if is_mounted else [])
 
 
@@ -87,9 +93,9 @@ def test_kaggle_kills_later_than_the_session_ends() -> None:
 
 
 def test_a_session_longer_than_kaggles_is_refused() -> None:
-    assert metadata(session_limit="15h", backend="local")["session_timeout_seconds"] == LONGEST_SESSION_SECONDS
+    assert metadata(session_limit="11h50m")["session_timeout_seconds"] == LONGEST_SESSION_SECONDS
     with pytest.raises(InputError) as caught:
-        metadata(session_limit="15h", backend="kaggle")
+        metadata(session_limit="15h")
     assert str(caught.value) == (
         "job cart: session_limit is 15h00m, and Kaggle kills a session after 12 h; set it to 11h50m at most"
     )

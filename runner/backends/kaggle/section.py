@@ -1,0 +1,57 @@
+"""The section `kaggle` of a job: how its sessions run where the backend is kaggle."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator
+
+from job.model import Section
+from runner.backends.base import BackendEntry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.backends.base import Backend
+
+NO_ACCELERATOR = "none"
+
+_ACCELERATOR = re.compile(rf"{NO_ACCELERATOR}|Nvidia[A-Za-z0-9]+")
+_IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
+
+
+def _accelerator(value: str) -> str:
+    if not _ACCELERATOR.fullmatch(value):
+        raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
+    if value.lower() == "nvidiateslap100":
+        raise ValueError("must not be a P100, which current builds of torch cannot use")
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError("must be original, latest, or one of Kaggle's images by its full name")
+    return value
+
+
+class Kaggle(Section):
+    """How a session runs on Kaggle.
+
+    `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
+    reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
+    size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
+    """
+
+    accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
+    carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
+    image: Annotated[str, AfterValidator(_image)] = "original"
+
+
+def _open(root: Path) -> Backend:
+    from runner.backends.kaggle.backend import KaggleBackend  # noqa: PLC0415 - it imports Kaggle's SDK
+
+    return KaggleBackend(root)
+
+
+ENTRY = BackendEntry(_open, Kaggle)
