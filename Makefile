@@ -45,7 +45,7 @@ test: $(READY) ## every check, then the tests with coverage
 	@$(CHECK) test $(ARGS)
 lint: $(READY) ## ruff and the import rule
 	@$(CHECK) lint
-types: $(READY) ## mypy --strict
+types: $(READY) ## mypy --strict, for Linux, macOS and Windows
 	@$(CHECK) types
 format: $(READY) ## let ruff rewrite what it can
 	@$(CHECK) format

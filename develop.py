@@ -46,7 +46,11 @@ NOT_LOCKED = ("torch==", "triton==", "nvidia-", "cuda-")
 STEPS = ("packages", "torch", "project")
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports", "--no-logo"))
-TYPES = (("mypy", "--strict", "--exclude-gitignore", "."),)
+# A cache for each system: sharing one, every run would throw away what the one before had found out.
+TYPES = tuple(
+    ("mypy", "--strict", "--exclude-gitignore", f"--platform={system}", f"--cache-dir=.mypy_cache/{system}", ".")
+    for system in ("linux", "darwin", "win32")
+)
 TOOLS = {
     "lint": LINT,
     "types": TYPES,

@@ -23,6 +23,9 @@ CANNOT_START = 126
 LOOK_SECONDS = 1.0
 BLOCK_BYTES = 512
 
+if sys.platform != "linux":
+    raise ImportError("docker/entry.py runs in containers, which run Linux")
+
 ONE_STREAM = [(os.POSIX_SPAWN_DUP2, 1, 2)]
 """The engine reads two streams side by side, and a long line in pieces: its log would hold them in any order."""
 FORWARDED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2})

@@ -73,7 +73,7 @@ def end_in_time(sandbox: Path, seconds: float) -> None:
     def end() -> None:
         error = f"its time limit of {seconds:g} s was over"
         write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
-        if hasattr(os, "killpg") and os.getpgid(0) == os.getpid():
+        if sys.platform != "win32" and os.getpgid(0) == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(KILLED)
 

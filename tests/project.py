@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import zipfile
@@ -121,14 +120,14 @@ class Project:
         return output
 
     def kill_at(self, line_start: str, *arguments: str) -> str:
-        """Start doit, and SIGKILL it as soon as it prints a line that begins with `line_start`."""
+        """Start doit, and kill it (SIGKILL) as soon as it prints a line that begins with `line_start`."""
         process = self.start(*arguments)
         assert process.stdout is not None
         seen = []
         for line in process.stdout:
             seen.append(line)
             if line.startswith(line_start):
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 break
         else:
             pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+if sys.platform != "linux":
+    pytest.skip("containers run Linux, whatever they run on", allow_module_level=True)
+
 ENTRY = Path(__file__).resolve().parents[2] / "docker" / "entry.py"
 PATIENCE_SECONDS = 20
 # The entry as it is, but for the places of its script and of what it watches.
@@ -19,8 +22,6 @@ import entry
 entry.SCRIPT, entry.WORKING, entry.LOOK_SECONDS = sys.argv[2], sys.argv[3], 0.05
 sys.exit(entry.main())
 """
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="containers run Linux, whatever they run on")
 
 
 class Entry:

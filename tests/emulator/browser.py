@@ -6,14 +6,11 @@ import base64
 import json
 import os
 import shutil
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
+import psutil
 import pytest
-
-if sys.platform != "win32":
-    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,16 +21,33 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
     "--remote-debugging-pipe",
 )
+_NO_PIPE = "the debugging pipe is two inherited file descriptors, which Windows does not have"
 
 
 def executable() -> str:
     """The browser of this machine; without one the test is skipped."""
     if sys.platform == "win32":
-        pytest.skip("the debugging pipe is two inherited file descriptors, which Windows does not have")
+        pytest.skip(_NO_PIPE)
     for name in _NAMES:
         if found := shutil.which(name):
             return found
     pytest.skip(f"no browser here to look with: install the package `{_NAMES[0]}`")
+
+
+def _spawn(command: list[str], to_browser: int, from_browser: int) -> int:
+    """Start the browser between two pipes, whose other ends are closed here; return its process's number."""
+    if sys.platform == "win32":
+        pytest.skip(_NO_PIPE)
+    import fcntl  # noqa: PLC0415 - Windows has no such module
+
+    # The browser reads descriptor 3 and writes descriptor 4; copies above both never stand in the way of one.
+    spare = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (to_browser, from_browser)]
+    quiet = [(os.POSIX_SPAWN_OPEN, each, os.devnull, os.O_WRONLY, 0) for each in (1, 2)]
+    moved = [(os.POSIX_SPAWN_DUP2, each, target) for target, each in enumerate(spare, start=3)]
+    process = os.posix_spawn(command[0], command, os.environ, file_actions=[*quiet, *moved])
+    for each in (to_browser, from_browser, *spare):
+        os.close(each)
+    return process
 
 
 class Browser:
@@ -47,13 +61,7 @@ class Browser:
         command = [executable(), *_FLAGS, f"--user-data-dir={profile}"]
         to_browser, self._commands = os.pipe()
         self._answers, from_browser = os.pipe()
-        # The browser reads descriptor 3 and writes descriptor 4; copies above both never stand in the way of one.
-        spare = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 10) for each in (to_browser, from_browser)]
-        quiet = [(os.POSIX_SPAWN_OPEN, each, os.devnull, os.O_WRONLY, 0) for each in (1, 2)]
-        moved = [(os.POSIX_SPAWN_DUP2, each, target) for target, each in enumerate(spare, start=3)]
-        self._process = os.posix_spawn(command[0], command, os.environ, file_actions=[*quiet, *moved])
-        for each in (to_browser, from_browser, *spare):
-            os.close(each)
+        self._process = _spawn(command, to_browser, from_browser)
         self._buffer = b""
         self._number = 0
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
@@ -66,7 +74,7 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.kill(self._process, signal.SIGKILL)
+        psutil.Process(self._process).kill()
         os.waitpid(self._process, 0)
         os.close(self._commands)
         os.close(self._answers)

@@ -78,6 +78,8 @@ def push(api: Any, folder: Path, script: str, **fields: Any) -> None:
 
 
 def test_a_sigkill_of_the_emulator_takes_nothing_but_time(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
     go = tmp_path / "go"
     waits = f"import os, time\nprint('before', flush=True)\nwhile not os.path.exists({str(go)!r}):\n"
     waits += "    time.sleep(0.01)\nprint('after')\nopen('left.txt', 'w').write('kept')\n"

@@ -163,8 +163,9 @@ def test_durations_are_for_people(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
 def test_a_terminal_gets_a_bar_with_the_other_lines_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no pseudo-terminals of this kind")
     import pty  # noqa: PLC0415 - Windows has no such module
 
     monkeypatch.setenv("TERM", "xterm")

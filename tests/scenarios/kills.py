@@ -34,7 +34,7 @@ from tests.scenarios.kills_child import Order, Reached
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
-    from multiprocessing.context import ForkServerProcess
+    from multiprocessing.process import BaseProcess
 
     from tests.scenarios.kills_child import Blow
 
@@ -234,6 +234,8 @@ class Lineage:
 
 def _execute(order: Order, strike: Strike | None) -> tuple[int, dict[str, int]]:
     """Run a session in a process of its own; return its exit code and what it noted."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no processes that fork")
     reached = Reached(order.reached)
     process = _FORKS.Process(target=kills_child.run, args=(order,), daemon=True)
     process.start()
@@ -248,7 +250,7 @@ def _execute(order: Order, strike: Strike | None) -> tuple[int, dict[str, int]]:
         process.join()
 
 
-def _strike(process: ForkServerProcess, reached: Reached, strike: Strike) -> None:
+def _strike(process: BaseProcess, reached: Reached, strike: Strike) -> None:
     while process.exitcode is None and not (reached["learning"] and reached["timesteps"] >= strike.timesteps):
         process.join(LOOKING_SECONDS)
     pause = strike.delay

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from trainer.checkpoint.resume_state import Boundary
 
+SIGKILL = signal.Signals(9)
+"""By its number: the name is not there for a type checker on Windows, where nothing of this runs."""
 OPERATIONS = {
     "open": "create",
     "os.rename": "rename",
@@ -93,7 +95,7 @@ class Blow:
 
     event: str
     number: int
-    signals: tuple[signal.Signals, ...] = (signal.SIGKILL,)
+    signals: tuple[signal.Signals, ...] = (SIGKILL,)
     hangs: float = 0.0
 
     def __str__(self) -> str:
@@ -167,11 +169,11 @@ class _Watch:
     def _strike(blow: Blow) -> None:
         time.sleep(blow.hangs)
         for number in blow.signals:
-            if threading.current_thread() is threading.main_thread() and number != signal.SIGKILL:
+            if threading.current_thread() is threading.main_thread() and number != SIGKILL:
                 signal.raise_signal(number)  # handled before it returns: two in a row are two
             else:
                 os.kill(os.getpid(), number)
-        if signal.SIGKILL in blow.signals:
+        if SIGKILL in blow.signals:
             time.sleep(60)  # the signal comes when it comes; nothing more happens here
 
     def _note_operation(self, kind: str) -> None:

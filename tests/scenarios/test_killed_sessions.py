@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
-import signal
 import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from contract.documents import ResumeVerdict
@@ -65,7 +64,7 @@ class Killer(threading.Thread):
         if self.kills[job] == KILLS_PER_JOB or (sandbox / local_launcher.ENDED_FILE).exists():
             return
         started = json.loads((sandbox / local_launcher.STARTED_FILE).read_text(encoding="utf-8"))
-        os.kill(started["pid"], signal.SIGKILL)
+        psutil.Process(started["pid"]).kill()
         self.kills[job] += 1
 
 

@@ -18,7 +18,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("Windows has neither SIGKILL nor processes that fork", allow_module_level=True)
 
-from signal import SIGINT, SIGKILL, SIGTERM, Signals
+from signal import SIGINT, SIGTERM, Signals
 
 from tests.scenarios.kills import Lineage, Strike, server_of_sessions
 from tests.scenarios.kills_checks import (
@@ -30,7 +30,7 @@ from tests.scenarios.kills_checks import (
     check_outcome,
     check_stop,
 )
-from tests.scenarios.kills_child import KINDS, Blow
+from tests.scenarios.kills_child import KINDS, SIGKILL, Blow
 from tests.scenarios.kills_jobs import JOBS, OFF_POLICY, ON_POLICY, SEGMENT_BYTES, job_values
 
 if TYPE_CHECKING:

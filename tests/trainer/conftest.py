@@ -323,6 +323,13 @@ class SessionProcess:
             assert time.monotonic() < deadline, self.log
             time.sleep(0.01)
 
+    def kill(self) -> None:
+        """Kill it, and where the system can all that it started."""
+        if sys.platform == "win32":
+            self.process.kill()
+        else:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     def end(self) -> Ended:
         """Wait for its end."""
         code = self.process.wait(PATIENCE_SECONDS)
@@ -345,5 +352,5 @@ def processes() -> Iterator[list[SessionProcess]]:
     yield started
     for each in started:
         if each.process.poll() is None:
-            os.killpg(each.process.pid, signal.SIGKILL)
+            each.kill()
             each.process.wait()

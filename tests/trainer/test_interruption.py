@@ -147,6 +147,8 @@ def test_a_signal_costs_no_timestep(start: Callable[..., SessionProcess], relay:
 def test_a_signal_that_reaches_workers_too_costs_no_timestep(
     start: Callable[..., SessionProcess], name: str, code: int
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no groups of processes")
     session = start(env={"id": "CartPole-v1", "vectorization": "subproc"})
     session.wait_for("@relay checkpoint")
     os.killpg(session.process.pid, signal.Signals[name])
@@ -187,6 +189,8 @@ def test_a_second_signal_ends_it_at_once_and_leaves_whole_files(start: Callable[
 def test_sigkill_at_any_moment_leaves_whole_checkpoints(
     start: Callable[..., SessionProcess], relay: Relay, tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no SIGKILL")
     moments = random.Random(7)
     parent: Ended | None = None
     for number in range(4):
@@ -194,7 +198,7 @@ def test_sigkill_at_any_moment_leaves_whole_checkpoints(
         session.wait_for("@relay evaluation")
         session.wait_for("@relay checkpoint")
         time.sleep(moments.uniform(0, 0.15))
-        os.killpg(session.process.pid, signal.SIGKILL)
+        session.kill()
         ended = session.end()
         assert ended.code == -signal.SIGKILL
         assert_whole(ended.artifacts)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 KEY = "0123456789abcdef" * 4
 PATIENCE_SECONDS = 60
-ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these signals nor these files")
+WINDOWS_LACKS_THEM = "Windows has neither these signals nor these files"
+ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason=WINDOWS_LACKS_THEM)
 
 LEAVES_FILES = """
 import json, os
@@ -171,10 +172,11 @@ def test_a_session_runs_to_its_end_and_what_it_left_is_fetched(
     assert backend.find(KEY) is None
 
 
-@ON_POSIX
 def test_a_session_outlives_the_command_and_the_terminal_that_started_it(
     commands: Callable[[], LocalBackend], backend: LocalBackend, root: Path, tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip(WINDOWS_LACKS_THEM)
     backend.submit(session(tmp_path, WAITS), KEY)
     wait_for_log(backend, b"waiting")
     pid = started_pid(root)
@@ -202,8 +204,9 @@ def test_a_sandbox_is_claimed_once(tmp_path: Path) -> None:
     assert [local_launcher.claim(tmp_path) for _ in range(3)] == [True, False, False]
 
 
-@ON_POSIX
 def test_a_killed_process_is_a_failure_with_a_reason(backend: LocalBackend, root: Path, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip(WINDOWS_LACKS_THEM)
     backend.submit(session(tmp_path, WAITS), KEY)
     wait_for_log(backend, b"waiting")
     os.kill(started_pid(root), signal.SIGKILL)
@@ -253,10 +256,11 @@ def bystander() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-@ON_POSIX
 def test_a_process_number_that_was_given_away_again_is_not_taken_for_the_session(
     backend: LocalBackend, root: Path, tmp_path: Path, bystander: subprocess.Popen[bytes]
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip(WINDOWS_LACKS_THEM)
     backend.submit(session(tmp_path, WAITS), KEY)
     wait_for_log(backend, b"waiting")
     os.kill(started_pid(root), signal.SIGKILL)
@@ -346,10 +350,11 @@ def test_the_input_is_read_only(backend: LocalBackend, root: Path, tmp_path: Pat
         assert not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
 
 
-@ON_POSIX
 def test_links_special_files_and_half_written_ones_are_not_fetched(
     backend: LocalBackend, root: Path, tmp_path: Path
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip(WINDOWS_LACKS_THEM)
     backend.submit(session(tmp_path, LEAVES_FILES), KEY)
     ended(backend)
     working = sandbox_of(root) / local_launcher.WORKING
