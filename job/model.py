@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from contract.confinement import Strictness, confined
 from contract.identity import training_inputs
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
@@ -52,10 +53,10 @@ def _save_frequency(value: object) -> object:
 
 def _folder_in_project(value: str) -> str:
     """A relative folder with `/` between its parts, so that one job means the same on every system."""
-    parts = [part for part in value.split("/") if part not in ("", ".")]
-    if not parts or value.startswith(("/", "~")) or ".." in parts or any(each in value for each in "\\:\0"):
+    path = confined(value, Strictness.NO_SYSTEM)
+    if path is None or value.startswith("~"):
         raise ValueError("must be a folder inside the project, relative to jobs.yaml, with / between its parts")
-    return "/".join(parts)
+    return str(path)
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

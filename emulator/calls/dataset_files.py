@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from contract.confinement import Strictness, confined
 from emulator.http.wire import ApiError
-from emulator.store.archives import is_plain, stem_of, unpack
+from emulator.store.archives import stem_of, unpack
 from emulator.store.state import StoredFile
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def uploaded_files(emulator: Emulator, user: str, request: Any) -> list[StoredFi
         if upload.sha256 is None:  # what was lost on the way is left out without a word
             continue
         for path, sha256, size in _contents(emulator, upload.name, upload.sha256, upload.bytes):
-            name = str(PurePosixPath(folder, path))
-            stored[name] = StoredFile(name, sha256, size, now)
+            place = confined(str(PurePosixPath(folder, path)), Strictness.THIS_SYSTEM)
+            if place is None:  # `..`, or an archive of that name with a suffix
+                raise ApiError(400, f"Invalid file name: {upload.name}")
+            stored[str(place)] = StoredFile(str(place), sha256, size, now)
     return list(stored.values())
 
 
@@ -48,7 +51,7 @@ def _tokens(files: Iterable[Any], directories: Iterable[Any], folder: str) -> It
     for file in files or ():
         yield folder, file.token
     for directory in directories or ():
-        if not is_plain(directory.name):
+        if confined(directory.name, Strictness.THIS_SYSTEM) is None:
             raise ApiError(400, f"Invalid directory name: {directory.name}")
         yield from _tokens(directory.files, directory.directories, str(PurePosixPath(folder, directory.name)))
 

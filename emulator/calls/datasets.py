@@ -27,6 +27,7 @@ from kagglesdk.datasets.types.dataset_api_service import (
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus, DatasetSelectionGroup
 from starlette.responses import RedirectResponse, Response
 
+from contract.confinement import Strictness, confined
 from emulator.calls.dataset_files import uploaded_files
 from emulator.calls.dataset_settings import settings_of
 from emulator.calls.kernels import moment
@@ -82,6 +83,9 @@ def create_dataset(caller: Caller, request: Any) -> Any:
     for kind, value in (("slug", slug), ("title", title)):
         if not SHORTEST <= len(value) <= LONGEST:
             return _refused(f"The dataset {kind} must be between {SHORTEST} and {LONGEST} characters")
+    place = confined(slug, Strictness.THIS_SYSTEM)  # a slug is a folder where the dataset is mounted
+    if place is None or place.parts != (slug,):
+        return _refused(f"Invalid dataset slug: {slug}")
     taken = f'The requested slug "{slug}" is already in use by a dataset. Please choose another slug.'
     if emulator.datasets.find(owner, slug) is not None:
         return _refused(taken)

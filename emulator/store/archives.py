@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import tarfile
 import zipfile
-from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
+
+from contract.confinement import Strictness, confined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,8 @@ def unpack(archive: Path, folder: Path, limit_bytes: int) -> list[tuple[str, Pat
     try:
         for number, (name, size, content) in enumerate(_members(archive)):
             with content:
-                if not is_plain(name):
+                path = confined(name, Strictness.THIS_SYSTEM)
+                if path is None:
                     continue
                 room -= size
                 if room < 0:
@@ -49,16 +51,10 @@ def unpack(archive: Path, folder: Path, limit_bytes: int) -> list[tuple[str, Pat
                 target = folder / str(number)
                 with target.open("wb") as stream:
                     shutil.copyfileobj(content, stream)
-            unpacked.append((name, target))
+            unpacked.append((str(path), target))
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError):
         return None
     return unpacked
-
-
-def is_plain(name: str) -> bool:
-    """Whether a path stays below the folder that it is meant for."""
-    parts = PurePosixPath(name).parts
-    return bool(parts) and not name.startswith("/") and ".." not in parts and "\\" not in name and ":" not in parts[0]
 
 
 def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -72,4 +68,4 @@ def _members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
         for entry in bundle:
             content = bundle.extractfile(entry) if entry.isreg() else None
             if content is not None:
-                yield entry.name.removeprefix("./"), entry.size, content
+                yield entry.name, entry.size, content

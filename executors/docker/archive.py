@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from contract import files
+from contract.confinement import Strictness, confined
 from contract.errors import BackendError
 
 if TYPE_CHECKING:
@@ -122,11 +123,10 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> N
 
 def _target(name: str, folder: Path) -> Path | None:
     """Where the member of that name goes, or None where it goes nowhere."""
-    _, *parts = PurePosixPath(name).parts or ("",)
-    is_odd = name.startswith("/") or any(part == ".." or set(part) & set("\\:\0") for part in parts)
-    if not parts or is_odd or parts[-1].startswith(files.TEMPORARY_PREFIX):
+    path = confined(name, Strictness.THIS_SYSTEM)
+    if path is None or len(path.parts) == 1 or path.name.startswith(files.TEMPORARY_PREFIX):
         return None
-    return folder.joinpath(*parts)
+    return folder.joinpath(*path.parts[1:])
 
 
 class _Stream(io.RawIOBase):

@@ -73,6 +73,20 @@ def test_archives_are_unpacked_and_nothing_escapes(emulator: EmulatedKaggle) -> 
         assert names(api, "alice/with-archives") == unpacked
 
 
+@pytest.mark.parametrize("name", ["...zip", "...tar.gz", "...."])
+def test_a_file_whose_name_leads_out_makes_no_dataset(emulator: EmulatedKaggle, name: str) -> None:
+    packed = io.BytesIO()
+    if name.endswith(".gz"):
+        with tarfile.open(fileobj=packed, mode="w:gz") as bundle:
+            bundle.addfile(tarfile.TarInfo("outside.txt"))
+    else:
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("outside.txt", "out")
+    with emulator.client() as api, pytest.raises(HTTPError, match="400"):
+        api.dataset_create_new(str(emulator.dataset({name: packed.getvalue()}, "leads-out")), quiet=True)
+    assert emulator.running.emulator.datasets.find("alice", "leads-out") is None
+
+
 def test_a_new_version_is_another_set_of_files(emulator: EmulatedKaggle) -> None:
     folder = emulator.folder()
     with emulator.client() as api:
@@ -177,6 +191,7 @@ def test_what_was_made_just_now_may_not_be_known_yet(tmp_path: Path) -> None:
     ("fields", "error"),
     [
         ({"slug": "short"}, "The dataset slug must be between 6 and 50 characters"),
+        ({"slug": "../../up"}, "Invalid dataset slug: ../../up"),
         ({"title": "t" * 51}, "The dataset title must be between 6 and 50 characters"),
         ({}, "A dataset must have at least one file"),
     ],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.store.archives import is_plain, stem_of, unpack
+from emulator.store.archives import stem_of, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +31,25 @@ def test_the_suffix_says_what_an_archive_is(name: str, stem: str | None) -> None
     assert stem_of(name) == stem
 
 
-@pytest.mark.parametrize("name", ["../a", "a/../../b", "/a", "a\\..\\b", "C:/a", "", "."])
-def test_names_that_lead_elsewhere_are_not_plain(name: str) -> None:
-    assert not is_plain(name)
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/a", "a\\..\\b", "C:/a", ".", "a/c:b", "\udcff"])
+@pytest.mark.parametrize("suffix", [".zip", ".tar"])
+def test_names_that_lead_elsewhere_stay_behind(tmp_path: Path, name: str, suffix: str) -> None:
+    archive = tmp_path / f"archive{suffix}"
+    contents = {name: b"out", "./a/b.txt": b"in"}
+    if suffix == ".tar":
+        with tarfile.open(archive, "w", errors="surrogateescape") as packed:
+            for each, content in contents.items():
+                member = tarfile.TarInfo(each)
+                member.size = len(content)
+                packed.addfile(member, io.BytesIO(content))
+    else:
+        with zipfile.ZipFile(archive, "w") as zipped:
+            for each, content in contents.items():
+                zipped.writestr(each.replace("\udcff", "/etc"), content)
+    (tmp_path / "into").mkdir()
+    members = unpack(archive, tmp_path / "into", limit_bytes=1_000)
+    assert members is not None
+    assert [(each, path.read_bytes()) for each, path in members] == [("a/b.txt", b"in")]
 
 
 def test_an_archive_that_unpacks_to_too_much_is_none(tmp_path: Path) -> None:
