@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
+from contract.confinement import Strictness, confined
 from contract.documents import Manifest
 from contract.errors import BackendUnreachableError, RelayError, SessionLostError
 from runner.backends.kaggle.api.retries import patiently
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LARGEST_MANIFEST_BYTES = 64 << 20
-_DRIVE = re.compile(r"[A-Za-z]:")
 _LONGEST_LOOK_SECONDS = 5.0
 _LOOKS = 3
 
@@ -186,10 +186,10 @@ def listed_in(document: Any) -> Listed | None:
 
 def is_confined(name: str) -> bool:
     """Whether a file of this name lies inside the folder that it is put into, on every system."""
-    parts = name.split("/")
-    if name.startswith("/") or "\\" in name or "\0" in name or _DRIVE.match(name):
+    path = confined(name, Strictness.THIS_SYSTEM)
+    if path is None or str(path) != name:  # two spellings would be two files of a listing and one on the disk
         return False
-    return all(part not in ("", ".", "..") and not part.startswith(files.TEMPORARY_PREFIX) for part in parts)
+    return not any(part.startswith(files.TEMPORARY_PREFIX) for part in path.parts)
 
 
 def earlier_files(folder: Path) -> Callable[[str], Path | None]:
