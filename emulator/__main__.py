@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import RelayError
+from emulator.core import EXECUTORS, Emulator
 from emulator.faults.plan import FaultPlan
 from emulator.faults.rules import read_rules
-from emulator.http.server import bind, client_environment, make_server
-from emulator.sessions.executors import EXECUTORS
+from emulator.server import bind, client_environment, make_server
 from emulator.settings import GIGABYTE, P100, T4, ErrorStyle, MountLayout, Settings, WhenFull
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan = FaultPlan()
             plan.add(rule for file in options.faults for rule in read_rules(file))
             # Said once it answers and listens for signals: whoever reads it may send one at once.
-            server = make_server(settings, plan, on_start=lambda: _announce(settings))
+            server = make_server(Emulator(settings), plan, on_start=lambda: _announce(settings))
             server.run(sockets=[listener])
     except RelayError as error:
         sys.stderr.write(f"{error}\n")

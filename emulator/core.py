@@ -1,39 +1,42 @@
-"""The emulator itself: its settings, and everything that it keeps."""
+"""The emulator itself: its settings, everything that it keeps, and the executor that runs kernels."""
 
 from __future__ import annotations
 
+import importlib
 import time
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from contract.errors import InputError
+from emulator.accounts import Accounts
 from emulator.clock import Clock
-from emulator.http.accounts import Accounts
-from emulator.http.urls import Urls
-from emulator.sessions.executors import open_executor
-from emulator.sessions.quota import GpuTime, refresh_time
 from emulator.store.blobs import Blobs
 from emulator.store.database import Database
 from emulator.store.datasets import DatasetStore
 from emulator.store.kernels import KernelStore
-from emulator.store.state import DatasetSnapshot, KernelSnapshot, QuotaSnapshot, Snapshot, Version, VersionSnapshot
+from emulator.store.quota import GpuTime
 from emulator.store.uploads import Uploads
+from emulator.urls import Urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from emulator.settings import Settings
-    from emulator.store.state import Dataset, Kernel
+    from emulator.store.values import Dataset, Kernel
     from executors.base import Executor
 
-_LOG_TAIL_ENTRIES = 20
+EXECUTORS = {
+    "local": "executors.local:LocalExecutor",
+    "docker": "executors.docker.executor:DockerExecutor",
+}
+"""Where kernels can run; each is imported when it is used."""
 _LOCK_PATIENCE_SECONDS = 0.5
 
 
 class Emulator:
-    """Everything that the calls, the scheduler and the status page work on.
+    """What the calls, the scheduler and the status page work on; it does nothing by itself.
 
     Args:
         settings: how it behaves.
@@ -63,44 +66,13 @@ class Emulator:
         self.blobs = Blobs(settings.data / "blobs")
         self.uploads = Uploads(self.database, settings.data / "uploads")
         self.executor = executor or open_executor(settings.executor, settings.data / "sandboxes")
-        self.on_push: Callable[[], None] = lambda: None
-        """Told when there may be something to do."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Told when a push, a cancel or a delete may have left the scheduler something to do."""
 
     def may_see(self, user: str, thing: Kernel | Dataset) -> bool:
         """Whether a call of `user` about a kernel or dataset is answered."""
         is_known = self.clock.now() >= thing.created_at + self.settings.visibility_delay_seconds
         return is_known and (not thing.is_private or thing.owner == user)
-
-    def snapshot(self) -> Snapshot:
-        """All that it knows, for the status page."""
-        now = self.clock.now()
-        settings = self.settings
-        return Snapshot(
-            now=now,
-            time_scale=settings.time_scale,
-            executor=settings.executor,
-            gpu_slots=settings.gpu_slots,
-            cpu_slots=settings.cpu_slots,
-            quotas=tuple(
-                QuotaSnapshot(user, self.gpu_time.used(user, now), settings.gpu_quota_seconds, refresh_time(now))
-                for user in self.accounts.names
-            ),
-            kernels=tuple(
-                KernelSnapshot(kernel, tuple(map(self._seen, self.kernels.versions_of(kernel.id))))
-                for kernel in self.kernels.all()
-            ),
-            datasets=tuple(
-                DatasetSnapshot(
-                    dataset, tuple((each, each.state(now)) for each in self.datasets.versions_of(dataset.id))
-                )
-                for dataset in self.datasets.all()
-            ),
-        )
-
-    def _seen(self, version: Version) -> VersionSnapshot:
-        outputs = self.kernels.outputs(version.id)
-        tail = "".join(entry.data for entry in self.kernels.log_tail(version.id, _LOG_TAIL_ENTRIES))
-        return VersionSnapshot(version, len(outputs), sum(each.bytes for each in outputs), tail)
 
     def close(self) -> None:
         """Close the database, and let another emulator work on it."""
@@ -124,3 +96,19 @@ def _locked(data: Path) -> FileLock:
             str(data), "is in use by another running emulator", "stop that one, or choose another --data"
         ) from None
     return lock
+
+
+def open_executor(name: str, root: Path) -> Executor:
+    """The executor called `name`, with its sandboxes in `root`.
+
+    Raises:
+        InputError: there is none.
+    """
+    module, _, attribute = EXECUTORS.get(name, "").partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+    except (ValueError, ModuleNotFoundError) as error:
+        raise InputError(f"executor {name}", "is not there", f"choose one of {', '.join(EXECUTORS)}") from error
+    root.mkdir(parents=True, exist_ok=True)
+    executor: Executor = kind(root)
+    return executor

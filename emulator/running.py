@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from contract.errors import SessionError
 from emulator.core import Emulator
 from emulator.faults.plan import FaultPlan
-from emulator.http.server import bind, client_environment, make_server
+from emulator.server import bind, client_environment, make_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def running(settings: Settings) -> Iterator[Running]:
     """
     listener, settings = bind(settings)
     plan, emulator = FaultPlan(), Emulator(settings)
-    server = make_server(settings, plan, emulator=emulator)
+    server = make_server(emulator, plan)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator", daemon=True)
     thread.start()
     try:

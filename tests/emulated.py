@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from emulator.store.state import KernelState
+    from emulator.store.values import KernelState
 
 USER, KEY = "alice", "key-of-alice"
 OTHER_USER, OTHER_KEY = "bob", "key-of-bob"
@@ -151,7 +151,7 @@ def emulated(folder: Path, **changes: Any) -> Iterator[EmulatedKaggle]:
         yield kaggle
         for kernel in server.emulator.kernels.all():
             server.emulator.kernels.delete(kernel.id)
-        server.emulator.on_push()
+        server.emulator.on_change()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from contract.confinement import Strictness, confined
-from emulator.http.wire import ApiError
+from emulator.calls.wire import ApiError
 from emulator.store.archives import stem_of, unpack
-from emulator.store.state import StoredFile
+from emulator.store.values import StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

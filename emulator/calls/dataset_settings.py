@@ -13,7 +13,7 @@ from kagglesdk.datasets.types.dataset_api_service import (
 )
 from kagglesdk.datasets.types.dataset_types import DatasetInfo
 
-from emulator.http.wire import Call, Caller, denied
+from emulator.calls.wire import Call, Caller, denied
 
 _TITLE_LENGTHS = range(6, 51)
 _SUBTITLE_LENGTHS = range(20, 81)

@@ -30,14 +30,12 @@ from starlette.responses import RedirectResponse, Response
 from contract.confinement import Strictness, confined
 from emulator.calls.dataset_files import uploaded_files
 from emulator.calls.dataset_settings import settings_of
-from emulator.calls.kernels import moment
 from emulator.calls.paging import page_of
-from emulator.http.downloads import archive_path, dataset_path
-from emulator.http.wire import ApiError, Call, Caller, denied
-from emulator.store.state import Dataset
+from emulator.calls.wire import ApiError, Call, Caller, denied, moment
+from emulator.store.values import Dataset
 
 if TYPE_CHECKING:
-    from emulator.store.state import DatasetVersion
+    from emulator.store.values import DatasetVersion
 
 SHORTEST, LONGEST = 6, 50
 """Characters of a slug and of a title."""
@@ -200,12 +198,13 @@ def list_files(caller: Caller, request: Any) -> Any:
 def download(caller: Caller, request: Any) -> Response:
     """Lead to a file of a dataset's version, or to a zip of them all."""
     dataset, version = _asked_version(caller, request)
-    path = archive_path(version.id, dataset.slug)
+    urls = caller.emulator.urls
+    url = urls.archive(version.id, dataset.slug)
     if request.file_name:
         if all(each.path != request.file_name for each in caller.emulator.datasets.files(version.id)):
             raise ApiError(404, "Not found")
-        path = dataset_path(version.id, request.file_name)
-    return RedirectResponse(caller.emulator.urls.file(path), 302)
+        url = urls.dataset(version.id, request.file_name)
+    return RedirectResponse(url, 302)
 
 
 def _asked_version(caller: Caller, request: Any) -> tuple[Dataset, DatasetVersion]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kagglesdk.kernels.types.kernels_api_service import (
@@ -25,15 +24,15 @@ from kagglesdk.kernels.types.kernels_enums import KernelsListSortType, KernelsLi
 
 from emulator.calls.paging import page_of
 from emulator.calls.push import save_kernel
-from emulator.http.wire import ApiError, Call, Caller, denied
-from emulator.sessions.quota import refresh_time
+from emulator.calls.wire import ApiError, Call, Caller, denied, moment
 from emulator.settings import HOUR
-from emulator.store.state import KernelState
+from emulator.store.quota import refresh_time
+from emulator.store.values import KernelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator.store.state import Kernel, Version
+    from emulator.store.values import Kernel, Version
 
 _TPU_QUOTA_SECONDS = 20 * HOUR
 
@@ -159,7 +158,7 @@ def delete_kernel(caller: Caller, request: Any) -> Any:
     if kernel is None or kernel.owner != caller.user:
         raise denied("kernels.delete")
     kernels.delete(kernel.id)
-    caller.emulator.on_push()
+    caller.emulator.on_change()
     return ApiDeleteKernelResponse()
 
 
@@ -178,7 +177,7 @@ def cancel_session(caller: Caller, request: Any) -> Any:
         response.error_message = "The session has already ended"
         return response
     kernels.move(version.id, KernelState.CANCEL_REQUESTED)
-    caller.emulator.on_push()
+    caller.emulator.on_change()
     return response
 
 
@@ -209,11 +208,6 @@ def _quota(used: float, reserved: float, allowed: float) -> dict[str, Any]:
         "totalTimeAllowed": f"{allowed:.3f}s",
         "hasEverRun": used > 0,
     }
-
-
-def moment(seconds: float) -> datetime:
-    """A time as the client's types have it: UTC, without saying so."""
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
 CALLS = {

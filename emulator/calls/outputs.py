@@ -18,16 +18,15 @@ from kagglesdk.kernels.types.kernels_api_service import (
 )
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from emulator.calls.kernels import moment, version_called, visible_kernel
+from emulator.calls.kernels import version_called, visible_kernel
 from emulator.calls.paging import page_of
-from emulator.http.downloads import output_path
-from emulator.http.wire import ApiError, Call, Caller, version_header
+from emulator.calls.wire import ApiError, Call, Caller, moment, version_header
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from emulator.core import Emulator
-    from emulator.store.state import LogEntry, Version
+    from emulator.store.values import LogEntry, Version
 
 END_OF_LOG = "END_OF_LOG"
 _POLL_SECONDS = 0.05
@@ -43,7 +42,7 @@ def list_output(caller: Caller, request: Any) -> Any:
     files = []
     for output in outputs:
         file = ApiKernelSessionOutputFile()
-        file.url = emulator.urls.file(output_path(version.id, output.path))
+        file.url = emulator.urls.output(version.id, output.path)
         file.file_name = output.path
         files.append(file)
     response.files = files
@@ -75,7 +74,7 @@ def download_output(caller: Caller, request: Any) -> Response:
     version = version_called(caller, kernel, f"v{request.version_number}" if request.version_number else "")
     for output in caller.emulator.kernels.outputs(version.id):
         if output.path == request.file_path:
-            return RedirectResponse(caller.emulator.urls.file(output_path(version.id, output.path)), 302)
+            return RedirectResponse(caller.emulator.urls.output(version.id, output.path), 302)
     raise ApiError(404, "Not found")
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, TypeVar
 
-from emulator.http.wire import ApiError
+from emulator.calls.wire import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

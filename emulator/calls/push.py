@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelResponse
 from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 
-from emulator.http.wire import ApiError
+from emulator.calls.wire import ApiError
 from emulator.sessions.accelerators import machine_for
 from emulator.sessions.sources import resolve
 from emulator.settings import HOUR, WhenFull
 from emulator.store.kernels import NewVersion
-from emulator.store.state import KernelOptions, KernelState
+from emulator.store.values import KernelOptions, KernelState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emulator.calls.wire import Caller
     from emulator.core import Emulator
-    from emulator.http.wire import Caller
-    from emulator.store.state import Kernel, Version
+    from emulator.store.values import Kernel, Version
 
 SHORTEST_TITLE = 5
 NOT_FOUND = "Notebook not found"
@@ -89,7 +89,7 @@ def save_kernel(caller: Caller, request: Any) -> Any:
                 queued_at=now,
             ),
         )
-    emulator.on_push()
+    emulator.on_change()
     return _saved(emulator, response, kernel, version, invalid)
 
 

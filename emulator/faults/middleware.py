@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
-from emulator.faults.calls import call_of
 from emulator.faults.exchange import Exchange
 from emulator.faults.injections import inject
+from emulator.faults.names import call_name
 from emulator.faults.plan import Answer, FaultPlan
 from emulator.faults.rules import Kind, parse_header, parse_rules
 
@@ -48,7 +48,7 @@ class FaultInjection:
             await self._exchange(exchange)
 
     async def _exchange(self, exchange: Exchange) -> None:
-        call = call_of(exchange.scope)
+        call = call_name(exchange.scope)
         question = None
         if self._plan.remembers(call):
             body = await exchange.body()

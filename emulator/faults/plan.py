@@ -11,7 +11,7 @@ from emulator.faults.rules import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from emulator.faults.calls import Call
+    from emulator.faults.names import CallName
     from emulator.faults.rules import Rule
 
 HEADER_RULE = 0
@@ -95,12 +95,12 @@ class FaultPlan:
         self._answers.clear()
         self._injected = 0
 
-    def remembers(self, call: Call) -> bool:
+    def remembers(self, call: CallName) -> bool:
         """Whether a rule may want an answer to this call later."""
         entries = self._rules.values()
         return any(entry.rule.kind is Kind.EARLIER_ANSWER and call.matches(entry.rule.call) for entry in entries)
 
-    def choose(self, call: Call, question: str | None, own: Rule | None) -> Rule | None:
+    def choose(self, call: CallName, question: str | None, own: Rule | None) -> Rule | None:
         """Count the call; the rule that hits it, noted in the journal: the request's own, else the first that does.
 
         Args:

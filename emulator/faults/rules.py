@@ -64,7 +64,7 @@ class Rule(BaseModel):
 
     Args:
         kind: what happens.
-        call: a pattern of the calls that it happens to, see `Call.matches`.
+        call: a pattern of the calls that it happens to, see `CallName.matches`.
         skip: how many of those calls are left alone before any count begins.
         first: only that many calls, or all.
         every: only each call whose number is a multiple of this.

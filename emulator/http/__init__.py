@@ -1,6 +1,6 @@
-"""What stands between the wire and the calls.
+"""What stands between a socket and the calls.
 
-`app`: every route. `server`: the process that serves it. `wire`: requests as the client's own types. `accounts`: who
-calls. `uploads`, `downloads`, `urls`: files as a storage bucket serves them. `targets`: what a request is about.
-`page`: the status page.
+`app`: every route, and the scheduler that runs beside them. `origin_form`: requests that come through a proxy.
+`uploads`, `downloads`: files as a storage bucket takes and serves them. `page`, `overview`: the status page, and what
+it shows.
 """

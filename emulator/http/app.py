@@ -1,10 +1,6 @@
 """The ASGI application: every route of the emulator, and its background task.
 
-Around it, from the outside in: `emulator.targets.OriginForm`, which makes a proxy's request a plain one,
-then the faults (`emulator.faults`), then this application. A fault's middleware therefore sees plain paths
-such as `/api/v1/kernels.KernelsApiService/SaveKernel`, `/upload/<token>` and `/files/...`.
-
-`app.state.emulator` is the `Emulator`, whose `snapshot()` gives an `emulator.state.Snapshot`.
+What stands around it, faults and all, is in `emulator.server`. `app.state.emulator` is the `Emulator`.
 """
 
 from __future__ import annotations
@@ -19,15 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from emulator.calls import dataset_settings
+from emulator.calls import access_tokens, dataset_settings
 from emulator.calls import datasets as dataset_calls
 from emulator.calls import kernels as kernel_calls
 from emulator.calls import outputs as output_calls
-from emulator.calls import tokens as token_calls
-from emulator.core import Emulator
-from emulator.http import downloads, page
-from emulator.http import uploads as upload_calls
-from emulator.http.wire import ApiError, Caller, answer
+from emulator.calls import uploads as upload_calls
+from emulator.calls.wire import ApiError, Caller, answer
+from emulator.http import downloads, page, uploads
+from emulator.http.overview import overview
 from emulator.sessions.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -36,8 +31,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from emulator.http.wire import Call
-    from emulator.settings import Settings
+    from emulator.calls.wire import Call
+    from emulator.core import Emulator
 
 CALLS: dict[str, Call] = {
     **kernel_calls.CALLS,
@@ -45,47 +40,38 @@ CALLS: dict[str, Call] = {
     **dataset_calls.CALLS,
     **dataset_settings.CALLS,
     **upload_calls.CALLS,
-    **token_calls.CALLS,
+    **access_tokens.CALLS,
 }
 UNAUTHENTICATED = "Authentication required to call the Kaggle API."
 _STREAM = CALLS["kernels.KernelsApiService/GetKernelSessionLogsStream"]
 
 
-def create_app(settings: Settings, *, emulator: Emulator | None = None) -> Starlette:
-    """The application for `settings`.
-
-    Args:
-        settings: how it behaves.
-        emulator: instead of the one that the settings make.
-
-    Raises:
-        InputError: the settings name no executor, or the data is of something else.
-    """
-    held = emulator or Emulator(settings)
+def create_app(emulator: Emulator) -> Starlette:
+    """The application that answers for `emulator`, moves its sessions along, and closes it at its end."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(Scheduler(held).run())
+        task = asyncio.create_task(Scheduler(emulator).run())
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        held.close()
+        emulator.close()
 
     app = Starlette(
         routes=[
             Route("/api/v1/{service}/{method}", call, methods=["POST"]),
             Route("/api/v1/kernels/logs/stream/{owner}/{slug}", stream_log, methods=["GET"]),
-            Route("/upload/{token}", upload_calls.put, methods=["PUT"]),
+            Route("/upload/{token}", uploads.put, methods=["PUT"]),
             Route("/files/{kind}/{number:int}/{path:path}", downloads.get, methods=["GET", "HEAD"]),
             Route("/code/{ref:path}", _to_page),
             Route("/datasets/{ref:path}", _to_page),
-            *page.ROUTES,
+            *page.routes(lambda: overview(emulator)),
         ],
         exception_handlers={ApiError: _error, 404: _missing, Exception: _error},
         lifespan=lifespan,
     )
-    app.state.emulator = held
+    app.state.emulator = emulator
     return app
 
 

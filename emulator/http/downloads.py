@@ -1,8 +1,6 @@
 """Files over HTTP, as a storage bucket serves them: signed, with ranges, entity tags and dates.
 
-/files/outputs/<session>/<path>           a file that a session left
-/files/datasets/<version>/<path>          a file of a dataset
-/files/archives/<version>/<slug>.zip      all files of a dataset
+`emulator.urls` says under which paths.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from emulator.http.urls import SIGNATURE
+from emulator.urls import ARCHIVES, OUTPUTS, SIGNATURE, files_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,32 +23,17 @@ if TYPE_CHECKING:
 _ERROR = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
 
 
-def output_path(session: int, path: str) -> str:
-    """The path of a file that a session left."""
-    return f"/files/outputs/{session}/{path}"
-
-
-def dataset_path(version: int, path: str) -> str:
-    """The path of a file of a dataset's version."""
-    return f"/files/datasets/{version}/{path}"
-
-
-def archive_path(version: int, slug: str) -> str:
-    """The path of all files of a dataset's version."""
-    return f"/files/archives/{version}/{slug}.zip"
-
-
 async def get(request: Request) -> Response:
     """Serve a file to whoever has its URL."""
     emulator: Emulator = request.app.state.emulator
     kind, number, path = (request.path_params[name] for name in ("kind", "number", "path"))
-    if not emulator.urls.is_signed(f"/files/{kind}/{number}/{path}", request.query_params.get(SIGNATURE, "")):
+    if not emulator.urls.is_signed(files_path(kind, number, path), request.query_params.get(SIGNATURE, "")):
         message = "The request signature we calculated does not match the signature you provided."
         return _error(403, "SignatureDoesNotMatch", message)
-    if kind == "archives":
+    if kind == ARCHIVES:
         archive = await run_in_threadpool(_archive, emulator, number)
         return FileResponse(archive, media_type="application/zip")
-    stored = emulator.kernels.outputs(number) if kind == "outputs" else emulator.datasets.files(number)
+    stored = emulator.kernels.outputs(number) if kind == OUTPUTS else emulator.datasets.files(number)
     for file in stored:
         if file.path == path:
             headers = {"ETag": f'"{file.sha256}"'}

@@ -12,13 +12,16 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from contract.files import human_bytes
-from emulator.store.state import KernelState
+from emulator.store.values import KernelState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from emulator.store.state import Kernel, Snapshot, Version
+    from emulator.http.overview import Overview
+    from emulator.store.values import Kernel, Version
 
 REFRESH_SECONDS = 3
 _MINUTE = 60
@@ -51,7 +54,7 @@ def duration(seconds: float) -> str:
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
 
 
-def moment(seconds: float) -> str:
+def date_and_time(seconds: float) -> str:
     """An emulated time for people, in UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
 
@@ -74,11 +77,11 @@ def ran(version: Version, now: float) -> float | None:
     return (now if version.ended_at is None else version.ended_at) - version.started_at
 
 
-def active_sessions(snapshot: Snapshot) -> list[Session]:
+def active_sessions(overview: Overview) -> list[Session]:
     """The sessions that have not ended, in the order of the pushes."""
     sessions = [
         Session(kernel.kernel, seen.version)
-        for kernel in snapshot.kernels
+        for kernel in overview.kernels
         for seen in kernel.versions
         if seen.version.state.is_active
     ]
@@ -97,15 +100,15 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(duration=duration, moment=moment, bytes=human_bytes)
+_TEMPLATES.filters.update(duration=duration, moment=date_and_time, bytes=human_bytes)
 _TEMPLATES.globals.update(percent=percent, waited=waited, ran=ran)
 
 
-def render(snapshot: Snapshot) -> str:
+def render(overview: Overview) -> str:
     """The page as HTML."""
-    sessions = active_sessions(snapshot)
+    sessions = active_sessions(overview)
     return _TEMPLATES.get_template("status.html").render(
-        snapshot=snapshot,
+        overview=overview,
         sessions=sessions,
         gpu_taken=taken(sessions, gpu=True),
         cpu_taken=taken(sessions, gpu=False),
@@ -113,13 +116,15 @@ def render(snapshot: Snapshot) -> str:
     )
 
 
-def _page_of(request: Request) -> str:
-    return render(request.app.state.emulator.snapshot())
+def routes(look: Callable[[], Overview]) -> list[Route]:
+    """The route of the page.
 
+    Args:
+        look: gives what it shows, anew for each request.
+    """
 
-async def show(request: Request) -> Response:
-    """Answer with the page."""
-    return HTMLResponse(await run_in_threadpool(_page_of, request), headers=_HEADERS)
+    async def show(_request: Request) -> Response:
+        page = await run_in_threadpool(lambda: render(look()))
+        return HTMLResponse(page, headers=_HEADERS)
 
-
-ROUTES = [Route("/", show, methods=["GET", "HEAD"])]
+    return [Route("/", show, methods=["GET", "HEAD"])]

@@ -7,15 +7,12 @@ https://developers.google.com/drive/api/guides/manage-uploads#resume-upload
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kagglesdk.blobs.types.blob_api_service import ApiStartBlobUploadRequest, ApiStartBlobUploadResponse
-from kagglesdk.datasets.types.dataset_api_service import ApiUploadDatasetFileRequest, ApiUploadDatasetFileResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from emulator.http.wire import ApiError, Call, Caller
 from emulator.store.uploads import first_byte
 
 if TYPE_CHECKING:
@@ -25,26 +22,6 @@ if TYPE_CHECKING:
     from emulator.store.uploads import Upload
 
 RESUME_INCOMPLETE = 308
-
-
-def start_upload(caller: Caller, request: Any) -> Any:
-    """Reserve a place for a blob."""
-    return _reserved(caller, request.name, request.content_length, ApiStartBlobUploadResponse())
-
-
-def start_dataset_upload(caller: Caller, request: Any) -> Any:
-    """The same under its deprecated name."""
-    return _reserved(caller, request.file_name, request.content_length, ApiUploadDatasetFileResponse())
-
-
-def _reserved(caller: Caller, name: str, size: int, response: Any) -> Any:
-    if not name:
-        raise ApiError(400, "A name must be specified")
-    emulator = caller.emulator
-    upload = emulator.uploads.start(caller.user, name, size, emulator.clock.now())
-    response.token = upload.token
-    response.create_url = emulator.urls.upload(upload.token)
-    return response
 
 
 async def put(request: Request) -> Response:
@@ -82,9 +59,3 @@ async def _take(request: Request, emulator: Emulator, upload: Upload, start: int
 def _incomplete(received: int) -> Response:
     headers = {"Range": f"bytes=0-{received - 1}"} if received else {}
     return Response(status_code=RESUME_INCOMPLETE, headers=headers)
-
-
-CALLS = {
-    "blobs.BlobApiService/StartBlobUpload": Call(ApiStartBlobUploadRequest, start_upload),
-    "datasets.DatasetApiService/UploadDatasetFile": Call(ApiUploadDatasetFileRequest, start_dataset_upload),
-}

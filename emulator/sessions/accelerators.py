@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from emulator.settings import P100, T4
 
 if TYPE_CHECKING:
-    from emulator.store.state import KernelOptions
+    from emulator.store.values import KernelOptions
 
 TPU = "TpuV5E8"
 _REPLACEMENTS = {"tpuv38": TPU, "tpu1vmv38": TPU, "tpuv232": "", "tpuv2256": ""}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from emulator.sessions.session import Sessions
-from emulator.store.state import KernelState
+from emulator.store.values import KernelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from emulator.core import Emulator
-    from emulator.store.state import Version
+    from emulator.store.values import Version
 
 BUSY_POLL_SECONDS = 0.05
 IDLE_POLL_SECONDS = 1.0
@@ -80,7 +80,7 @@ class Scheduler:
         def wake() -> None:
             loop.call_soon_threadsafe(self._woken.set)
 
-        self._emulator.on_push = wake
+        self._emulator.on_change = wake
         while True:
             self._woken.clear()
             is_busy = await run_in_threadpool(self.step)

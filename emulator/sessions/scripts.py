@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from emulator.store.state import KernelOptions
+    from emulator.store.values import KernelOptions
 
 PYTHON = "python"
 NOTEBOOK = "notebook"

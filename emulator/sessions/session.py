@@ -11,14 +11,14 @@ from contract.states import State
 from emulator.sessions.accelerators import is_trap, trapped
 from emulator.sessions.scripts import UnrunnableError, script_of
 from emulator.sessions.sources import lay_out
-from emulator.store.state import KernelState, LogEntry, StoredFile
+from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from emulator.core import Emulator
-    from emulator.store.state import Version
+    from emulator.store.values import Version
     from executors.base import Status
 
 OUT_OF_TIME = "The session exceeded its maximum run time of {limit:g} seconds and was stopped; its output is lost."

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emulator.settings import MountLayout
-from emulator.store.state import Mount
+from emulator.store.values import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from emulator.core import Emulator
-    from emulator.store.state import KernelOptions
+    from emulator.store.values import KernelOptions
 
 DATASETS = "datasets"
 NOTEBOOKS = "notebooks"

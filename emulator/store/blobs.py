@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from emulator.store.state import StoredFile
+    from emulator.store.values import StoredFile
 
 
 class Blobs:
@@ -39,9 +38,7 @@ class Blobs:
             source.unlink()
         else:
             target.parent.mkdir(exist_ok=True)
-            with source.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            source.replace(target)
+            files.put_in_place(source, target)
         return digest, size
 
     def lay_out(self, names: Iterable[StoredFile], folder: Path) -> None:
@@ -55,10 +52,6 @@ class Blobs:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         for each in names:
-            target = building / PurePosixPath(each.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.hardlink_to(self.path(each.sha256))
-            except OSError:  # another file system, one without links, or a blob with too many names
-                shutil.copyfile(self.path(each.sha256), target)
+            files.link_or_copy(self.path(each.sha256), building / PurePosixPath(each.path))
         building.rename(folder)
+        files.fsync_directory(folder.parent)

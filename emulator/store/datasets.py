@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from emulator.store.state import Dataset, DatasetVersion, StoredFile
+from emulator.store.values import Dataset, DatasetVersion, StoredFile
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,7 +7,16 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulator.store.state import ACTIVE_STATES, Kernel, KernelOptions, KernelState, LogEntry, Mount, StoredFile, Version
+from emulator.store.values import (
+    ACTIVE_STATES,
+    Kernel,
+    KernelOptions,
+    KernelState,
+    LogEntry,
+    Mount,
+    StoredFile,
+    Version,
+)
 
 if TYPE_CHECKING:
     import sqlite3

@@ -18,7 +18,7 @@ import pytest
 
 from contract.errors import InputError
 from emulator.__main__ import main, parser, settings_of
-from emulator.http.server import bind
+from emulator.server import bind
 from emulator.settings import GIGABYTE, HOUR
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, settings
 

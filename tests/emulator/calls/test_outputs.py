@@ -9,7 +9,7 @@ import pytest
 from requests import HTTPError
 
 from emulator.calls.outputs import spoken_date, written_log
-from emulator.store.state import KernelState, LogEntry
+from emulator.store.values import KernelState, LogEntry
 
 if TYPE_CHECKING:
     from tests.emulated import EmulatedKaggle

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.calls.paging import LARGEST_PAGE, PAGE_SIZE, page_of
-from emulator.http.wire import ApiError
+from emulator.calls.wire import ApiError
 
 
 @given(st.integers(0, 500), st.one_of(st.none(), st.integers(-1, 300)))

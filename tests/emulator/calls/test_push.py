@@ -9,7 +9,7 @@ from requests import HTTPError
 
 from emulator.calls.push import NOT_FOUND, TITLE_TAKEN, slug_of
 from emulator.settings import HOUR, P100, T4, WhenFull
-from emulator.store.state import KernelState
+from emulator.store.values import KernelState
 from tests.emulated import USER, EmulatedKaggle, emulated
 
 if TYPE_CHECKING:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from emulator.faults.calls import Call
+from emulator.faults.names import CallName
 from emulator.faults.plan import Answer, FaultPlan
 from emulator.faults.rules import Kind, Rule
 
-PUSH = Call("kernels.KernelsApiService/SaveKernel", "POST /api/v1/kernels.KernelsApiService/SaveKernel")
-FILE = Call("download", "GET /files/1")
+PUSH = CallName("kernels.KernelsApiService/SaveKernel", "POST /api/v1/kernels.KernelsApiService/SaveKernel")
+FILE = CallName("download", "GET /files/1")
 
 
-def kinds(plan: FaultPlan, call: Call, times: int) -> list[Kind | None]:
+def kinds(plan: FaultPlan, call: CallName, times: int) -> list[Kind | None]:
     rules = [plan.choose(call, None, None) for _ in range(times)]
     return [rule.kind if rule else None for rule in rules]
 

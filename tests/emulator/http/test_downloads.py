@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from contract.files import sha256_of_bytes
-from emulator.http.urls import SIGNATURE
+from emulator.urls import SIGNATURE
 
 if TYPE_CHECKING:
     from tests.emulated import EmulatedKaggle
@@ -70,5 +70,5 @@ def test_a_url_that_was_not_handed_out_is_refused(url: str, damage: str) -> None
 
 
 def test_the_file_of_a_deleted_kernel_is_gone(emulator: EmulatedKaggle) -> None:
-    gone = emulator.running.emulator.urls.file("/files/outputs/99999/a.bin")
+    gone = emulator.running.emulator.urls.output(99_999, "a.bin")
     assert httpx.get(gone, trust_env=False).status_code == 404

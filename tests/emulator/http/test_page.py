@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from starlette.applications import Starlette
 
-from emulator.http.page import REFRESH_SECONDS, ROUTES, active_sessions, duration, percent, ran, render, taken, waited
-from emulator.store.state import (
+from emulator.http.overview import DatasetOverview, KernelOverview, Overview, QuotaOverview, VersionOverview
+from emulator.http.page import REFRESH_SECONDS, active_sessions, duration, percent, ran, render, routes, taken, waited
+from emulator.store.values import (
     Dataset,
-    DatasetSnapshot,
     DatasetState,
     DatasetVersion,
     Kernel,
     KernelOptions,
-    KernelSnapshot,
     KernelState,
-    QuotaSnapshot,
-    Snapshot,
     Version,
-    VersionSnapshot,
 )
 from tests.emulator.browser import Browser
 from tests.emulator.toy_server import ToyServer
@@ -56,20 +51,20 @@ def version(number: int, state: KernelState = KernelState.COMPLETE, **changes: o
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def seen(version: Version, log: str = "") -> VersionSnapshot:
-    return VersionSnapshot(version, output_files=4, output_bytes=31_457_280, log_tail=log)
+def seen(version: Version, log: str = "") -> VersionOverview:
+    return VersionOverview(version, output_files=4, output_bytes=31_457_280, log_tail=log)
 
 
-def kernel(number: int, slug: str, *versions: VersionSnapshot, title: str = "") -> KernelSnapshot:
-    return KernelSnapshot(Kernel(number, "alice", slug, title or slug.capitalize(), True, NOW - 900), versions)
+def kernel(number: int, slug: str, *versions: VersionOverview, title: str = "") -> KernelOverview:
+    return KernelOverview(Kernel(number, "alice", slug, title or slug.capitalize(), True, NOW - 900), versions)
 
 
-def snapshot(*kernels: KernelSnapshot, datasets: tuple[DatasetSnapshot, ...] = ()) -> Snapshot:
-    quotas = (QuotaSnapshot("alice", 27 * 3600.0, 30 * 3600.0, NOW + 86_400), QuotaSnapshot("bob", 0, 108_000, NOW))
-    return Snapshot(NOW, 60.0, "local", 2, 5, quotas, kernels, datasets)
+def snapshot(*kernels: KernelOverview, datasets: tuple[DatasetOverview, ...] = ()) -> Overview:
+    quotas = (QuotaOverview("alice", 27 * 3600.0, 30 * 3600.0, NOW + 86_400), QuotaOverview("bob", 0, 108_000, NOW))
+    return Overview(NOW, 60.0, "local", 2, 5, quotas, kernels, datasets)
 
 
-def everything() -> Snapshot:
+def everything() -> Overview:
     """An emulator with something of every kind."""
     failed = version(1, KernelState.ERROR, failure_message="The session ran longer than its limit of 12 hours.")
     dataset = Dataset(1, "alice", "relay-traffic", "Relay traffic", True, "CC0-1.0", NOW - 800, {})
@@ -81,7 +76,7 @@ def everything() -> Snapshot:
         kernel(1, "traffic-light", seen(version(2, KernelState.RUNNING), LOG), seen(failed), title="Traffic light"),
         kernel(2, LONG, seen(version(3, KernelState.QUEUED, machine_shape=""))),
         kernel(3, "attack", seen(version(4)), title=ATTACK),
-        datasets=(DatasetSnapshot(dataset, versions),),
+        datasets=(DatasetOverview(dataset, versions),),
     )
 
 
@@ -133,10 +128,8 @@ def test_what_others_wrote_is_text() -> None:
     assert page.count("&lt;script&gt;") == 2
 
 
-def serving_page(held: Snapshot) -> Starlette:
-    app = Starlette(routes=ROUTES)
-    app.state.emulator = SimpleNamespace(snapshot=lambda: held)
-    return app
+def serving_page(held: Overview) -> Starlette:
+    return Starlette(routes=routes(lambda: held))
 
 
 def test_the_page_is_served_and_nothing_of_it_may_run() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from emulator.sessions.accelerators import TPU, is_trap, machine_for
 from emulator.settings import P100, T4
-from emulator.store.state import KernelOptions
+from emulator.store.values import KernelOptions
 
 
 @pytest.mark.parametrize(

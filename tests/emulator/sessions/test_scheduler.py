@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from emulator.sessions.scheduler import startable
 from emulator.settings import T4, WhenFull
-from emulator.store.state import KernelOptions, KernelState, Version
+from emulator.store.values import KernelOptions, KernelState, Version
 from tests.emulated import emulated
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator.sessions.scripts import UnrunnableError, script_of
-from emulator.store.state import KernelOptions, KernelState
+from emulator.store.values import KernelOptions, KernelState
 
 if TYPE_CHECKING:
     from tests.emulated import EmulatedKaggle

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.sessions.session import CANCELLED, OUT_OF_TIME
 from emulator.settings import P100, T4, WhenFull
-from emulator.store.state import KernelState
+from emulator.store.values import KernelState
 from tests.emulated import EmulatedKaggle, emulated
 
 if TYPE_CHECKING:

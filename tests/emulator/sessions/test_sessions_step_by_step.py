@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
 from emulator.core import Emulator
+from emulator.http.overview import overview
 from emulator.sessions.scheduler import Scheduler
 from emulator.settings import T4
 from emulator.store.kernels import NewVersion
-from emulator.store.state import KernelOptions, KernelState
+from emulator.store.values import KernelOptions, KernelState
 from executors.local import LocalExecutor
 from tests.emulated import PATIENCE_SECONDS, settings
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from emulator.store.state import Version
+    from emulator.store.values import Version
     from executors.base import Status, Workload
 
 LIMIT_SECONDS = 3600.0
@@ -171,11 +172,11 @@ def test_a_session_that_ended_before_anybody_looked_is_complete(desk: Desk) -> N
     assert desk.step().state is KernelState.COMPLETE
 
 
-def test_the_snapshot_shows_what_is_known(desk: Desk) -> None:
+def test_the_status_page_shows_what_is_known(desk: Desk) -> None:
     desk.push(WAITS)
     desk.wait_for_log()
     desk.time += 60
-    snapshot: Any = desk.emulator.snapshot()
-    assert snapshot.kernels[0].versions[0].log_tail == "waiting\n"
-    assert snapshot.quotas[0].used_seconds == pytest.approx(60)
-    assert [quota.user for quota in snapshot.quotas] == ["alice", "bob"]
+    shown = overview(desk.emulator)
+    assert shown.kernels[0].versions[0].log_tail == "waiting\n"
+    assert shown.quotas[0].used_seconds == pytest.approx(60)
+    assert [quota.user for quota in shown.quotas] == ["alice", "bob"]

@@ -9,7 +9,7 @@ import pytest
 
 from emulator.sessions.sources import place
 from emulator.settings import MountLayout
-from emulator.store.state import KernelState, Mount
+from emulator.store.values import KernelState, Mount
 from tests.emulated import EmulatedKaggle, emulated
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.sessions.quota import WEEK, refresh_time, used_seconds, week_start
+from emulator.store.quota import WEEK, refresh_time, used_seconds, week_start
 
 NOW = datetime(2026, 9, 23, 12, tzinfo=UTC).timestamp()  # a Wednesday
 

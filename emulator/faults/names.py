@@ -22,7 +22,7 @@ _LOGS = re.compile(r"(?:/api)?/v1/kernels/logs/stream/.+")
 
 
 @dataclass(frozen=True)
-class Call:
+class CallName:
     """A request, as rules and the journal name it.
 
     Args:
@@ -33,11 +33,6 @@ class Call:
     name: str
     address: str
 
-    @property
-    def is_rpc(self) -> bool:
-        """Whether it is a remote procedure call, whose request and answer are JSON."""
-        return "/" in self.name
-
     def matches(self, pattern: str) -> bool:
         """Whether `pattern` (`*`, `?` and `[...]` as in file names) is about this call.
 
@@ -46,11 +41,11 @@ class Call:
         return any(fnmatchcase(name, pattern) for name in (self.name, self.name.rpartition("/")[2], self.address))
 
 
-def call_of(scope: Scope) -> Call:
-    """The call of an HTTP request."""
+def call_name(scope: Scope) -> CallName:
+    """What an HTTP request is called."""
     method: str = scope["method"]
     path: str = scope["path"]
-    return Call(_name(method, path), f"{method} {path}")
+    return CallName(_name(method, path), f"{method} {path}")
 
 
 def _name(method: str, path: str) -> str:

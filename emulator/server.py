@@ -1,4 +1,11 @@
-"""The server process: a bound socket, uvicorn on it, and what a client must set to reach it."""
+"""A bound socket, the layers of an emulator on it, and what a client must set to reach it.
+
+From the outside in: `OriginForm`, which makes a proxy's request a plain one, then the faults, then the application.
+A fault's middleware therefore sees plain paths such as `/api/v1/kernels.KernelsApiService/SaveKernel`,
+`/upload/<token>` and `/files/...`.
+
+Two start it: `python -m emulator` (`__main__`) until a signal comes, and `running` for as long as a block runs.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +19,14 @@ import uvicorn
 
 from contract.errors import InputError
 from emulator.faults.middleware import FaultInjection
-from emulator.faults.plan import FaultPlan
 from emulator.http.app import create_app
-from emulator.http.targets import OriginForm
+from emulator.http.origin_form import OriginForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from emulator.core import Emulator
+    from emulator.faults.plan import FaultPlan
     from emulator.settings import Settings
 
 _GRACE_SECONDS = 2
@@ -85,21 +92,19 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    settings: Settings,
-    plan: FaultPlan | None = None,
+    emulator: Emulator,
+    plan: FaultPlan,
     *,
-    emulator: Emulator | None = None,
     on_start: Callable[[], None] = lambda: None,
 ) -> Server:
-    """The server for settings whose port is bound.
+    """The server of an emulator whose port is bound; it closes the emulator at its end.
 
     Args:
-        settings: how the emulator behaves.
-        plan: what goes wrong on it; nothing, until it is told so over HTTP.
-        emulator: instead of the one that the settings make.
+        emulator: what it serves.
+        plan: what goes wrong on it; more, once it is told so over HTTP.
         on_start: is called once it answers.
     """
-    app = FaultInjection(create_app(settings, emulator=emulator), plan or FaultPlan())
+    app = FaultInjection(create_app(emulator), plan)
     config = uvicorn.Config(
         OriginForm(app),
         log_level="warning",

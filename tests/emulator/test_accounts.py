@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from emulator.http.accounts import Accounts
+from emulator.accounts import Accounts
 
 ACCOUNTS = Accounts({"Alice": "key:with:colons", "bob": "ünïcode"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -107,3 +108,8 @@ def answer(result: Any) -> Response:
 def version_header() -> Mapping[str, str]:
     """The newest client that there is: the installed one, so that it does not ask for an update."""
     return {API_VERSION_HEADER: importlib.metadata.version("kaggle")}
+
+
+def moment(seconds: float) -> datetime:
+    """A time as the client's types have it: UTC, without saying so."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)

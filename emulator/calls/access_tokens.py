@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest, IntrospectTokenResponse
 
-from emulator.http.wire import Call
+from emulator.calls.wire import Call
 
 if TYPE_CHECKING:
-    from emulator.http.wire import Caller
+    from emulator.calls.wire import Caller
 
 
 def introspect_token(caller: Caller, request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What an emulator knows, as values: what the store keeps, and the snapshot that the status page shows.
+"""What the store keeps, as values.
 
 Times are emulated seconds since 1970 (`emulator.clock`); sizes are bytes.
 """
@@ -172,53 +172,3 @@ class DatasetVersion:
     def state(self, now: float) -> DatasetState:
         """Where it stands at the emulated time `now`."""
         return DatasetState.READY if now >= self.ready_at else DatasetState.BLOBS_RECEIVED
-
-
-@dataclass(frozen=True)
-class VersionSnapshot:
-    """A version as the status page shows it."""
-
-    version: Version
-    output_files: int
-    output_bytes: int
-    log_tail: str
-
-
-@dataclass(frozen=True)
-class KernelSnapshot:
-    """A kernel with its versions, the newest first."""
-
-    kernel: Kernel
-    versions: tuple[VersionSnapshot, ...]
-
-
-@dataclass(frozen=True)
-class DatasetSnapshot:
-    """A dataset with its versions, the newest first, and where each stands."""
-
-    dataset: Dataset
-    versions: tuple[tuple[DatasetVersion, DatasetState], ...]
-
-
-@dataclass(frozen=True)
-class QuotaSnapshot:
-    """A user's GPU time in this week, in seconds."""
-
-    user: str
-    used_seconds: float
-    allowed_seconds: float
-    refresh_at: float
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that an emulator knows, at the emulated time `now`."""
-
-    now: float
-    time_scale: float
-    executor: str
-    gpu_slots: int
-    cpu_slots: int
-    quotas: tuple[QuotaSnapshot, ...]
-    kernels: tuple[KernelSnapshot, ...]
-    datasets: tuple[DatasetSnapshot, ...]

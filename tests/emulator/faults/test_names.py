@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.faults.calls import DOWNLOAD, LOG_STREAM, OTHER, UPLOAD, Call, call_of
+from emulator.faults.names import DOWNLOAD, LOG_STREAM, OTHER, UPLOAD, CallName, call_name
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,8 @@ from emulator.faults.calls import DOWNLOAD, LOG_STREAM, OTHER, UPLOAD, Call, cal
     ],
 )
 def test_a_request_has_a_name(method: str, path: str, name: str) -> None:
-    call = call_of({"type": "http", "method": method, "path": path})
-    assert call == Call(name, f"{method} {path}")
-    assert call.is_rpc == (name not in (OTHER, LOG_STREAM, UPLOAD, DOWNLOAD))
+    call = call_name({"type": "http", "method": method, "path": path})
+    assert call == CallName(name, f"{method} {path}")
 
 
 @pytest.mark.parametrize(
@@ -41,5 +40,5 @@ def test_a_request_has_a_name(method: str, path: str, name: str) -> None:
     ],
 )
 def test_a_pattern_names_a_service_a_method_or_an_address(pattern: str, matches: bool) -> None:
-    call = Call("kernels.KernelsApiService/SaveKernel", "POST /api/v1/kernels.KernelsApiService/SaveKernel")
+    call = CallName("kernels.KernelsApiService/SaveKernel", "POST /api/v1/kernels.KernelsApiService/SaveKernel")
     assert call.matches(pattern) is matches
