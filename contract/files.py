@@ -88,6 +88,20 @@ def link_or_copy(source: Path, target: Path) -> None:
     fsync_directory(target.parent)
 
 
+def second_name(source: Path, target: Path) -> None:
+    """Let `target`, which is not there, have the content of `source`: as a second name of it, or else as a copy.
+
+    It is durable once its folder is synced: for many files in folders that take their place as a whole.
+    """
+    try:
+        target.hardlink_to(source.resolve())  # a second name of a link would be a link
+    except OSError:  # another file system, one without links, or a file with too many names
+        with target.open("xb") as stream, source.open("rb") as content:
+            shutil.copyfileobj(content, stream, CHUNK_BYTES)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
 def write_bytes(target: Path, content: bytes) -> None:
     """Replace `target` by `content` (bytes), durably."""
     with replacing(target) as temporary:

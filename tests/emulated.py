@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -12,14 +13,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import httpx
+
 from emulator.running import Running, running
 from emulator.settings import Settings
+from emulator.store.values import KernelState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from emulator.store.values import KernelState
 
 USER, KEY = "alice", "key-of-alice"
 OTHER_USER, OTHER_KEY = "bob", "key-of-bob"
@@ -45,6 +48,11 @@ class EmulatedKaggle:
     running: Running
     home: Path
     _made: int = field(default=0, init=False)
+
+    @functools.cached_property
+    def plain(self) -> httpx.Client:
+        """A client that is not the official one, and takes no proxy: one for all, as each takes long to make."""
+        return httpx.Client(base_url=self.url, trust_env=False)
 
     @property
     def url(self) -> str:
@@ -140,6 +148,18 @@ class EmulatedKaggle:
             assert time.monotonic() < deadline, f"{slug} is still {version.state if version else 'not there'}"
             time.sleep(0.01)
 
+    def wait_for_log(self, slug: str, text: str, user: str = USER) -> None:
+        """Wait until a kernel's latest session has printed `text`."""
+        kernels = self.running.emulator.kernels
+        self.wait_for(slug, lambda state: state is not KernelState.QUEUED, user=user)
+        kernel = kernels.find(user, slug)
+        version = kernels.version_of(kernel.id) if kernel is not None else None
+        assert version is not None
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while text not in "".join(entry.data for entry in kernels.log(version.id)):
+            assert time.monotonic() < deadline, f"{slug} never printed {text}"
+            time.sleep(0.01)
+
 
 @contextlib.contextmanager
 def emulated(folder: Path, **changes: Any) -> Iterator[EmulatedKaggle]:
@@ -149,6 +169,8 @@ def emulated(folder: Path, **changes: Any) -> Iterator[EmulatedKaggle]:
         home.mkdir(parents=True, exist_ok=True)
         kaggle = EmulatedKaggle(server, home)
         yield kaggle
+        if "plain" in kaggle.__dict__:
+            kaggle.plain.close()
         for kernel in server.emulator.kernels.all():
             server.emulator.kernels.delete(kernel.id)
         server.emulator.on_change()

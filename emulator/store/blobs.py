@@ -52,6 +52,10 @@ class Blobs:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
         for each in names:
-            files.link_or_copy(self.path(each.sha256), building / PurePosixPath(each.path))
+            target = building / PurePosixPath(each.path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.second_name(self.path(each.sha256), target)
+        for inside in (building, *(path for path in building.rglob("*") if path.is_dir())):
+            files.fsync_directory(inside)  # once for all that is in it
         building.rename(folder)
         files.fsync_directory(folder.parent)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -41,6 +42,21 @@ elif at == "directory":
     files.fsync_directory = die
 files.write_bytes(target, b"new " * 150_000)
 """
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_has_the_content_where_links_are_and_where_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    source, target = tmp_path / "blob", tmp_path / "name"
+    source.write_bytes(OLD)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", Mock(side_effect=OSError("no links here")))
+    files.second_name(source, target)
+    assert target.read_bytes() == OLD
+    assert target.samefile(source) is links
+    with pytest.raises(FileExistsError):
+        files.second_name(source, target)
 
 
 @pytest.mark.parametrize(

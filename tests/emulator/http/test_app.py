@@ -24,8 +24,7 @@ LIST = "/api/v1/kernels.KernelsApiService/ListKernels"
 def post(emulator: EmulatedKaggle, path: str, **options: Any) -> httpx.Response:
     """Call without the official client, and without a proxy."""
     given: dict[str, Any] = {"auth": (USER, KEY), "json": {}, **options}
-    with httpx.Client(trust_env=False) as client:
-        return client.post(f"{emulator.url}{path}", **given)
+    return emulator.plain.post(path, **given)
 
 
 @pytest.mark.parametrize("name", sorted(CALLS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emulator.sessions.session import CANCELLED, OUT_OF_TIME
@@ -34,9 +35,11 @@ def test_a_script_that_fails_is_an_error_and_keeps_its_output(emulator: Emulated
 
 
 def test_a_session_beyond_its_limit_is_killed_and_its_output_lost(tmp_path: Path) -> None:
-    # 12 emulated hours in a third of a second.
-    with emulated(tmp_path, time_scale=12 * 3600 / 0.35, gpu_quota_seconds=1e9) as kaggle, kaggle.client() as api:
+    with emulated(tmp_path) as kaggle, kaggle.client() as api:
         api.kernels_push(str(kaggle.kernel(LEAVES_A_FILE + WAITS, "takes-too-long")))
+        kaggle.wait_for_log("takes-too-long", "waiting")
+        clock = kaggle.running.emulator.clock
+        kaggle.running.emulator.clock = replace(clock, origin=clock.origin + 12 * 3600)
         assert kaggle.wait("takes-too-long") is KernelState.ERROR
         status = api.kernels_status("alice/takes-too-long")
         assert status.failure_message == OUT_OF_TIME.format(limit=12 * 3600)
