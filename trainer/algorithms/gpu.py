@@ -19,6 +19,7 @@ _SIZE = 64
 _NO_KERNELS = "no kernel image is available"
 _OUT_OF_MEMORY = "out of memory"
 _OTHERWISE = "or set `device: cpu`"
+_A_T4 = "`kaggle: {accelerator: NvidiaTeslaT4}`"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Problem:
+class GpuFailure:
     """Why nothing is computed on a GPU.
 
     Args:
@@ -63,17 +64,17 @@ def usable_device(wanted: str) -> str:
     """
     if wanted == "cpu":
         return "cpu"
-    problem = problem_with_gpu()
-    if problem is None:
+    failure = gpu_failure()
+    if failure is None:
         return "cuda"
     if wanted == "cuda":
-        raise SessionError("device cuda", problem.text, problem.remedy)
-    if problem.gpu_is_there:
-        events.say(f"device auto: {problem.text}; training on the CPU instead ({problem.remedy})")
+        raise SessionError("device cuda", failure.text, failure.remedy)
+    if failure.gpu_is_there:
+        events.say(f"device auto: {failure.text}; training on the CPU instead ({failure.remedy})")
     return "cpu"
 
 
-def problem_with_gpu() -> Problem | None:
+def gpu_failure() -> GpuFailure | None:
     """Why the GPU computes nothing, or None where it does."""
     with warnings.catch_warnings(record=True) as warned:  # torch warns of a missing driver, and says so here alone
         warnings.simplefilter("always")
@@ -108,7 +109,7 @@ def present_gpu() -> Gpu:
     return Gpu(torch.cuda.get_device_name(), f"sm_{major}{minor}", tuple(torch.cuda.get_arch_list()))
 
 
-def why_there_is_none(built_for: str | None, warned: list[str]) -> Problem:
+def why_there_is_none(built_for: str | None, warned: list[str]) -> GpuFailure:
     """Why torch sees no GPU.
 
     Args:
@@ -117,13 +118,13 @@ def why_there_is_none(built_for: str | None, warned: list[str]) -> Problem:
     """
     if built_for is None:
         text = f"torch {torch.__version__} is a CPU build, which uses no GPU"
-        return Problem(text, f"install a CUDA build of torch, {_OTHERWISE}", gpu_is_there=False)
+        return GpuFailure(text, f"install a CUDA build of torch, {_OTHERWISE}", gpu_is_there=False)
     found = f" ({_first_line(warned[0])})" if warned else ""
     remedy = f"run on a machine with an NVIDIA GPU and its driver (on Kaggle: turn the GPU on), {_OTHERWISE}"
-    return Problem(f"torch {torch.__version__} finds no GPU{found}", remedy, gpu_is_there=False)
+    return GpuFailure(f"torch {torch.__version__} finds no GPU{found}", remedy, gpu_is_there=False)
 
 
-def why_it_fails(error: str, gpu: Gpu) -> Problem:
+def why_it_fails(error: str, gpu: Gpu) -> GpuFailure:
     """Why a GPU that is there computes nothing.
 
     Args:
@@ -135,13 +136,13 @@ def why_it_fails(error: str, gpu: Gpu) -> Problem:
             f"torch says that it can use the {gpu.name}, but has no kernels for it: the GPU is {gpu.architecture}, "
             f"this build of torch is for {', '.join(gpu.supported)}"
         )
-        remedy = f"take another GPU (on Kaggle: `machine_shape: NvidiaTeslaT4`), {_OTHERWISE}"
-        return Problem(text, remedy, gpu_is_there=True)
+        remedy = f"take another GPU (on Kaggle: {_A_T4}), {_OTHERWISE}"
+        return GpuFailure(text, remedy, gpu_is_there=True)
     if _OUT_OF_MEMORY in error:
         remedy = f"end what else runs on it, {_OTHERWISE}"
-        return Problem(f"the memory of the {gpu.name} is full", remedy, gpu_is_there=True)
+        return GpuFailure(f"the memory of the {gpu.name} is full", remedy, gpu_is_there=True)
     text = f"the {gpu.name} fails at its first operation ({_first_line(error)})"
-    return Problem(text, f"look at it with `nvidia-smi`, {_OTHERWISE}", gpu_is_there=True)
+    return GpuFailure(text, f"look at it with `nvidia-smi`, {_OTHERWISE}", gpu_is_there=True)
 
 
 def _first_line(text: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+import yaml
 
 from contract.errors import SessionError
+from job.model import parse_job
+from runner.backends.registry import sections
+from runner.jobs.sections import job_with
 from tests.trainer.conftest import job_values
 from trainer.algorithms import gpu
 from trainer.algorithms.gpu import Gpu, usable_device, why_it_fails, why_there_is_none
@@ -34,7 +39,7 @@ P100_TRAP = (
     "torch says that it can use the Tesla P100-PCIE-16GB, but has no kernels for it: the GPU is sm_60, this build of "
     "torch is for sm_70, sm_75, sm_80"
 )
-TAKE_T4 = "take another GPU (on Kaggle: `machine_shape: NvidiaTeslaT4`), or set `device: cpu`"
+TAKE_T4 = "take another GPU (on Kaggle: `kaggle: {accelerator: NvidiaTeslaT4}`), or set `device: cpu`"
 
 
 @pytest.fixture
@@ -79,6 +84,16 @@ def test_auto_says_that_it_falls_back_where_the_gpu_fails(
     machine(P100, torch.AcceleratorError(NO_KERNELS))
     assert usable_device("auto") == "cpu"
     assert capsys.readouterr().out == f"device auto: {P100_TRAP}; training on the CPU instead ({TAKE_T4})\n"
+
+
+def test_what_the_sentence_tells_to_set_is_a_key_of_a_job(machine: Callable[..., None]) -> None:
+    machine(P100, torch.AcceleratorError(NO_KERNELS))
+    with pytest.raises(SessionError) as raised:
+        usable_device("cuda")
+    advised = [yaml.safe_load(each) for each in re.findall(r"`([^`]+)`", str(raised.value.remedy))]
+    assert [each for advice in advised for each in advice] == ["kaggle", "device"]
+    for advice in advised:
+        parse_job(job_values(**advice), job_with(sections()))
 
 
 @pytest.mark.parametrize(
