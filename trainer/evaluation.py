@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import random
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization
+
+from trainer.generators import preserved_generators
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -30,13 +30,11 @@ def evaluate(model: BaseAlgorithm, venv: VecEnv, module: str, *, episodes: int, 
         episodes: how many.
         seed: the job's.
     """
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - SB3's
-    training_envs = model.get_env()
-    if training_envs is not None:
-        sync_envs_normalization(training_envs, venv)
-    venv.seed(seed + SEED_OFFSET)
-    mean, _ = importlib.import_module(module).evaluate_policy(model, venv, n_eval_episodes=episodes, deterministic=True)
-    random.setstate(python)
-    np.random.set_state(numpy)  # noqa: NPY002 - likewise
-    torch.set_rng_state(cpu)
+    with preserved_generators():
+        training_envs = model.get_env()
+        if training_envs is not None:
+            sync_envs_normalization(training_envs, venv)
+        venv.seed(seed + SEED_OFFSET)
+        evaluate_policy = importlib.import_module(module).evaluate_policy
+        mean, _ = evaluate_policy(model, venv, n_eval_episodes=episodes, deterministic=True)
     return float(np.asarray(mean).item())

@@ -2,28 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def generator_states() -> tuple[Any, ...]:
-    """The states of the generators of Python, NumPy, torch, and torch's of each GPU where one is in use."""
+GeneratorStates = tuple[Any, ...]
+"""Of Python, NumPy, torch, and torch's of each GPU, or None where no GPU is in use; checkpoints hold it like this."""
+
+
+def capture_generators() -> GeneratorStates:
+    """Where every generator of this process stands.
+
+    A GPU that is not in use is not taken into use: its generators stand where the job's seed has put
+    them, and the seed puts them there in the next session too.
+    """
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch has not typed it
     cuda = torch.cuda.get_rng_state_all() if in_use else None
     return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002 - SB3 draws from it
 
 
-def set_generator_states(states: tuple[Any, ...]) -> None:
-    """Put back what `generator_states` gave; a machine with other GPUs keeps theirs as they are."""
+def put_back_generators(states: GeneratorStates) -> None:
+    """Put back what `capture_generators` gave; a machine with other GPUs keeps theirs as they are."""
     python, numpy, cpu, cuda = states
     random.setstate(python)
-    np.random.set_state(numpy)  # noqa: NPY002 - likewise
+    np.random.set_state(numpy)  # noqa: NPY002 - SB3 draws from it
     torch.set_rng_state(cpu)
     if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(cuda)
+
+
+@contextlib.contextmanager
+def preserved_generators() -> Iterator[None]:
+    """Whatever is drawn while this lasts, every generator stands afterwards where it stood before."""
+    states = capture_generators()
+    try:
+        yield
+    finally:
+        put_back_generators(states)
 
 
 def bits_of(value: Any) -> Any:

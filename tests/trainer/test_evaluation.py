@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,16 +14,13 @@ from tests.trainer.conftest import digest_of, job_values
 from trainer.algorithms.model import make_model
 from trainer.environments.making import make_evaluation_envs, make_training_envs
 from trainer.evaluation import evaluate
+from trainer.generators import capture_generators
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecEnv
 
 STANDARD = "stable_baselines3.common.evaluation"
-
-
-def generators() -> str:
-    return digest_of([random.getstate(), np.random.get_state(), torch.get_rng_state()])  # noqa: NPY002 - SB3's
 
 
 def model_and_envs(**env: Any) -> tuple[BaseAlgorithm, VecEnv]:
@@ -35,9 +31,20 @@ def model_and_envs(**env: Any) -> tuple[BaseAlgorithm, VecEnv]:
 def test_no_generator_has_moved() -> None:
     job = parse_job(job_values(env={"id": "Troubled-v0"}, policy="MultiInputPolicy", eval={"frequency": 1}))
     model, venv = make_model(job, make_training_envs(job)), make_evaluation_envs(job)
-    before = generators()
+    before = digest_of(capture_generators())
     evaluate(model, venv, STANDARD, episodes=3, seed=1)
-    assert generators() == before
+    assert digest_of(capture_generators()) == before
+
+
+def test_no_generator_has_moved_where_an_episode_fails() -> None:
+    kwargs = {"fails_at": 5}
+    values = job_values(env={"id": "Troubled-v0", "kwargs": kwargs}, policy="MultiInputPolicy", eval={"frequency": 1})
+    job = parse_job(values)
+    model, venv = make_model(job, make_training_envs(job)), make_evaluation_envs(job)
+    before = digest_of(capture_generators())
+    with pytest.raises(RuntimeError, match="the road is closed"):
+        evaluate(model, venv, STANDARD, episodes=3, seed=1)
+    assert digest_of(capture_generators()) == before
 
 
 def test_each_time_the_same_episodes_are_played() -> None:

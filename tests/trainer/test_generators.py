@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 
-from trainer.generators import bits_of, generator_states, set_generator_states
+from trainer.generators import bits_of, capture_generators, preserved_generators, put_back_generators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def draw() -> tuple[float, float, float]:
@@ -17,18 +21,80 @@ def draw() -> tuple[float, float, float]:
 
 
 def test_every_generator_is_put_back() -> None:
-    states = generator_states()
+    states = capture_generators()
     drawn = draw()
     assert all(first != second for first, second in zip(draw(), drawn, strict=True))
-    set_generator_states(states)
+    put_back_generators(states)
     assert draw() == drawn
 
 
 def test_states_of_gpus_that_are_not_here_are_left_out() -> None:
-    *states, _ = generator_states()
+    *states, _ = capture_generators()
     drawn = draw()
-    set_generator_states((*states, [torch.zeros(16, dtype=torch.uint8)] * 9))
+    put_back_generators((*states, [torch.zeros(16, dtype=torch.uint8)] * 9))
     assert draw() == drawn
+
+
+@pytest.mark.parametrize("error", [None, ValueError("the environment failed")])
+def test_what_is_drawn_in_between_leaves_no_trace(error: Exception | None) -> None:
+    states = capture_generators()
+    drawn = draw()
+    put_back_generators(states)
+    with contextlib.suppress(ValueError), preserved_generators():
+        assert draw() == drawn
+        if error is not None:
+            raise error
+    assert draw() == drawn
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[torch.Tensor]]:
+    """Puts a GPU into this machine, and gives the states of its generators: adding to one stands for drawing."""
+
+    def put_in(*, in_use: bool) -> list[torch.Tensor]:
+        states = [torch.zeros(16, dtype=torch.uint8)]
+
+        def set_all(new: list[torch.Tensor]) -> None:
+            assert in_use, "the GPU was taken into use"
+            states[:] = [each.clone() for each in new]
+
+        def get_all() -> list[torch.Tensor]:
+            assert in_use, "the GPU was taken into use"
+            return [each.clone() for each in states]
+
+        for name, function in {
+            "is_available": lambda: True,
+            "is_initialized": lambda: in_use,
+            "device_count": lambda: 1,
+            "get_rng_state_all": get_all,
+            "set_rng_state_all": set_all,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, function)
+        return states
+
+    return put_in
+
+
+def test_the_generators_of_a_gpu_in_use_are_put_back_too(gpu: Callable[..., list[torch.Tensor]]) -> None:
+    states = gpu(in_use=True)
+    with preserved_generators():
+        states[0] += 1
+    assert not states[0].any()
+
+
+def test_a_gpu_that_is_not_in_use_is_left_alone(gpu: Callable[..., list[torch.Tensor]]) -> None:
+    gpu(in_use=False)
+    with preserved_generators():
+        draw()
+    assert capture_generators()[-1] is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+def test_the_generator_of_a_real_gpu_is_put_back() -> None:
+    torch.rand(1, device="cuda")
+    with preserved_generators():
+        drawn = torch.rand(4, device="cuda")
+    assert torch.equal(torch.rand(4, device="cuda"), drawn)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from job.model import Environment, Job
 
-ResumeMethod = Literal["state", "replay", "none"]
+ResumeMethod = Literal["state", "actions", "none"]
 """How an environment gives its state: by the protocol and pickling, by its recorded actions, not at all."""
 
 GIVES_NOTHING_BACK = "the environments do not give their state back"
@@ -127,7 +127,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
 
 def _make_one(env_id: str, kwargs: dict[str, Any], method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
     wrapper = SnapshotWrapper(gym.make(env_id, **kwargs), refusal)
-    return record_actions(wrapper) if method == "replay" else wrapper
+    return record_actions(wrapper) if method == "actions" else wrapper
 
 
 def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env[Any, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.environments.box2d_worlds import renew_world
 from trainer.environments.snapshot import SnapshotError, SnapshotWrapper
 from trainer.environments.spaces import make_generators, random_states, set_random_states
-from trainer.generators import bits_of, generator_states, set_generator_states
+from trainer.generators import bits_of, capture_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         """Reset the environment, and note how; what came before is forgotten."""
         arguments = copy.deepcopy({"seed": seed, "options": options})
         _make_generators(self.env)
-        self._begin({"arguments": arguments, "draws": _draws_of(self.env), "process": generator_states()})
+        self._begin({"arguments": arguments, "draws": _draws_of(self.env), "process": capture_generators()})
         observation, info = self._reset(arguments)
         return observation, info
 
@@ -83,7 +83,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
             SnapshotError: that has led it elsewhere.
         """
         beginning = state["beginning"]
-        set_generator_states(beginning["process"])
+        put_back_generators(beginning["process"])
         _set_draws(self.env, beginning["draws"])
         self._begin(beginning)
         self._reset(beginning["arguments"])

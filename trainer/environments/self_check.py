@@ -21,7 +21,7 @@ from contract.errors import RelayError
 from trainer.environments.making import ResumeMethod, is_native, make_envs_to_check
 from trainer.environments.snapshot import SnapshotError
 from trainer.environments.states import restore_states, take_states
-from trainer.generators import bits_of, generator_states, set_generator_states
+from trainer.generators import bits_of, capture_generators, preserved_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ STEPS_TO_AN_END = 32
 STEPS_AFTER_A_RESET = 16
 """Of each environment: until its state is taken, until an episode has ended after that, from the reset that follows."""
 
-EFFORT: dict[ResumeMethod, int] = {"state": 1, "replay": 8}
+EFFORT: dict[ResumeMethod, int] = {"state": 1, "actions": 8}
 """How many times as far: what repeated actions get wrong shows late."""
 
 PATIENCE = 1.0
@@ -52,8 +52,8 @@ class Resumption:
     """How the environments of a job give their state back.
 
     Args:
-        method: `state` by `get_state()`/`set_state()` and pickling, `replay` by repeating their
-            actions since the last reset, `none` not at all: then a resume is approximate.
+        method: `state` by `get_state()`/`set_state()` and pickling, `actions` by repeating what
+            was done since their last reset, `none` not at all: then a resume is approximate.
         reasons: why each better method does not do, a sentence each.
     """
 
@@ -69,24 +69,22 @@ def check_environments(job: Job) -> Resumption:
     Raises:
         InputError: they cannot be made.
     """
-    methods: tuple[ResumeMethod, ...] = ("state",) if is_native(job.env) else ("state", "replay")
+    methods: tuple[ResumeMethod, ...] = ("state",) if is_native(job.env) else ("state", "actions")
     reasons: list[str] = []
-    kept = generator_states()
     try:
-        for method in methods:
-            try:
-                _check(job, method)
-            except SnapshotError as error:
-                reasons += error.reasons
-            else:
-                return Resumption(method, tuple(reasons))
+        with preserved_generators():
+            for method in methods:
+                try:
+                    _check(job, method)
+                except SnapshotError as error:
+                    reasons += error.reasons
+                else:
+                    return Resumption(method, tuple(reasons))
     except RelayError:
         raise
     except Exception as error:  # noqa: BLE001 - anything may come out of a user's environment
         raised = f"{type(error).__name__}: {' '.join(str(error).split())}"
         reasons = [f"{job.env.id} failed while its resume was checked before the training ({raised})"]
-    finally:
-        set_generator_states(kept)
     return Resumption("none", tuple(reasons))
 
 
@@ -133,7 +131,7 @@ class _Course:
 
     def take_states(self) -> None:
         """Note the state of everything as of now."""
-        self.snapshots.append(_Snapshot(len(self.actions), take_states(self._venv), generator_states()))
+        self.snapshots.append(_Snapshot(len(self.actions), take_states(self._venv), capture_generators()))
 
 
 def _check(job: Job, method: ResumeMethod) -> None:
@@ -145,7 +143,7 @@ def _check(job: Job, method: ResumeMethod) -> None:
             venv.seed(job.seed + 1)
             venv.reset()
             restore_states(venv, snapshot.states)
-            set_generator_states(snapshot.generators)
+            put_back_generators(snapshot.generators)
             _compare(venv, course, snapshot.position, job.env.id)
 
 

@@ -16,7 +16,7 @@ import gymnasium as gym
 from gymnasium.utils import EzPickle
 
 from trainer.environments.spaces import random_states, set_random_states
-from trainer.generators import generator_states, set_generator_states
+from trainer.generators import capture_generators, put_back_generators
 
 _REBUILT_BY_MAKE = frozenset({"env", "spec", "_cached_spec"})
 _FASTEST = 1
@@ -86,7 +86,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
                 raise
             except Exception as error:  # anything may come out of a user's get_state or __getstate__
                 raise SnapshotError(_failure(layer, error)) from error
-        pickler.dump(generator_states() if generators else None)
+        pickler.dump(capture_generators() if generators else None)
         return zlib.compress(stream.getvalue(), _FASTEST)
 
     def restore_snapshot(self, snapshot: bytes) -> None:
@@ -114,7 +114,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
                 raise SnapshotError(problem) from error
         states = unpickler.load()
         if states is not None:
-            set_generator_states(states)
+            put_back_generators(states)
 
 
 def _layers(env: Any) -> list[Any]:

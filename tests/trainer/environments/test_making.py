@@ -155,7 +155,7 @@ def test_a_job_without_a_stack_is_the_job_that_it_was_before_there_were_any() ->
     assert parse_job(job_values(env={"id": "CartPole-v1", "frame_stack": 4.0})).model_dump()["env"]["frame_stack"] == 4
 
 
-@pytest.mark.parametrize(("method", "recorders"), [("state", 0), ("replay", 1), ("none", 0)])
+@pytest.mark.parametrize(("method", "recorders"), [("state", 0), ("actions", 1), ("none", 0)])
 def test_only_where_actions_are_to_be_repeated_are_they_recorded(method: ResumeMethod, recorders: int) -> None:
     venv = make_training_envs(parse_job(job_values()), method)
     layer, found = venv.unwrapped.envs[0], 0  # type: ignore[attr-defined] # it is a DummyVecEnv

@@ -59,7 +59,7 @@ def test_every_argument_of_the_intersection_is_told(name: str) -> None:
         f"{self_check.STEPS_BEFORE} steps and on into the middle of an episode",
         f"until an episode ends, but {self_check.STEPS_TO_AN_END} steps at most",
         f"taken again; {self_check.STEPS_AFTER_A_RESET} steps more",
-        f"everything is {self_check.EFFORT['replay']} times as long",
+        f"everything is {self_check.EFFORT['actions']} times as long",
         f"takes over {self_check.PATIENCE:.0f} second is cut short",
         f"At most {recorded_actions.MAX_ACTIONS:,} actions or {recorded_actions.MAX_BYTES >> 20} MiB of them",
         f"`--save-state.precision {PRECISION}`",

@@ -25,7 +25,7 @@ from trainer.environments.self_check import (
     check_environments,
 )
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
-from trainer.generators import generator_states
+from trainer.generators import capture_generators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,7 +182,7 @@ def test_these_give_their_state(job: Job) -> None:
 @pytest.mark.parametrize("env_id", ["LunarLander-v3", "BipedalWalker-v3"])
 def test_box2d_repeats_its_actions(env_id: str) -> None:
     found = check_environments(job_of(env_id))
-    assert found.method == "replay"
+    assert found.method == "actions"
     assert len(found.reasons) == 1
     assert "cannot be pickled and has no get_state/set_state (cannot pickle 'SwigPyObject' object)" in found.reasons[0]
 
@@ -191,7 +191,7 @@ def test_box2d_repeats_its_actions(env_id: str) -> None:
 def test_a_protocol_that_forgets_is_found_out(forgets: str, wrong: str) -> None:
     found = check_environments(job_of("Watched-v0", forgets=forgets))
     reason = f"Watched-v0 was given its state back, and its {wrong} differed 1 step later"
-    assert found == Resumption("none" if forgets == "episodes" else "replay", found.reasons)
+    assert found == Resumption("none" if forgets == "episodes" else "actions", found.reasons)
     assert found.reasons[0] == reason
 
 
@@ -202,7 +202,7 @@ def test_what_repeats_neither_has_a_reason_for_each_method() -> None:
     pickled, repeated = found.reasons
     assert pickled.startswith("Sealed cannot be pickled and has no get_state/set_state")
     assert repeated.startswith("Sealed came to another observation or reward when its ")
-    assert check_environments(job_of("Sealed-v0")) == Resumption("replay", (pickled,))
+    assert check_environments(job_of("Sealed-v0")) == Resumption("actions", (pickled,))
 
 
 def test_a_native_form_gives_its_state_itself_or_not_at_all() -> None:
@@ -228,9 +228,9 @@ def test_every_generator_stays_where_it_was(env_id: str) -> None:
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002 - what stays
     torch.manual_seed(1)
-    before = digest_of(generator_states())
+    before = digest_of(capture_generators())
     check_environments(job_of(env_id))
-    assert digest_of(generator_states()) == before
+    assert digest_of(capture_generators()) == before
 
 
 def test_three_lives_one_after_the_other_and_none_of_them_long() -> None:
@@ -238,7 +238,7 @@ def test_three_lives_one_after_the_other_and_none_of_them_long() -> None:
     assert Watched.made == 3
     assert 0 < Watched.longest_life <= LONGEST_LIFE
     check_environments(job_of("Watched-v0", forgets="place"))
-    assert LONGEST_LIFE < Watched.longest_life <= EFFORT["replay"] * LONGEST_LIFE
+    assert LONGEST_LIFE < Watched.longest_life <= EFFORT["actions"] * LONGEST_LIFE
 
 
 def test_a_slow_environment_is_checked_over_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_the_future_of_all_is_the_same(made: Callable[..., VecEnv], env: dict[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("method", "env_id"), [("state", DRAWING), ("replay", SEALED)])
+@pytest.mark.parametrize(("method", "env_id"), [("state", DRAWING), ("actions", SEALED)])
 def test_worker_processes_give_back_what_they_draw_from(
     made: Callable[..., VecEnv], method: ResumeMethod, env_id: str
 ) -> None:
