@@ -14,7 +14,7 @@ from contract.libraries import library_versions
 from contract.records import Resumed
 from trainer.checkpoint import archive as checkpoint
 from trainer.checkpoint import replay_buffer as replay
-from trainer.checkpoint.resume_state import restore
+from trainer.checkpoint.resume_state import put_back
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -86,7 +86,7 @@ class LoadedParent:
         """Put back everything else; call it in the first rollout start of `learn()`."""
         job, standing = self._standing.session_input.job, self._standing
         same_environments = self.record.training["env"] == job.training_inputs()["env"]
-        standing.add_inexact(restore(self._model, job.entry, self._state, same_environments=same_environments))
+        standing.add_inexact(put_back(self._model, job.entry, self._state, same_environments=same_environments))
         reasons = "; ".join(standing.inexact)
         verdict = f"approximate: {reasons}" if reasons else "exact"
         parent = standing.resumed.parent if standing.resumed else None

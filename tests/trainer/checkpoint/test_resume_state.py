@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
 from tests.trainer.conftest import HYPERPARAMETERS, ROLLOUT, digest_of, job_values
 from trainer.algorithms.model import make_model
-from trainer.checkpoint.resume_state import ResumeState, capture, restore
+from trainer.checkpoint.parts import wrappers
+from trainer.checkpoint.resume_state import ResumeState, capture, put_back
 from trainer.environments.making import make_training_envs
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
     from trainer.checkpoint.resume_state import Boundary
 
@@ -79,7 +83,7 @@ def test_what_is_put_back_is_what_was_taken(env: dict[str, Any]) -> None:
     first, other = trained(env=env), trained(env=env, seed=9)
     state = ResumeState.from_bytes(taken(first).to_bytes())
     before = digest_of(taken(other).statistics)
-    assert restore(other, PPO, ResumeState.from_bytes(taken(first).to_bytes()), same_environments=True) == ()
+    assert put_back(other, PPO, ResumeState.from_bytes(taken(first).to_bytes()), same_environments=True) == ()
     again = taken(other)
     assert digest_of(again.statistics) == digest_of(state.statistics) != before
     for name in ("generators", "episodes", "action_space"):
@@ -92,15 +96,51 @@ def test_the_state_is_put_back_in_place() -> None:
     state = ResumeState.from_bytes(taken(trained(env=NORMALIZED)).to_bytes())
     model = trained(env=NORMALIZED, seed=9)
     before = model.get_env(), vars(model)["rollout_buffer"], model.action_space
-    restore(model, PPO, state, same_environments=True)
+    put_back(model, PPO, state, same_environments=True)
     assert before == (model.get_env(), vars(model)["rollout_buffer"], model.action_space)
+
+
+class Counting(VecEnvWrapper):
+    """A wrapper that nobody has heard of: it counts steps for ever, and those of the running episodes."""
+
+    def __init__(self, venv: VecEnv) -> None:
+        super().__init__(venv)
+        self.ever = self.running = 0
+
+    def reset(self) -> VecEnvObs:
+        self.running = 0
+        return self.venv.reset()
+
+    def step_wait(self) -> VecEnvStepReturn:
+        self.ever += 1
+        self.running += 1
+        return self.venv.step_wait()
+
+
+def test_a_further_wrapper_takes_a_row_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    attributes = wrappers.WrapperAttributes(statistics=("ever",), episodes=("running",))
+    monkeypatch.setitem(wrappers.KNOWN, Counting, attributes)
+
+    def counting(n_envs: int = 2) -> tuple[BaseAlgorithm, Counting]:
+        job = parse_job(job_values(env={**NORMALIZED, "n_envs": n_envs}))
+        venv = Counting(make_training_envs(job))
+        return make_model(job, venv), venv
+
+    model, venv = counting()
+    model.learn(2 * 2 * ROLLOUT)
+    assert venv.ever == venv.running == 2 * ROLLOUT
+    content = taken(model).to_bytes()
+    for n_envs, running in ((2, venv.running), (3, 0)):
+        resumed, again = counting(n_envs)
+        put_back(resumed, PPO, ResumeState.from_bytes(content), same_environments=n_envs == 2)
+        assert (again.ever, again.running) == (venv.ever, running)
 
 
 def test_changed_environments_keep_statistics_and_begin_episodes_anew() -> None:
     state = ResumeState.from_bytes(taken(trained(env=NORMALIZED)).to_bytes())
     model = trained(env={**NORMALIZED, "n_envs": 3}, seed=9)
     episodes, observation = digest_of(taken(model).episodes), model._last_obs  # noqa: SLF001 - what SB3 goes on from
-    reasons = restore(model, PPO, state, same_environments=False)
+    reasons = put_back(model, PPO, state, same_environments=False)
     assert reasons == ("the environments changed: their episodes start anew",)
     assert digest_of(taken(model).statistics) == digest_of(state.statistics)
     assert digest_of(taken(model).episodes) == episodes
@@ -116,7 +156,7 @@ def test_environments_without_state_are_a_reason(part: str) -> None:
     assert state.inexact[0].startswith("Troubled cannot be pickled and has no get_state/set_state")
     model = trained(env=env, policy="MultiInputPolicy", seed=9)
     observation = model._last_obs  # noqa: SLF001 - what SB3 goes on from
-    assert restore(model, PPO, state, same_environments=True) == state.inexact
+    assert put_back(model, PPO, state, same_environments=True) == state.inexact
     assert model._last_obs is observation  # noqa: SLF001 - what SB3 goes on from
 
 
@@ -142,12 +182,12 @@ def test_the_noise_of_gsde_is_that_of_the_uninterrupted_rollout(boundary: Bounda
     parameters: Any = copy.deepcopy(first.get_parameters())
     first.learn(ROLLOUT, At(take), reset_num_timesteps=False)
 
-    def put_back(model: BaseAlgorithm) -> None:
-        restore(model, PPO, ResumeState.from_bytes(content[0]), same_environments=True)
+    def go_on(model: BaseAlgorithm) -> None:
+        put_back(model, PPO, ResumeState.from_bytes(content[0]), same_environments=True)
         noise.append(matrices(model))
 
     resumed.set_parameters(parameters)
-    resumed.learn(ROLLOUT, At(put_back), reset_num_timesteps=False)
+    resumed.learn(ROLLOUT, At(go_on), reset_num_timesteps=False)
     assert noise[0] == noise[1]
 
 
