@@ -40,8 +40,8 @@ class Work(Protocol):
     def evaluate(self) -> None:
         """Measure the policy, and keep it if it is the best."""
 
-    def save(self, boundary: Boundary) -> None:
-        """Write a checkpoint."""
+    def take_checkpoint(self, boundary: Boundary) -> None:
+        """Copy a checkpoint, and have it written."""
 
     @property
     def longest_write(self) -> float:
@@ -144,17 +144,17 @@ class RelayCallback(BaseCallback):
         if not ends and reason is None:
             reason = self._interruption.reason(pace)
         if ends or reason or is_due(now, milestones.saved_at, self._job.save_frequency):
-            self._save(boundary)
+            self._wait_for_checkpoint(boundary)
         if reason:
             self._show_progress()
             raise SessionInterrupted(reason)
 
-    def _save(self, boundary: Boundary) -> None:
+    def _wait_for_checkpoint(self, boundary: Boundary) -> None:
         began = time.monotonic()
         self._note_standing()
         self._standing.milestones.saved_at = self._standing.timesteps
         with self._interruption.saving():
-            self._work.save(boundary)
+            self._work.take_checkpoint(boundary)
         self._pace.note("copy", time.monotonic() - began)
 
     def _compare_with_parent(self) -> None:

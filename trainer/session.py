@@ -13,7 +13,7 @@ from trainer.checkpoint.writer import ArtifactWriter
 from trainer.deadline import NAN_LOSS
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
-from trainer.training import Training
+from trainer.training import prepared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +38,8 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
     reason = error = None
     code = 0
     try:
-        training = Training(standing, writer, interruption)
-        try:
+        with prepared(standing, writer, interruption) as training:
             training.run()
-        finally:
-            training.close()
     except SessionInterrupted as interrupted:
         reason = interrupted.reason
         code = exit_code(reason)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract import events
@@ -12,22 +14,31 @@ from contract.errors import SessionError
 from trainer.algorithms.gpu import usable_device
 from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
-from trainer.checkpoint.resuming import LoadedParent
+from trainer.checkpoint.resuming import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
 from trainer.environments.self_check import check_environments
+from trainer.environments.workers import closing
 from trainer.evaluation import evaluate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
     from trainer.checkpoint.resume_state import Boundary
+    from trainer.checkpoint.resuming import LoadedParent
     from trainer.checkpoint.writer import ArtifactWriter
     from trainer.interruption import Interruption
+    from trainer.session_input import SessionInput
     from trainer.standing import Standing
 
 
-class Training:
-    """One `learn()` from the session's parent to its goal.
+@contextlib.contextmanager
+def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interruption) -> Iterator[Training]:
+    """A training that has everything it needs; its environments and their worker processes end with the block.
 
     Args:
         standing: where the session stands; kept up to date.
@@ -37,28 +48,50 @@ class Training:
     Raises:
         RelayError: the model cannot be made, or does not go on from the parent.
     """
-
-    def __init__(self, standing: Standing, writer: ArtifactWriter, interruption: Interruption) -> None:
-        self._standing = standing
-        self._input = standing.session_input
-        self._job = self._input.job
-        self._writer = writer
-        self._interruption = interruption
-        use_threads(self._job.threads)
-        device = usable_device(self._job.device)
-        resumption = check_environments(self._job)
-        self._model = make_model(self._job, making.make_training_envs(self._job, resumption.method), device)
-        self._evaluation_envs = making.make_evaluation_envs(self._job) if self._job.eval.frequency else None
-        stateless = resumption.reasons if resumption.method == "none" else ()
-        self._saver = Saver(self._model, standing, writer, stateless)
-        self._parent: LoadedParent | None = None
+    session_input = standing.session_input
+    job, parent = session_input.job, session_input.request.parent
+    use_threads(job.threads)
+    device = usable_device(job.device)
+    resumption = check_environments(job)
+    stateless = resumption.reasons if resumption.method == "none" else ()
+    with contextlib.ExitStack() as opened:
+        venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))
+        model = make_model(job, venv, device)
+        evaluation_envs = None
+        if job.eval.frequency:
+            evaluation_envs = opened.enter_context(closing(making.make_evaluation_envs(job)))
+        saver = Saver(model, standing, writer, stateless)
         if stateless:
             standing.add_inexact(stateless)
             events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
-        if self._input.request.parent is not None:
-            self._parent = LoadedParent(self._model, standing, self._input.request.parent)
-            self._hand_on_best_model()
-        self._callback = RelayCallback(self._job, standing, interruption, self)
+        loaded = None
+        if parent is not None:
+            loaded = load_parent(model, standing, parent)
+            _hand_on_best_model(session_input, writer)
+        yield Training(standing, writer, interruption, model, evaluation_envs, saver, loaded)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One `learn()` from the session's parent to its goal.
+
+    Args:
+        standing: where the session stands; kept up to date.
+        writer: writes the artifacts.
+        interruption: what may end the session.
+        model: the algorithm over its environments, with the parent's tensors and transitions in it.
+        evaluation_envs: environments of their own to measure the policy in; None where it is never measured.
+        saver: takes checkpoints of the model.
+        parent: what it goes on from; None from zero.
+    """
+
+    standing: Standing
+    writer: ArtifactWriter
+    interruption: Interruption
+    model: BaseAlgorithm
+    evaluation_envs: VecEnv | None
+    saver: Saver
+    parent: LoadedParent | None
 
     def run(self) -> None:
         """Learn until the goal.
@@ -68,63 +101,60 @@ class Training:
             DivergedError: a loss or a weight is no finite number.
             SessionError: an artifact cannot be written.
         """
-        start, goal = self._standing.timesteps, self._job.total_timesteps
+        session_input = self.standing.session_input
+        job, start = session_input.job, self.standing.timesteps
+        goal = job.total_timesteps
         if start >= goal:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
-            raise SessionError(f"job {self._job.name}", problem, "raise total_timesteps to go on")
-        events.emit("started", session=self._input.request.session, timesteps=start, goal=goal)
+            raise SessionError(f"job {job.name}", problem, "raise total_timesteps to go on")
+        events.emit("started", session=session_input.request.session, timesteps=start, goal=goal)
+        callback = RelayCallback(job, self.standing, self.interruption, self)
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
         gc.enable()
         try:
-            with self._interruption.learning():
-                self._model.learn(goal - start, callback=self._callback, reset_num_timesteps=self._parent is None)
+            with self.interruption.learning():
+                self.model.learn(goal - start, callback=callback, reset_num_timesteps=self.parent is None)
         except ValueError:
-            refuse_unusable_weights(self._model, self._job.name)  # a policy of NaNs fails in many ways
+            refuse_unusable_weights(self.model, job.name)  # a policy of NaNs fails in many ways
             raise
-
-    def close(self) -> None:
-        """End the environments and their worker processes."""
-        venvs = (self._model.get_env(), self._evaluation_envs)
-        for venv in venvs:
-            if venv is not None:
-                venv.close()
 
     @property
     def longest_write(self) -> float:
         """Seconds that the slowest write so far took."""
-        return self._writer.longest_write
+        return self.writer.longest_write
 
     def resume(self) -> None:
         """Put the parent's state back, if there is one; called once, at the first rollout start."""
-        if self._parent is not None:
-            self._parent.restore()
-            self._saver.begin(self._parent.record.replay, self._input.parent_replay)
+        if self.parent is not None:
+            self.parent.put_back()
+            self.saver.begin(self.parent.record.replay, self.standing.session_input.parent_replay)
 
     def note_rows(self) -> None:
         """Take notice of what the rollout added to the replay buffer, if there is one."""
-        self._saver.note_rows()
+        self.saver.note_rows()
 
     def evaluate(self) -> None:
         """Measure the policy, and keep it if it is the best."""
-        if self._evaluation_envs is None:
+        if self.evaluation_envs is None:
             return
-        job, milestones = self._job, self._standing.milestones
+        job, milestones = self.standing.session_input.job, self.standing.milestones
         mean = evaluate(
-            self._model, self._evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
+            self.model, self.evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
         )
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
-        events.emit("evaluation", timesteps=self._standing.timesteps, mean_reward=mean, improved=improved)
+        events.emit("evaluation", timesteps=self.standing.timesteps, mean_reward=mean, improved=improved)
         if improved:
             milestones.best_mean_reward = mean
-            self._saver.save_best()
+            self.saver.submit_best()
 
-    def save(self, boundary: Boundary) -> None:
-        """Write a checkpoint."""
-        self._saver.save(boundary)
+    def take_checkpoint(self, boundary: Boundary) -> None:
+        """Copy a checkpoint, and have it written."""
+        self.saver.submit_checkpoint(boundary)
 
-    def _hand_on_best_model(self) -> None:
-        if self._input.parent_best_model.exists():
-            best = self._input.parent_best_model.read_bytes()
-            self._writer.submit(functools.partial(self._writer.put, self._writer.artifacts.best_model, best))
+
+def _hand_on_best_model(session_input: SessionInput, writer: ArtifactWriter) -> None:
+    if session_input.parent_best_model.exists():
+        best = session_input.parent_best_model.read_bytes()
+        writer.submit(functools.partial(writer.put, writer.artifacts.best_model, best))

@@ -26,7 +26,7 @@ TIMED: Final = (
     ("stable_baselines3:PPO.collect_rollouts", "rollouts, with saves and evaluations at their start"),
     ("stable_baselines3:PPO.train", "gradient steps"),
     ("trainer.training:Training.evaluate", "evaluations"),
-    ("trainer.training:Training.save", "saves, as far as training waits for them"),
+    ("trainer.training:Training.take_checkpoint", "saves, as far as training waits for them"),
     ("trainer.checkpoint.saving:capture", "- state of environments and generators taken"),
     ("trainer.checkpoint.resume_state:ResumeState.to_bytes", "- state pickled"),
     ("stable_baselines3:PPO.save", "- model.save"),

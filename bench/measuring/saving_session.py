@@ -108,7 +108,7 @@ class Meter:
 
     def install(self) -> None:
         """Put the clocks in place."""
-        note_rows, save, write_bytes = Training.note_rows, Training.save, files.write_bytes
+        note_rows, take, write_bytes = Training.note_rows, Training.take_checkpoint, files.write_bytes
         timed = ArtifactWriter._timed  # noqa: SLF001 - the thread's own entry
 
         def make_and_fill(*arguments: Any) -> BaseAlgorithm:
@@ -125,10 +125,10 @@ class Meter:
                 self._current.between += time.perf_counter() - began
             self._pass_boundary(own)
 
-        def clocked_save(own: Training, boundary: Any) -> None:
+        def clocked_take(own: Training, boundary: Any) -> None:
             if self._saves:
                 began = time.perf_counter()
-                save(own, boundary)
+                take(own, boundary)
                 self._current.pauses.append(time.perf_counter() - began)
 
         def clocked_timed(own: ArtifactWriter, write: Callable[[], object]) -> None:
@@ -144,7 +144,7 @@ class Meter:
         for owner, name, function in (
             (training, "make_model", make_and_fill),
             (Training, "note_rows", clocked_note_rows),
-            (Training, "save", clocked_save),
+            (Training, "take_checkpoint", clocked_take),
             (ArtifactWriter, "_timed", clocked_timed),
             (files, "write_bytes", counted_write_bytes),
         ):
@@ -153,14 +153,14 @@ class Meter:
     def _pass_boundary(self, own: Training) -> None:
         reached = self.model.num_timesteps if self.model else 0
         if self._current is self.first_write:
-            own._writer.drain()  # noqa: SLF001 - what was full from the start belongs to no save
+            own.writer.drain()  # what was full from the start belongs to no save
             self._current = Costs()
         if self._open is None and reached >= self._case.begin:
-            own._writer.drain()  # noqa: SLF001 - what is still being written belongs to none
+            own.writer.drain()  # what is still being written belongs to none
             self._current, self._open = self.costs, time.perf_counter()
         elif self._current is self.costs and reached >= self._case.end and self._open is not None:
             self.costs.window = time.perf_counter() - self._open
-            own._writer.drain()  # noqa: SLF001 - what the window's last save left to write belongs to it
+            own.writer.drain()  # what the window's last save left to write belongs to it
             self._current = Costs()
 
 

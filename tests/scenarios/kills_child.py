@@ -151,7 +151,7 @@ class _Watch:
         for owner, name, watched in (
             (RelayCallback, "_on_rollout_start", self._watch_rollout_start),
             (RelayCallback, "_on_step", self._watch_step),
-            (Saver, "save", self._watch_save),
+            (Saver, "submit_checkpoint", self._watch_copy),
             (os, "fsync", self._watch_fsync),
         ):
             mock.patch.object(owner, name, watched(getattr(owner, name))).start()
@@ -245,7 +245,7 @@ class _Watch:
 
         return watched
 
-    def _watch_save(self, save: Callable[[Saver, Boundary], None]) -> Callable[[Saver, Boundary], None]:
+    def _watch_copy(self, submit: Callable[[Saver, Boundary], None]) -> Callable[[Saver, Boundary], None]:
         reached = self._reached
 
         def watched(saver: Saver, boundary: Boundary) -> None:
@@ -253,7 +253,7 @@ class _Watch:
             reached["timesteps"] = now
             reached["copies"] += 1
             self._note("copy")
-            save(saver, boundary)
+            submit(saver, boundary)
             reached["copied_before"] = reached["copied"]
             reached["copied"] = now
 

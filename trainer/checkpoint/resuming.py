@@ -5,6 +5,7 @@ Whatever cannot be put back ends the session: one with a parent never begins at 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract import events
@@ -17,15 +18,46 @@ from trainer.checkpoint import replay_buffer as replay
 from trainer.checkpoint.resume_state import put_back
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from contract.records import CheckpointRecord, Parent
     from trainer.checkpoint.resume_state import ResumeState
+    from trainer.session_input import SessionInput
     from trainer.standing import Standing
 
 
+@dataclass(frozen=True)
 class LoadedParent:
     """The checkpoint that a session goes on from, with its tensors and transitions in the model.
+
+    Args:
+        model: the algorithm that they are in.
+        standing: where the session stands.
+        record: what the checkpoint says of itself.
+        state: what is still to be put back.
+    """
+
+    model: BaseAlgorithm
+    standing: Standing
+    record: CheckpointRecord
+    state: ResumeState
+
+    def put_back(self) -> None:
+        """Put back everything else; call it in the first rollout start of `learn()`."""
+        job, standing = self.standing.session_input.job, self.standing
+        same_environments = self.record.training["env"] == job.training_inputs()["env"]
+        standing.add_inexact(put_back(self.model, job.entry, self.state, same_environments=same_environments))
+        reasons = "; ".join(standing.inexact)
+        verdict = f"approximate: {reasons}" if reasons else "exact"
+        parent = standing.resumed.parent if standing.resumed else None
+        origin = f" from session {parent.session}, sha256 {parent.sha256}" if parent else ""
+        events.say(f"[CHECKPOINT] Resumed at {self.model.num_timesteps:,} timesteps ({verdict}){origin}")
+
+
+def load_parent(model: BaseAlgorithm, standing: Standing, parent: Parent) -> LoadedParent:
+    """Put the tensors and transitions of a session's parent into its model.
 
     Args:
         model: the algorithm, made from the job.
@@ -35,60 +67,42 @@ class LoadedParent:
     Raises:
         RelayError: it is not the parent that was asked for, cannot be read, or does not fit the job.
     """
+    session = standing.session_input
+    record, state, content = checkpoint.open_parent(session.parent_checkpoint, parent)
+    anew = f"change it back, or run `doit fresh:{session.job.name}` to start anew"
+    for name, ours in (("algorithm", session.job.algorithm), ("policy", session.job.policy)):
+        if record.training.get(name) != ours:
+            problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
+            raise SessionError(session.parent_checkpoint.name, problem, anew)
+    try:
+        checkpoint.load_tensors(model, content, session.job.entry.optimizers)
+        _fill_replay(model, record, state, session.parent_replay)
+    except CheckpointError as error:
+        raise SessionError(session.parent_checkpoint.name, error.problem, anew) from error
+    model.num_timesteps = parent.timesteps
+    vars(standing.milestones).update(state.session)
+    standing.resumed = Resumed(parent=parent, mean_reward=record.mean_reward)
+    standing.add_inexact(record.resume.reasons)
+    standing.add_inexact(_changes(record, session))
+    standing.add_changes(record.resume.changes)
+    standing.add_changes(tuple(f"{each} at {record.timesteps:,} timesteps" for each in session.request.changes))
+    return LoadedParent(model, standing, record, state)
 
-    def __init__(self, model: BaseAlgorithm, standing: Standing, parent: Parent) -> None:
-        self._model = model
-        self._standing = standing
-        self.record, self._state = self._load(parent)
-        vars(standing.milestones).update(self._state.session)
-        standing.resumed = Resumed(parent=parent, mean_reward=self.record.mean_reward)
-        standing.add_inexact(self.record.resume.reasons)
-        standing.add_inexact(self._changes())
-        standing.add_changes(self.record.resume.changes)
-        request = standing.session_input.request
-        standing.add_changes(tuple(f"{each} at {self.record.timesteps:,} timesteps" for each in request.changes))
 
-    def _load(self, parent: Parent) -> tuple[CheckpointRecord, ResumeState]:
-        session, model = self._standing.session_input, self._model
-        record, state, content = checkpoint.open_parent(session.parent_checkpoint, parent)
-        anew = f"change it back, or run `doit fresh:{session.job.name}` to start anew"
-        for name, ours in (("algorithm", session.job.algorithm), ("policy", session.job.policy)):
-            if record.training.get(name) != ours:
-                problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
-                raise SessionError(session.parent_checkpoint.name, problem, anew)
-        try:
-            checkpoint.load_tensors(model, content, session.job.entry.optimizers)
-            self._fill_replay(record, state)
-        except CheckpointError as error:
-            raise SessionError(session.parent_checkpoint.name, error.problem, anew) from error
-        model.num_timesteps = parent.timesteps
-        return record, state
+def _fill_replay(model: BaseAlgorithm, record: CheckpointRecord, state: ResumeState, folder: Path) -> None:
+    buffer = getattr(model, "replay_buffer", None)
+    if (buffer is None) != (record.replay is None) or (buffer is None) != (state.replay is None):
+        there, here = ("a", "none") if buffer is None else ("no", "one")
+        problem = f"does not fit the job's algorithm: it names {there} replay buffer, and the algorithm has {here}"
+        raise CheckpointError("the parent", problem)
+    if buffer is not None and record.replay is not None and state.replay is not None:
+        replay.fill(buffer, record.replay, state.replay, folder)
 
-    def _fill_replay(self, record: CheckpointRecord, state: ResumeState) -> None:
-        buffer = getattr(self._model, "replay_buffer", None)
-        if (buffer is None) != (record.replay is None) or (buffer is None) != (state.replay is None):
-            there, here = ("a", "none") if buffer is None else ("no", "one")
-            problem = f"does not fit the job's algorithm: it names {there} replay buffer, and the algorithm has {here}"
-            raise CheckpointError("the parent", problem)
-        if buffer is not None and record.replay is not None and state.replay is not None:
-            replay.fill(buffer, record.replay, state.replay, self._standing.session_input.parent_replay)
 
-    def _changes(self) -> tuple[str, ...]:
-        record, session = self.record, self._standing.session_input
-        changes = differences(record.training, session.job.training_inputs())
-        changes += differences(record.libraries, library_versions())
-        named = [str(change) for change in changes]
-        if session.request.sources_changed:
-            named.append("the sources changed")
-        return tuple(f"{change} at {record.timesteps:,} timesteps" for change in named)
-
-    def restore(self) -> None:
-        """Put back everything else; call it in the first rollout start of `learn()`."""
-        job, standing = self._standing.session_input.job, self._standing
-        same_environments = self.record.training["env"] == job.training_inputs()["env"]
-        standing.add_inexact(put_back(self._model, job.entry, self._state, same_environments=same_environments))
-        reasons = "; ".join(standing.inexact)
-        verdict = f"approximate: {reasons}" if reasons else "exact"
-        parent = standing.resumed.parent if standing.resumed else None
-        origin = f" from session {parent.session}, sha256 {parent.sha256}" if parent else ""
-        events.say(f"[CHECKPOINT] Resumed at {self._model.num_timesteps:,} timesteps ({verdict}){origin}")
+def _changes(record: CheckpointRecord, session: SessionInput) -> tuple[str, ...]:
+    changes = differences(record.training, session.job.training_inputs())
+    changes += differences(record.libraries, library_versions())
+    named = [str(change) for change in changes]
+    if session.request.sources_changed:
+        named.append("the sources changed")
+    return tuple(f"{change} at {record.timesteps:,} timesteps" for change in named)

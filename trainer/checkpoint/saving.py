@@ -72,9 +72,9 @@ class Saver:
             return
         self._recorder.advance((self._model.num_timesteps - self._rows_noted_at) // self._model.n_envs)
         self._rows_noted_at = self._model.num_timesteps
-        self._submit(self._recorder.take_full())
+        self._submit_rows(self._recorder.take_full())
 
-    def save(self, boundary: Boundary) -> None:
+    def submit_checkpoint(self, boundary: Boundary) -> None:
         """Copy the checkpoint of this boundary, and have it written.
 
         Raises:
@@ -85,7 +85,7 @@ class Saver:
         writer.drain()  # a kill may cost what came after the checkpoint before, and no more
         contents = self._collect(boundary)
         if self._recorder is not None:
-            self._submit(self._recorder.take_all())
+            self._submit_rows(self._recorder.take_all())
         record = functools.partial(standing.record, self._model)
         target = writer.artifacts.checkpoint(standing.timesteps)
         kept, final, metadata = record("checkpoint"), record("final"), standing.metadata()
@@ -105,14 +105,14 @@ class Saver:
 
         writer.submit(write, contents.held_bytes)
 
-    def save_best(self) -> None:
+    def submit_best(self) -> None:
         """Copy the best model so far, and have it written."""
         contents, record = self._collect("rollout_start"), self._standing.record(self._model, "best")
         target = self._writer.artifacts.best_model
         put = functools.partial(self._writer.put_checkpoint, target, contents, record)
         self._writer.submit(put, contents.held_bytes)
 
-    def _submit(self, copies: Iterator[Rows]) -> None:
+    def _submit_rows(self, copies: Iterator[Rows]) -> None:
         for rows in copies:
             if self._store is not None:
                 self._writer.submit(functools.partial(self._writer.put_rows, self._store, rows), rows.raw.nbytes)

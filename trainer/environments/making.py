@@ -25,6 +25,7 @@ from stable_baselines3.common.vec_env import (
 from contract.errors import InputError
 from trainer.environments.recorded_actions import record_actions
 from trainer.environments.snapshot import SnapshotWrapper
+from trainer.environments.workers import all_or_none
 from trainer.envs.vector_adapter import SB3VectorAdapter
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
         # As the model does itself: so that evaluation's environments are wrapped like the training's.
         return BaseAlgorithm._wrap_env(venv)  # noqa: SLF001 - the rule is Stable-Baselines3's
     except (AssertionError, TypeError, ValueError, NotImplementedError) as error:
+        venv.close()
         problem = f"Stable-Baselines3 cannot take its observations: {error}"
         raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
 
@@ -116,7 +118,8 @@ def _vectorized(wanted: _Construction) -> VecEnv:
         make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
         if env.vectorization == "subproc" and wanted.worker_seed is not None:
             seeds = range(wanted.worker_seed, wanted.worker_seed + count)
-            return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
+            with all_or_none():
+                return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
         return DummyVecEnv([make] * count)
     except (EOFError, ConnectionError) as error:
         problem = "cannot be made: its worker process has died; the log shows what it printed last"

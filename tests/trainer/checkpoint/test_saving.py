@@ -121,7 +121,7 @@ def test_the_state_that_is_saved_at_once_after_a_resume_is_the_parents(
 
     def watched(self: Saver, *arguments: Any) -> None:
         begin(self, *arguments)
-        self.save("rollout_start")
+        self.submit_checkpoint("rollout_start")
 
     monkeypatch.setattr(Saver, "begin", watched)
     second = relay.session(job_values(**{**DQN, "total_timesteps": 6 * STEPS + 4}), first)
