@@ -29,14 +29,20 @@ if TYPE_CHECKING:
     from job.algorithms.hyperparameters import Hyperparameters
 
 
+_SEVERAL_DISCRETE = ("Discrete", "MultiDiscrete", "MultiBinary")
+_ALL_ACTIONS = ("Box", *_SEVERAL_DISCRETE)
+_COUNTERS = ("_episode_num", "_n_updates", "num_timesteps", "ep_info_buffer", "ep_success_buffer")
+_STATE = (*_COUNTERS, "_current_progress_remaining", "_last_episode_starts", "_last_obs", "_last_original_obs")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Algorithm:
-    """An algorithm that a job can name.
+    """An algorithm that a job can name; the defaults are those of PPO and its kin.
 
     Args:
         name: how a job names it, and the name of its class.
-        module: where its class lives; imported only inside a session, since torch takes seconds.
         hyperparameters: the model of what a job may set.
+        module: where its class lives; imported only inside a session, since torch takes seconds.
         policies: the names that a job may give as `policy`.
         actions: the classes of `gymnasium.spaces` that an environment's action space may have.
         schedules: the hyperparameters that may be a schedule.
@@ -48,14 +54,14 @@ class Algorithm:
     """
 
     name: str
-    module: str
     hyperparameters: type[Hyperparameters]
-    policies: tuple[str, ...]
-    actions: tuple[str, ...]
-    schedules: tuple[str, ...]
-    state: tuple[str, ...]
-    optimizers: tuple[str, ...]
-    explorer: str
+    module: str = "stable_baselines3"
+    policies: tuple[str, ...] = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
+    actions: tuple[str, ...] = _ALL_ACTIONS
+    schedules: tuple[str, ...] = ("learning_rate",)
+    state: tuple[str, ...] = _STATE
+    optimizers: tuple[str, ...] = ("policy.optimizer",)
+    explorer: str = "policy"
     evaluation: str = "stable_baselines3.common.evaluation"
 
     def load_class(self) -> type[BaseAlgorithm]:
@@ -64,169 +70,64 @@ class Algorithm:
         return algorithm
 
 
-_POLICIES = ("MlpPolicy", "CnnPolicy", "MultiInputPolicy")
+@dataclass(frozen=True, kw_only=True)
+class EpsilonGreedy(Algorithm):
+    """One that explores by random choices: DQN and its kin."""
 
-_DISCRETE = ("Discrete",)
-_CONTINUOUS = ("Box",)
-_SEVERAL_DISCRETE = ("Discrete", "MultiDiscrete", "MultiBinary")
-_ALL_ACTIONS = ("Box", *_SEVERAL_DISCRETE)
+    actions: tuple[str, ...] = ("Discrete",)
+    state: tuple[str, ...] = (*_STATE, "_n_calls", "exploration_rate")
 
+
+@dataclass(frozen=True, kw_only=True)
+class Continuous(Algorithm):
+    """One for continuous actions, to which noise may be added: SAC, TD3 and their kin."""
+
+    actions: tuple[str, ...] = ("Box",)
+    state: tuple[str, ...] = (*_STATE, "action_noise")
+    optimizers: tuple[str, ...] = ("actor.optimizer", "critic.optimizer")
+    explorer: str = "actor"
+
+
+_CONTRIB = "sb3_contrib"
 _CLIPPED = ("learning_rate", "clip_range", "clip_range_vf")
 
-_COUNTERS = ("_episode_num", "_n_updates", "num_timesteps", "ep_info_buffer", "ep_success_buffer")
-_STATE = (*_COUNTERS, "_current_progress_remaining", "_last_episode_starts", "_last_obs", "_last_original_obs")
-_NOISY_STATE = (*_STATE, "action_noise")
-_EPSILON_GREEDY_STATE = (*_STATE, "_n_calls", "exploration_rate")
+_ENTRIES = (
+    Algorithm(name="PPO", hyperparameters=PPOHyperparameters, schedules=_CLIPPED),
+    Algorithm(name="A2C", hyperparameters=A2CHyperparameters),
+    EpsilonGreedy(name="DQN", hyperparameters=DQNHyperparameters),
+    Continuous(name="SAC", hyperparameters=SACHyperparameters),
+    Continuous(name="TD3", hyperparameters=TD3Hyperparameters),
+    Continuous(name="DDPG", hyperparameters=DDPGHyperparameters),
+    Algorithm(
+        name="RecurrentPPO",
+        hyperparameters=RecurrentPPOHyperparameters,
+        module=_CONTRIB,
+        policies=("MlpLstmPolicy", "CnnLstmPolicy", "MultiInputLstmPolicy"),
+        schedules=_CLIPPED,
+        state=(*_STATE, "_last_lstm_states"),
+    ),
+    Algorithm(
+        name="MaskablePPO",
+        hyperparameters=MaskablePPOHyperparameters,
+        module=_CONTRIB,
+        actions=_SEVERAL_DISCRETE,
+        schedules=_CLIPPED,
+        evaluation="sb3_contrib.common.maskable.evaluation",
+    ),
+    EpsilonGreedy(name="QRDQN", hyperparameters=QRDQNHyperparameters, module=_CONTRIB),
+    Continuous(name="TQC", hyperparameters=TQCHyperparameters, module=_CONTRIB),
+    Algorithm(name="TRPO", hyperparameters=TRPOHyperparameters, module=_CONTRIB),
+    Algorithm(
+        name="ARS",
+        hyperparameters=ARSHyperparameters,
+        module="trainer.algorithms.ars",
+        policies=("MlpPolicy", LINEAR_POLICY),
+        actions=("Box", "Discrete"),
+        schedules=("learning_rate", "delta_std"),
+        state=(*_COUNTERS, "weights", "old_count"),
+        optimizers=(),
+    ),
+    Continuous(name="CrossQ", hyperparameters=CrossQHyperparameters, module=_CONTRIB, policies=("MlpPolicy",)),
+)
 
-_OF_POLICY = ("policy.optimizer",)
-_OF_ACTOR_AND_CRITIC = ("actor.optimizer", "critic.optimizer")
-
-ALGORITHMS: dict[str, Algorithm] = {
-    entry.name: entry
-    for entry in (
-        Algorithm(
-            name="PPO",
-            module="stable_baselines3",
-            hyperparameters=PPOHyperparameters,
-            policies=_POLICIES,
-            actions=_ALL_ACTIONS,
-            schedules=_CLIPPED,
-            state=_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="A2C",
-            module="stable_baselines3",
-            hyperparameters=A2CHyperparameters,
-            policies=_POLICIES,
-            actions=_ALL_ACTIONS,
-            schedules=("learning_rate",),
-            state=_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="DQN",
-            module="stable_baselines3",
-            hyperparameters=DQNHyperparameters,
-            policies=_POLICIES,
-            actions=_DISCRETE,
-            schedules=("learning_rate",),
-            state=_EPSILON_GREEDY_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="SAC",
-            module="stable_baselines3",
-            hyperparameters=SACHyperparameters,
-            policies=_POLICIES,
-            actions=_CONTINUOUS,
-            schedules=("learning_rate",),
-            state=_NOISY_STATE,
-            optimizers=_OF_ACTOR_AND_CRITIC,
-            explorer="actor",
-        ),
-        Algorithm(
-            name="TD3",
-            module="stable_baselines3",
-            hyperparameters=TD3Hyperparameters,
-            policies=_POLICIES,
-            actions=_CONTINUOUS,
-            schedules=("learning_rate",),
-            state=_NOISY_STATE,
-            optimizers=_OF_ACTOR_AND_CRITIC,
-            explorer="actor",
-        ),
-        Algorithm(
-            name="DDPG",
-            module="stable_baselines3",
-            hyperparameters=DDPGHyperparameters,
-            policies=_POLICIES,
-            actions=_CONTINUOUS,
-            schedules=("learning_rate",),
-            state=_NOISY_STATE,
-            optimizers=_OF_ACTOR_AND_CRITIC,
-            explorer="actor",
-        ),
-        Algorithm(
-            name="RecurrentPPO",
-            module="sb3_contrib",
-            hyperparameters=RecurrentPPOHyperparameters,
-            policies=("MlpLstmPolicy", "CnnLstmPolicy", "MultiInputLstmPolicy"),
-            actions=_ALL_ACTIONS,
-            schedules=_CLIPPED,
-            state=(*_STATE, "_last_lstm_states"),
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="MaskablePPO",
-            module="sb3_contrib",
-            hyperparameters=MaskablePPOHyperparameters,
-            policies=_POLICIES,
-            actions=_SEVERAL_DISCRETE,
-            schedules=_CLIPPED,
-            state=_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-            evaluation="sb3_contrib.common.maskable.evaluation",
-        ),
-        Algorithm(
-            name="QRDQN",
-            module="sb3_contrib",
-            hyperparameters=QRDQNHyperparameters,
-            policies=_POLICIES,
-            actions=_DISCRETE,
-            schedules=("learning_rate",),
-            state=_EPSILON_GREEDY_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="TQC",
-            module="sb3_contrib",
-            hyperparameters=TQCHyperparameters,
-            policies=_POLICIES,
-            actions=_CONTINUOUS,
-            schedules=("learning_rate",),
-            state=_NOISY_STATE,
-            optimizers=_OF_ACTOR_AND_CRITIC,
-            explorer="actor",
-        ),
-        Algorithm(
-            name="TRPO",
-            module="sb3_contrib",
-            hyperparameters=TRPOHyperparameters,
-            policies=_POLICIES,
-            actions=_ALL_ACTIONS,
-            schedules=("learning_rate",),
-            state=_STATE,
-            optimizers=_OF_POLICY,
-            explorer="policy",
-        ),
-        Algorithm(
-            name="ARS",
-            module="trainer.algorithms.ars",
-            hyperparameters=ARSHyperparameters,
-            policies=("MlpPolicy", LINEAR_POLICY),
-            actions=("Box", "Discrete"),
-            schedules=("learning_rate", "delta_std"),
-            state=(*_COUNTERS, "weights", "old_count"),
-            optimizers=(),
-            explorer="policy",
-        ),
-        Algorithm(
-            name="CrossQ",
-            module="sb3_contrib",
-            hyperparameters=CrossQHyperparameters,
-            policies=("MlpPolicy",),
-            actions=_CONTINUOUS,
-            schedules=("learning_rate",),
-            state=_NOISY_STATE,
-            optimizers=_OF_ACTOR_AND_CRITIC,
-            explorer="actor",
-        ),
-    )
-}
+ALGORITHMS: dict[str, Algorithm] = {entry.name: entry for entry in _ENTRIES}
