@@ -19,9 +19,8 @@ from contract.confinement import Strictness, confined
 from contract.identity import training_inputs
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
+from job.notation import parse_duration, parse_size
 from job.problems import InvalidJobError, Problem, problems_of, shown
-from job.schedules import parse_duration
-from job.sizes import parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

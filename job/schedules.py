@@ -1,11 +1,7 @@
-"""Notations of time in a job: schedules such as `linear_0.0003` and durations such as `8h45m`.
-
-Schedules are written as in rl-baselines3-zoo.
-"""
+"""Numbers that change over a training, such as `linear_0.0003`: written as in rl-baselines3-zoo."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +10,6 @@ if TYPE_CHECKING:
 
 PREFIXES = ("linear", "lin", "constant")
 """`lin` is how rl-baselines3-zoo abbreviates `linear`."""
-LONGEST_DURATION = 366 * 24 * 3600
-
-_DURATION = re.compile(r"(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m)?(?:(?P<s>[0-9]{1,9})s)?")
 
 
 @dataclass(frozen=True)
@@ -55,17 +48,3 @@ def parse_schedule(text: str) -> Callable[[float], float]:
     if prefix not in PREFIXES or not 0 <= initial < float("inf"):
         raise ValueError("must be a number, or a schedule such as linear_0.0003")
     return ConstantSchedule(initial) if prefix == "constant" else LinearSchedule(initial)
-
-
-def parse_duration(value: object) -> float:
-    """Seconds of a duration such as `8h45m`, `90s` or a plain number of seconds.
-
-    Raises:
-        ValueError: it is not a duration, or not a positive one, or more than a year.
-    """
-    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value.replace(" ", ""))):
-        hours, minutes, seconds = (int(part or 0) for part in match.group("h", "m", "s"))
-        value = 3600 * hours + 60 * minutes + seconds
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST_DURATION:
-        raise ValueError("must be a duration such as 8h45m, 90s or a number of seconds above 0")
-    return float(value)

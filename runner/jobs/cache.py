@@ -34,9 +34,9 @@ _READERS = (
     "job/algorithms/random_search.py",
     "job/algorithms/registry.py",
     "job/model.py",
+    "job/notation.py",
     "job/problems.py",
     "job/schedules.py",
-    "job/sizes.py",
 )
 
 

@@ -1,4 +1,4 @@
-"""The notations of time: schedules and durations."""
+"""Numbers that change over a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job.schedules import LONGEST_DURATION, ConstantSchedule, LinearSchedule, parse_duration, parse_schedule
+from job.schedules import ConstantSchedule, LinearSchedule, parse_schedule
 
 
 @pytest.mark.parametrize(
@@ -57,23 +57,3 @@ def test_a_schedule_survives_a_checkpoint(initial: float, prefix: str) -> None:
     restored = pickle.loads(pickle.dumps(schedule))  # noqa: S301 - this is how checkpoints hold schedules
     assert restored == schedule
     assert restored(1.0) == initial
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [("8h45m", 31_500), ("8h 45m", 31_500), ("90s", 90), ("1h", 3600), ("2m30s", 150), (90, 90), (0.5, 0.5)],
-)
-def test_a_duration_is_read(written: object, seconds: float) -> None:
-    assert parse_duration(written) == seconds
-
-
-@pytest.mark.parametrize(
-    "written",
-    [
-        *("", " ", "1 day", "8:45", "90", "h", "-1h", "0s", "1m1h", "9" * 5000 + "h"),
-        *(0, -1, LONGEST_DURATION + 1, 10**400, float("nan"), float("inf"), True, None, []),
-    ],
-)
-def test_what_is_no_duration_is_refused_with_examples(written: object) -> None:
-    with pytest.raises(ValueError, match=r"^must be a duration such as 8h45m, 90s or a number of seconds above 0$"):
-        parse_duration(written)
