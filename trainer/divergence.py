@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+NAN_LOSS = "NaN loss"
+"""Why a session ended that diverged, as `interrupted_by` says it."""
+
 _TRAINING = "train/"
 _LOSS = "loss"
 _REMEDY = "the checkpoints before it are intact: lower the learning rate or clip the gradients, and go on"

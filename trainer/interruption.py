@@ -6,20 +6,61 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer import deadline
-from trainer.deadline import SESSION_LIMIT, STOP_FILE, Asked, Pace
+from trainer.deadline import SESSION_LIMIT, is_out_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from trainer.deadline import Pace
+
+STOP_FILE = "stop file"
 STOP_FILE_VARIABLE = "RELAY_STOP_FILE"
 """Names a file whose appearance asks the session to stop, for systems that have no SIGTERM."""
 STOP_FILE_SECONDS = 0.1
 """How often the file is looked for: rollouts may follow each other within microseconds."""
+
+
+@dataclass(frozen=True)
+class StopRequest:
+    """What asks the session to stop.
+
+    Args:
+        signals: names of the signals that came, oldest first.
+        stop_file: whether the file that asks for a stop is there.
+    """
+
+    signals: tuple[str, ...] = ()
+    stop_file: bool = False
+
+    @property
+    def reason(self) -> str | None:
+        """Why to stop at the next rollout boundary, or None."""
+        if self.signals:
+            return self.signals[0]
+        return STOP_FILE if self.stop_file else None
+
+
+def gives_rollout_up(signals: tuple[str, ...]) -> bool:
+    """Whether a signal ends the session at once, and with it the running rollout.
+
+    The first one lets the rollout end, so that no timestep is lost. Whoever sends a second one
+    cannot wait for that. While a checkpoint is saved or the session ends, this is not asked: that
+    is what the session would do next.
+
+    Args:
+        signals: names of the signals that came, oldest first, the one at hand included.
+    """
+    return len(signals) > 1
+
+
+def reason_for_giving_up(signals: tuple[str, ...]) -> str:
+    """What `interrupted_by` says of a session that was ended by signals at once."""
+    return f"{signals[0]}, then {signals[-1]}"
 
 
 class SessionInterrupted(BaseException):
@@ -59,9 +100,9 @@ class Interruption:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signals = (*self._signals, signal.Signals(number).name)
-        if self._may_give_up and deadline.gives_rollout_up(self._signals):
+        if self._may_give_up and gives_rollout_up(self._signals):
             self._may_give_up = False
-            raise SessionInterrupted(deadline.reason_of(self._signals))
+            raise SessionInterrupted(reason_for_giving_up(self._signals))
 
     @contextlib.contextmanager
     def learning(self) -> Iterator[None]:
@@ -84,7 +125,7 @@ class Interruption:
     @property
     def asked(self) -> str | None:
         """Who asks the session to stop, or None."""
-        return Asked(self._signals, self._finds_stop_file()).reason
+        return StopRequest(self._signals, self._finds_stop_file()).reason
 
     def reason(self, pace: Pace) -> str | None:
         """Why the session must stop at this rollout boundary, or None."""
@@ -92,7 +133,7 @@ class Interruption:
 
     def is_out_of_time(self, step: float, pace: Pace) -> bool:
         """Whether a step (a rollout, an evaluation) of so many seconds and a checkpoint might not fit any more."""
-        return deadline.is_out_of_time(time.monotonic() - self._started, self._limit, step, pace)
+        return is_out_of_time(time.monotonic() - self._started, self._limit, step, pace)
 
     def _finds_stop_file(self) -> bool:
         if self._stop_file is not None and time.monotonic() - self._looked_at >= STOP_FILE_SECONDS:

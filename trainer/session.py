@@ -10,7 +10,7 @@ from contract import events
 from contract.errors import DivergedError, RelayError, SessionError
 from contract.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
-from trainer.deadline import NAN_LOSS
+from trainer.divergence import NAN_LOSS
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared

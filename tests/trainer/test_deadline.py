@@ -1,10 +1,10 @@
-"""When a session has to stop, as decisions over plain values."""
+"""When a session runs out of its time, as a decision over plain values."""
 
 from __future__ import annotations
 
 import pytest
 
-from trainer.deadline import STOP_FILE, Asked, Pace, gives_rollout_up, is_out_of_time, reason_of
+from trainer.deadline import Pace, is_out_of_time
 
 
 @pytest.mark.parametrize(
@@ -33,22 +33,3 @@ def test_the_pace_is_that_of_the_slowest() -> None:
     for seconds in (1.0, 3.0, 2.0):
         pace.note("rollout", seconds)
     assert (pace.rollout, pace.evaluation) == (3.0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("asked", "reason"),
-    [
-        (Asked(), None),
-        (Asked(stop_file=True), STOP_FILE),
-        (Asked(("SIGINT",)), "SIGINT"),
-        (Asked(("SIGTERM", "SIGINT"), stop_file=True), "SIGTERM"),
-    ],
-)
-def test_the_first_signal_is_the_reason(asked: Asked, reason: str | None) -> None:
-    assert asked.reason == reason
-
-
-def test_only_a_second_signal_gives_a_rollout_up() -> None:
-    assert not gives_rollout_up(("SIGTERM",))
-    assert gives_rollout_up(("SIGTERM", "SIGINT"))
-    assert reason_of(("SIGTERM", "SIGINT")) == "SIGTERM, then SIGINT"

@@ -13,8 +13,7 @@ from job.model import parse_job
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import ROLLOUT, job_values
 from trainer.algorithms.model import make_model
-from trainer.deadline import NAN_LOSS
-from trainer.divergence import refuse_unusable_losses, refuse_unusable_weights
+from trainer.divergence import NAN_LOSS, refuse_unusable_losses, refuse_unusable_weights
 from trainer.environments.making import make_training_envs
 
 if TYPE_CHECKING:

@@ -26,8 +26,15 @@ from tests.trainer.conftest import (
     record_of,
 )
 from trainer import interruption
-from trainer.deadline import SESSION_LIMIT, STOP_FILE, Pace
-from trainer.interruption import Interruption, SessionInterrupted
+from trainer.deadline import SESSION_LIMIT, Pace
+from trainer.interruption import (
+    STOP_FILE,
+    Interruption,
+    SessionInterrupted,
+    StopRequest,
+    gives_rollout_up,
+    reason_for_giving_up,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +45,25 @@ if TYPE_CHECKING:
 
 ENDLESS = 10**9
 MAX_BYTES = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (StopRequest(), None),
+        (StopRequest(stop_file=True), STOP_FILE),
+        (StopRequest(("SIGINT",)), "SIGINT"),
+        (StopRequest(("SIGTERM", "SIGINT"), stop_file=True), "SIGTERM"),
+    ],
+)
+def test_the_first_signal_is_the_reason(asked: StopRequest, reason: str | None) -> None:
+    assert asked.reason == reason
+
+
+def test_only_a_second_signal_gives_a_rollout_up() -> None:
+    assert not gives_rollout_up(("SIGTERM",))
+    assert gives_rollout_up(("SIGTERM", "SIGINT"))
+    assert reason_for_giving_up(("SIGTERM", "SIGINT")) == "SIGTERM, then SIGINT"
 
 
 @pytest.fixture
