@@ -31,12 +31,12 @@ POLICY_MEMBER = "policy.pth"
 OPTIMIZER_MEMBER = "policy.optimizer.pth"
 VARIABLES_MEMBER = "pytorch_variables.pth"
 
-_CHECKPOINT_NAME = re.compile(r"(?P<scenario>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
+_CHECKPOINT_NAME = re.compile(r"(?P<job>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
 
 
-def checkpoint_name(scenario: str, timesteps: int) -> str:
-    """The file name of the checkpoint of `scenario` at `timesteps`."""
-    return f"{scenario}_checkpoint_{timesteps}_steps.zip"
+def checkpoint_name(job: str, timesteps: int) -> str:
+    """The file name of the checkpoint of `job` at `timesteps`."""
+    return f"{job}_checkpoint_{timesteps}_steps.zip"
 
 
 def segment_name(sha256: str) -> str:
@@ -44,18 +44,18 @@ def segment_name(sha256: str) -> str:
     return f"{sha256}.segment"
 
 
-def timesteps_in_name(name: str, scenario: str) -> int | None:
+def timesteps_in_name(name: str, job: str) -> int | None:
     """The timesteps that a checkpoint's file name states, or None for any other file."""
     match = _CHECKPOINT_NAME.fullmatch(name)
-    return int(match["timesteps"]) if match and match["scenario"] == scenario else None
+    return int(match["timesteps"]) if match and match["job"] == job else None
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Where a session of `scenario` leaves what below `root`."""
+    """Where a session of `job` leaves what below `root`."""
 
     root: Path
-    scenario: str
+    job: str
 
     @property
     def checkpoints(self) -> Path:
@@ -64,7 +64,7 @@ class Artifacts:
 
     def checkpoint(self, timesteps: int) -> Path:
         """The checkpoint at `timesteps`."""
-        return self.checkpoints / checkpoint_name(self.scenario, timesteps)
+        return self.checkpoints / checkpoint_name(self.job, timesteps)
 
     @property
     def replay(self) -> Path:
@@ -83,7 +83,7 @@ class Artifacts:
     @property
     def final_model(self) -> Path:
         """Level 3: the model at the goal."""
-        return self.root / f"{self.scenario}_final.zip"
+        return self.root / f"{self.job}_final.zip"
 
     @property
     def metadata(self) -> Path:
@@ -100,6 +100,6 @@ class Artifacts:
         found = {
             timesteps: path
             for path in self.checkpoints.glob("*.zip")
-            if (timesteps := timesteps_in_name(path.name, self.scenario)) is not None
+            if (timesteps := timesteps_in_name(path.name, self.job)) is not None
         }
         return dict(sorted(found.items()))

@@ -59,13 +59,13 @@ _SHOWN_DIGITS = 12
 
 
 def inspect_checkpoint(
-    path: Path, *, scenario: str | None, expected: FileEntry | None, max_bytes: int
+    path: Path, *, job: str | None, expected: FileEntry | None, max_bytes: int
 ) -> CheckpointRecord:
     """Read a checkpoint, a best model or a final model to its last byte.
 
     Args:
         path: the file.
-        scenario: the job's name, to hold the file's name against its record; None where the name says nothing.
+        job: the job's name, to hold the file's name against its record; None where the name says nothing.
         expected: size and digest from the session's manifest, or None where there is none.
         max_bytes: the largest file to look at.
 
@@ -83,7 +83,7 @@ def inspect_checkpoint(
             _check_file(span, expected, max_bytes)
             archive = StrictZip(span, Limits(MAX_MEMBERS, max_bytes))
             record = _read_record(archive)
-            _check_name(path.name, scenario, record)
+            _check_name(path.name, job, record)
             _check_members(archive, record)
             _check_data(archive, record)
             _check_tensors(archive, record)
@@ -167,13 +167,13 @@ def _read_json(name: str, content: bytes, *, strict: bool) -> dict[str, Any]:
         raise UnsoundError(f"member {name} {error.problem}") from None
 
 
-def _check_name(name: str, scenario: str | None, record: CheckpointRecord) -> None:
+def _check_name(name: str, job: str | None, record: CheckpointRecord) -> None:
     """The number in a checkpoint's name is what everything else goes by, so it must be the record's."""
-    if scenario is None:
+    if job is None:
         return
-    if record.kind == "checkpoint" and name != (right := checkpoint_name(scenario, record.timesteps)):
+    if record.kind == "checkpoint" and name != (right := checkpoint_name(job, record.timesteps)):
         _refuse(f"holds the checkpoint at {number(record.timesteps)} timesteps, whose name is {shown(right)}")
-    if record.kind != "checkpoint" and timesteps_in_name(name, scenario) is not None:
+    if record.kind != "checkpoint" and timesteps_in_name(name, job) is not None:
         _refuse(f"holds a {record.kind} model under the name of a checkpoint")
 
 

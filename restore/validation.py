@@ -149,7 +149,7 @@ class _Judge:
         try:
             record = inspect_checkpoint(
                 path,
-                scenario=self._artifacts.scenario,
+                job=self._artifacts.job,
                 expected=self._promised.get(name, entry),
                 max_bytes=self._expected.max_checkpoint_bytes,
             )
@@ -162,12 +162,12 @@ class _Judge:
     def _timesteps(self, name: str) -> int | None:
         folder, _, file = name.rpartition("/")
         in_place = folder == self._artifacts.checkpoints.name
-        return timesteps_in_name(file, self._artifacts.scenario) if in_place else None
+        return timesteps_in_name(file, self._artifacts.job) if in_place else None
 
     def _check_origin(self, path: Path, record: CheckpointRecord) -> None:
         earlier = self._expected.known_keys if path == self._artifacts.best_model else frozenset()
-        if record.job != self._artifacts.scenario:
-            problem = f"belongs to job {sentence(record.job)}, expected {self._artifacts.scenario}"
+        if record.job != self._artifacts.job:
+            problem = f"belongs to job {sentence(record.job)}, expected {self._artifacts.job}"
             raise CheckpointError(path.name, problem)
         if record.key not in {self._expected.key} | earlier:
             raise CheckpointError(path.name, f"was made by another session (key {record.key[:12]})")

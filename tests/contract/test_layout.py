@@ -34,8 +34,8 @@ def test_a_checkpoint_is_named_as_the_user_documentation_says(tmp_path: Path) ->
 
 
 @given(st.from_regex(JOB_NAME, fullmatch=True), st.integers(0, 10**18))
-def test_the_number_is_read_back_from_the_name(scenario: str, timesteps: int) -> None:
-    assert timesteps_in_name(checkpoint_name(scenario, timesteps), scenario) == timesteps
+def test_the_number_is_read_back_from_the_name(job: str, timesteps: int) -> None:
+    assert timesteps_in_name(checkpoint_name(job, timesteps), job) == timesteps
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_any_other_name_has_no_number(name: str) -> None:
     assert timesteps_in_name(name, "a") is None
 
 
-def test_a_scenario_that_looks_like_a_checkpoint_is_kept_apart() -> None:
+def test_a_job_that_looks_like_a_checkpoint_is_kept_apart() -> None:
     name = checkpoint_name("a_checkpoint_1", 2)
     assert timesteps_in_name(name, "a_checkpoint_1") == 2
     assert timesteps_in_name(name, "a") is None

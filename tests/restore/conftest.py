@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-SCENARIO = "cartpole"
+JOB = "cartpole"
 TIMESTEPS = 32
 MAX_BYTES = 1 << 28
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -89,7 +89,7 @@ def members(saved_models: dict[str, dict[str, bytes]]) -> dict[str, bytes]:
 
 def make_record(members: dict[str, bytes], /, **changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "job": SCENARIO,
+        "job": JOB,
         "session": "0001",
         "key": "0" * 64,
         "kind": "checkpoint",
@@ -161,10 +161,10 @@ def inspect(watch: Watch, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     """`inspect(content)`: run `inspect_checkpoint`, and see that it wrote and executed nothing."""
     folder = tmp_path_factory.mktemp("artifacts")
 
-    def inspected(content: bytes, name: str = checkpoint_name(SCENARIO, TIMESTEPS), **changes: Any) -> CheckpointRecord:
+    def inspected(content: bytes, name: str = checkpoint_name(JOB, TIMESTEPS), **changes: Any) -> CheckpointRecord:
         path = Path(folder, name)
         path.write_bytes(content)
-        arguments: dict[str, Any] = {"scenario": SCENARIO, "expected": None, "max_bytes": MAX_BYTES, **changes}
+        arguments: dict[str, Any] = {"job": JOB, "expected": None, "max_bytes": MAX_BYTES, **changes}
         watch.events.clear()
         watch.on = True
         try:

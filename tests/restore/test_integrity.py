@@ -84,7 +84,7 @@ def test_what_passes_opens_in_sb3(checkpoint: bytes, inspect: Inspect) -> None:
 
 
 def test_a_name_that_says_nothing_is_not_held_against_it(checkpoint: bytes, inspect: Inspect) -> None:
-    assert inspect(checkpoint, "parent_checkpoint.bundle", scenario=None).timesteps == 32
+    assert inspect(checkpoint, "parent_checkpoint.bundle", job=None).timesteps == 32
 
 
 # The file.
@@ -126,7 +126,7 @@ def test_files_that_cannot_be_read_are_refused(checkpoint: bytes, tmp_path: Path
         sentences["pipe.zip"] = "not a plain file"
     for name, sentence in {**sentences, "absent.zip": "cannot be read", "null\0.zip": "cannot be understood"}.items():
         with pytest.raises(CheckpointError, match=sentence):
-            inspect_checkpoint(tmp_path / name, scenario=None, expected=None, max_bytes=MAX_BYTES)
+            inspect_checkpoint(tmp_path / name, job=None, expected=None, max_bytes=MAX_BYTES)
 
 
 # Truncation and damage.

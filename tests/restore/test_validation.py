@@ -16,7 +16,7 @@ from restore.validation import Expectations, Finding, Report, validate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SCENARIO = "cartpole"
+JOB = "cartpole"
 KEY, PARENT_KEY, FOREIGN_KEY = "a" * 64, "b" * 64, "c" * 64
 NESTED = b"[" * 200_000
 ROW_BYTES = 8
@@ -26,7 +26,7 @@ class Download:
     """Artifacts as the download stage leaves them, in a folder of their own."""
 
     def __init__(self, folder: Path, members: dict[str, bytes], pack: Callable[..., bytes]) -> None:
-        self.artifacts = Artifacts(folder, SCENARIO)
+        self.artifacts = Artifacts(folder, JOB)
         self.listed: dict[str, FileEntry] = {}
         self._members = members
         self._pack = pack
@@ -53,8 +53,8 @@ class Download:
 
     def metadata(self, **changes: Any) -> None:
         values: dict[str, Any] = {
-            "job": {"name": SCENARIO},
-            "request": {"job": SCENARIO, "lineage": 1, "session": "0002", "profile": "full", "goal": 9, "parent": None},
+            "job": {"name": JOB},
+            "request": {"job": JOB, "lineage": 1, "session": "0002", "profile": "full", "goal": 9, "parent": None},
             "key": KEY,
             "started_at": "2026-01-01T00:00:00+00:00",
             "updated_at": "2026-01-01T00:00:01+00:00",
@@ -211,7 +211,7 @@ def test_what_a_complete_manifest_lists_must_be_there(download: Download) -> Non
         download.checkpoint(timesteps)
     download.best(32)
     download.manifest()
-    for name in (f"checkpoints/{layout.checkpoint_name(SCENARIO, 64)}", layout.BEST_MODEL):
+    for name in (f"checkpoints/{layout.checkpoint_name(JOB, 64)}", layout.BEST_MODEL):
         del download.listed[name]
         (download.artifacts.root / name).unlink()
     report = download.report()
@@ -445,7 +445,7 @@ def test_metadata_that_is_not_ours_says_nothing(download: Download, changes: dic
 def test_two_spellings_of_one_number_do_not_hide_a_checkpoint(download: Download) -> None:
     name = download.checkpoint(32)
     for spelling in ("032", "٣٢", "0032"):
-        path = download.artifacts.checkpoints / f"{SCENARIO}_checkpoint_{spelling}_steps.zip"
+        path = download.artifacts.checkpoints / f"{JOB}_checkpoint_{spelling}_steps.zip"
         download.put(path, b"not a checkpoint")
     assert [finding.file for finding in download.report().checkpoints] == [name]
     assert told(download.report().checkpoints) == {"32": "sound"}

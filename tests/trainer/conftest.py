@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from trainer.deadline import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENARIO = "balance"
+JOB = "balance"
 ROLLOUT = 16
 HYPERPARAMETERS = {"n_steps": ROLLOUT, "batch_size": 8, "n_epochs": 2, "policy_kwargs": {"net_arch": [8]}}
 PATIENCE_SECONDS = 60.0
@@ -48,7 +48,7 @@ PATIENCE_SECONDS = 60.0
 def job_values(**changes: Any) -> dict[str, Any]:
     """A job whose rollouts take some milliseconds and end in the middle of episodes."""
     values = {
-        "name": SCENARIO,
+        "name": JOB,
         "env": {"id": "CartPole-v1"},
         "algorithm": "PPO",
         "hyperparameters": HYPERPARAMETERS,
@@ -299,7 +299,7 @@ class SessionProcess:
     """`python -m trainer` as a process of its own, whose log is read as it grows."""
 
     def __init__(self, folder: Path, output: Path, **environment: str) -> None:
-        self.artifacts = Artifacts(output, SCENARIO)
+        self.artifacts = Artifacts(output, JOB)
         self._log = folder / "log.txt"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(

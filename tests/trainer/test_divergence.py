@@ -72,4 +72,4 @@ def test_a_session_that_diverges_says_so_and_keeps_what_was_sound(relay: Relay, 
     assert diverged.metadata.timesteps < 400 * ROLLOUT
     assert diverged.manifest.complete
     for path in diverged.artifacts.checkpoints_by_timesteps().values():
-        inspect_checkpoint(path, scenario=None, expected=None, max_bytes=1 << 30)
+        inspect_checkpoint(path, job=None, expected=None, max_bytes=1 << 30)

@@ -218,7 +218,7 @@ def test_each_checkpoint_is_sound_and_opens_in_its_own_library(relay: Relay, nam
         model = getattr(importlib.import_module(library), entry.name).load(path, device="cpu")
         assert model.num_timesteps == ended.metadata.timesteps
         assert model.predict(model.observation_space.sample())[0] in model.action_space
-        record = inspect_checkpoint(path, scenario=None, expected=None, max_bytes=1 << 30)
+        record = inspect_checkpoint(path, job=None, expected=None, max_bytes=1 << 30)
         assert record == record_of(path)
     assert record_of(ended.artifacts.final_model).replay is None
     assert (record_of(ended.latest).replay is not None) == ("buffer_size" in job_for(name)["hyperparameters"])

@@ -16,8 +16,8 @@ import pytest
 from contract.files import TEMPORARY_PREFIX
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
+    JOB,
     ROLLOUT,
-    SCENARIO,
     TROUBLED,
     Ended,
     SessionProcess,
@@ -188,7 +188,7 @@ def assert_whole(artifacts: Artifacts) -> None:
     models = [*artifacts.checkpoints_by_timesteps().values(), artifacts.best_model]
     assert models[:-1]
     for path in models:
-        inspect_checkpoint(path, scenario=SCENARIO, expected=None, max_bytes=MAX_BYTES)
+        inspect_checkpoint(path, job=JOB, expected=None, max_bytes=MAX_BYTES)
     found = {path for folder in (artifacts.checkpoints, artifacts.best_model.parent) for path in folder.iterdir()}
     assert all(path.name.startswith(TEMPORARY_PREFIX) for path in found - set(models))
 
@@ -272,7 +272,7 @@ def test_a_disk_that_runs_full_costs_no_checkpoint(
     assert "cannot be written: the disk is full; the last good checkpoint is intact" in ended.log.splitlines()[-2]
     assert "Traceback" not in ended.log
     for path in ended.artifacts.checkpoints_by_timesteps().values():
-        inspect_checkpoint(path, scenario=SCENARIO, expected=None, max_bytes=MAX_BYTES)
+        inspect_checkpoint(path, job=JOB, expected=None, max_bytes=MAX_BYTES)
     assert not list(ended.artifacts.root.rglob(f"{TEMPORARY_PREFIX}*"))
     ballast.unlink()
     goal = ended.steps[-1] + ROLLOUT

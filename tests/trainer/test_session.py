@@ -13,8 +13,8 @@ from contract import files, layout
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
     HYPERPARAMETERS,
+    JOB,
     ROLLOUT,
-    SCENARIO,
     TROUBLED,
     job_values,
     outcome_of,
@@ -138,7 +138,7 @@ def test_the_checkpoint_at_the_goal_is_the_final_model(relay: Relay) -> None:
     ended = relay.session(job_values())
     assert tensors_of(ended.latest) == tensors_of(ended.artifacts.final_model)
     assert sorted(path.name for path in ended.artifacts.root.iterdir()) == [
-        f"{SCENARIO}_final.zip",
+        f"{JOB}_final.zip",
         "checkpoints",
         "manifest.json",
         "training_metadata.json",
@@ -171,7 +171,7 @@ def test_a_session_that_meets_its_goal_says_so(relay: Relay) -> None:
     assert (metadata.timesteps, metadata.goal_met, metadata.interrupted_by, metadata.error) == (80, True, None, None)
     record = record_of(ended.latest)
     assert (record.timesteps, record.goal, record.kind) == (80, 79, "checkpoint")
-    assert (record.job, record.session, record.key) == (SCENARIO, "0001", ended.manifest.key)
+    assert (record.job, record.session, record.key) == (JOB, "0001", ended.manifest.key)
 
 
 def test_the_session_limit_stops_it_in_good_order(relay: Relay) -> None:
@@ -215,7 +215,7 @@ def test_an_environment_that_raises_costs_no_checkpoint(relay: Relay) -> None:
     assert failed.steps == [2 * ROLLOUT, 3 * ROLLOUT]
     assert failed.metadata.timesteps == 3 * ROLLOUT
     assert failed.manifest.complete
-    inspect_checkpoint(failed.latest, scenario=SCENARIO, expected=None, max_bytes=1 << 20)
+    inspect_checkpoint(failed.latest, job=JOB, expected=None, max_bytes=1 << 20)
     repaired = relay.session(job | {"env": {"id": "Troubled-v0"}}, failed)
     assert (repaired.code, repaired.metadata.timesteps_at_start) == (0, 3 * ROLLOUT)
 
@@ -391,7 +391,7 @@ def test_a_full_disk_costs_no_checkpoint(
     assert not failed.manifest.complete
     assert not list(failed.artifacts.root.rglob(f"{files.TEMPORARY_PREFIX}*"))
     for path in failed.artifacts.checkpoints_by_timesteps().values():
-        inspect_checkpoint(path, scenario=SCENARIO, expected=None, max_bytes=1 << 20)
+        inspect_checkpoint(path, job=JOB, expected=None, max_bytes=1 << 20)
     assert_same_training(relay.session(job, failed), relay.session(job))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from contract import files, layout
 from contract.records import FileEntry
 from restore.validation import Expectations, Finding, Report, validate
-from tests.restore.conftest import SCENARIO, TIMESTEPS
+from tests.restore.conftest import JOB, TIMESTEPS
 from tests.restore.fuzz.guard import NAME, checked
 from tests.restore.fuzz.json_damage import Rules
 from tests.restore.fuzz.signing import PARENT
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEY = "0" * 64
 CHECKPOINT = f"checkpoints/{NAME}"
 OR_NONE, OR_NUMBER = frozenset({"null"}), frozenset({"null", "integer", "boolean"})
-PROMISED = f"checkpoints/{layout.checkpoint_name(SCENARIO, 64)}"
+PROMISED = f"checkpoints/{layout.checkpoint_name(JOB, 64)}"
 MANIFEST: dict[str, Any] = {
     "format": 1,
     "key": KEY,
@@ -32,10 +32,10 @@ MANIFEST_RULES = Rules(
 )
 METADATA: dict[str, Any] = {
     "format": 1,
-    "job": {"name": SCENARIO, "hyperparameters": {"n_steps": 8}},
+    "job": {"name": JOB, "hyperparameters": {"n_steps": 8}},
     "request": {
         "format": 1,
-        "job": SCENARIO,
+        "job": JOB,
         "lineage": 1,
         "session": "0002",
         "profile": "full",
@@ -86,7 +86,7 @@ class Download:
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
-        self.artifacts = layout.Artifacts(guard.artifacts, SCENARIO)
+        self.artifacts = layout.Artifacts(guard.artifacts, JOB)
         self.listed: dict[str, FileEntry] = {}
 
     def put(self, name: str, content: bytes) -> None:

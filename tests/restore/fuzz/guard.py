@@ -17,7 +17,7 @@ from hypothesis import settings
 from contract.errors import CheckpointError, RelayError
 from contract.layout import checkpoint_name
 from restore.integrity import inspect_checkpoint
-from tests.restore.conftest import MAX_BYTES, SCENARIO, TIMESTEPS, Watch
+from tests.restore.conftest import JOB, MAX_BYTES, TIMESTEPS, Watch
 from tests.restore.fuzz.pickles import SPRUNG
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Draw = Callable[[SearchStrategy[Any]], Any]
 
-NAME = checkpoint_name(SCENARIO, TIMESTEPS)
+NAME = checkpoint_name(JOB, TIMESTEPS)
 MOST_SECONDS = 30
 """Of the processor, for what takes hundredths, or two at the limits: what grows with the square would take hours."""
 MOST_MEMORY = 64 << 20
@@ -148,7 +148,7 @@ class Guard:
         """The verdict on a checkpoint; any other error leaves."""
         path = self.artifacts / NAME
         path.write_bytes(content)
-        values: dict[str, Any] = {"scenario": SCENARIO, "expected": None, "max_bytes": MAX_BYTES, **arguments}
+        values: dict[str, Any] = {"job": JOB, "expected": None, "max_bytes": MAX_BYTES, **arguments}
         verdict: CheckpointRecord | CheckpointError
         try:
             with self.watching(memory=memory):

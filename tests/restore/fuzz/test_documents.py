@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import layout
-from tests.restore.conftest import SCENARIO
+from tests.restore.conftest import JOB
 from tests.restore.fuzz.download import (
     CHECKPOINT,
     MANIFEST,
@@ -108,14 +108,14 @@ def test_a_manifest_of_other_text(guard: Guard) -> None:
 
 @pytest.mark.parametrize("before", ["../", "/", "checkpoints/../../", "C:\\", "checkpoints/../checkpoints/", "", "x/"])
 def test_a_manifest_promises_nothing_elsewhere(guard: Guard, before: str) -> None:
-    names = [f"{before}{layout.checkpoint_name(scenario, 64)}" for scenario in (SCENARIO, f"../{SCENARIO}", "x")]
+    names = [f"{before}{layout.checkpoint_name(job, 64)}" for job in (JOB, f"../{JOB}", "x")]
     listed = {name: {"bytes": 1, "sha256": "1" * 64} for name in (*names, f"{before}etc/passwd", f"{before}\0")}
     assert promised_by(guard, json.dumps({**MANIFEST, "files": listed}).encode()) == []
 
 
 @pytest.mark.parametrize("digits", [19, 100, 200, 255, 4_299, 4_301, 100_000])
 def test_a_manifest_promises_no_checkpoint_of_endless_timesteps(guard: Guard, digits: int) -> None:
-    name = f"checkpoints/{SCENARIO}_checkpoint_{'9' * digits}_steps.zip"
+    name = f"checkpoints/{JOB}_checkpoint_{'9' * digits}_steps.zip"
     promised_by(guard, json.dumps({**MANIFEST, "files": {name: {"bytes": 1, "sha256": "1" * 64}}}).encode())
 
 

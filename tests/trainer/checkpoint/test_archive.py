@@ -14,7 +14,7 @@ from contract.layout import Artifacts, checkpoint_name
 from contract.libraries import library_versions
 from contract.records import CheckpointRecord, Parent
 from restore.integrity import inspect_checkpoint
-from tests.trainer.conftest import ROLLOUT, SCENARIO, job_values, record_of, state_of
+from tests.trainer.conftest import JOB, ROLLOUT, job_values, record_of, state_of
 from trainer import training
 from trainer.checkpoint import archive
 from trainer.checkpoint.archive import Contents, entry_of, pack, rotate
@@ -33,18 +33,18 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *means: float) -> None:
 
 
 def test_rotation_keeps_the_newest_two_by_number_whatever_their_age(tmp_path: Path) -> None:
-    artifacts = Artifacts(tmp_path, SCENARIO)
+    artifacts = Artifacts(tmp_path, JOB)
     artifacts.checkpoints.mkdir()
-    others = [checkpoint_name("other", 5), f"{SCENARIO}_checkpoint_5_steps.zip.part", f"{files.TEMPORARY_PREFIX}1"]
+    others = [checkpoint_name("other", 5), f"{JOB}_checkpoint_5_steps.zip.part", f"{files.TEMPORARY_PREFIX}1"]
     numbers = (900, 1000, 99, 10_000, 100)
-    for age, name in enumerate([*(checkpoint_name(SCENARIO, number) for number in numbers), *others]):
+    for age, name in enumerate([*(checkpoint_name(JOB, number) for number in numbers), *others]):
         path = artifacts.checkpoints / name
         path.touch()
         os.utime(path, (10**9 - age, 10**9 - age))
     removed = rotate(artifacts)
-    assert [path.name for path in removed] == [checkpoint_name(SCENARIO, number) for number in (99, 100, 900)]
+    assert [path.name for path in removed] == [checkpoint_name(JOB, number) for number in (99, 100, 900)]
     left = {path.name for path in artifacts.checkpoints.iterdir()}
-    assert left == {checkpoint_name(SCENARIO, 1000), checkpoint_name(SCENARIO, 10_000), *others}
+    assert left == {checkpoint_name(JOB, 1000), checkpoint_name(JOB, 10_000), *others}
     assert rotate(artifacts) == []
 
 
@@ -67,7 +67,7 @@ def test_the_best_model_is_replaced_on_improvement_only(relay: Relay, monkeypatc
     best = record_of(ended.artifacts.best_model)
     assert (best.kind, best.timesteps, best.best_mean_reward) == ("best", 32, 3.0)
     assert ended.metadata.best_mean_reward == 3.0
-    inspect_checkpoint(ended.artifacts.best_model, scenario=SCENARIO, expected=None, max_bytes=1 << 20)
+    inspect_checkpoint(ended.artifacts.best_model, job=JOB, expected=None, max_bytes=1 << 20)
 
 
 def test_the_best_so_far_is_that_of_the_whole_chain(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_a_checkpoint_passes_the_inspection_under_its_entry(ended: Ended) -> Non
         path = ended.artifacts.root / name
         assert entry == entry_of(path.read_bytes())
         if path.suffix == ".zip":
-            record = inspect_checkpoint(path, scenario=SCENARIO, expected=entry, max_bytes=1 << 20)
+            record = inspect_checkpoint(path, job=JOB, expected=entry, max_bytes=1 << 20)
             assert record.timesteps == 64
 
 

@@ -119,7 +119,8 @@ class Counting(VecEnvWrapper):
 
 def test_a_further_wrapper_takes_a_row_in_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     attributes = wrappers.WrapperAttributes(statistics=("ever",), episodes=("running",))
-    monkeypatch.setattr(wrappers, "KNOWN", {**wrappers.KNOWN, Counting: attributes})
+    known: dict[type[VecEnvWrapper], wrappers.WrapperAttributes] = {**wrappers.KNOWN, Counting: attributes}
+    monkeypatch.setattr(wrappers, "KNOWN", known)
 
     def counting(n_envs: int = 2) -> tuple[BaseAlgorithm, Counting]:
         job = parse_job(job_values(env={**NORMALIZED, "n_envs": n_envs}))

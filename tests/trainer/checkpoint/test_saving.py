@@ -63,7 +63,7 @@ def test_there_is_what_the_latest_two_name_and_nothing_else(relay: Relay) -> Non
 def test_either_of_the_latest_two_goes_on_alone_in_another_place(relay: Relay, tmp_path: Path, which: int) -> None:
     ended = relay.session(job_values(**DQN))
     checkpoint = list(ended.artifacts.checkpoints_by_timesteps().values())[which]
-    moved = Artifacts(tmp_path / "another machine", ended.artifacts.scenario)
+    moved = Artifacts(tmp_path / "another machine", ended.artifacts.job)
     moved.replay.mkdir(parents=True)
     shutil.copyfile(checkpoint, moved.checkpoints / checkpoint.name)
     for name in named_by(checkpoint):

@@ -14,7 +14,7 @@ from contract import files
 from contract.errors import SessionError
 from contract.layout import Artifacts
 from contract.records import Manifest
-from tests.trainer.conftest import SCENARIO, job_values
+from tests.trainer.conftest import JOB, job_values
 from trainer.checkpoint.archive import entry_of
 from trainer.checkpoint.writer import MOST_PENDING, ArtifactWriter
 from trainer.session_input import read_session_input
@@ -30,7 +30,7 @@ KEY = "d" * 64
 
 @pytest.fixture
 def writer(tmp_path: Path) -> ArtifactWriter:
-    return ArtifactWriter(Artifacts(tmp_path / "artifacts", SCENARIO), KEY)
+    return ArtifactWriter(Artifacts(tmp_path / "artifacts", JOB), KEY)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_the_manifest_is_written_last(
     monkeypatch.setattr(files, "write_bytes", watched)
     put(writer, 5)
     writer.publish(standing.metadata(), complete=True)
-    assert written == [f"{SCENARIO}_checkpoint_5_steps.zip", "training_metadata.json", "manifest.json"]
+    assert written == [f"{JOB}_checkpoint_5_steps.zip", "training_metadata.json", "manifest.json"]
     assert manifest(writer).complete
 
 
