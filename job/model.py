@@ -20,7 +20,7 @@ from contract.identity import training_inputs
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
 from job.notation import parse_duration, parse_size
-from job.problems import InvalidJobError, Problem, problems_of, shown
+from job.problems import InvalidJobError, Problem, as_json, problems_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -231,11 +231,11 @@ def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
     if not isinstance(name, str):
         return []
     if name not in ALGORITHMS:
-        return [Problem(("algorithm",), f"unknown algorithm {shown(name)}", name, tuple(ALGORITHMS))]
+        return [Problem(("algorithm",), f"unknown algorithm {as_json(name)}", name, tuple(ALGORITHMS))]
     entry = ALGORITHMS[name]
     problems = []
     if isinstance(policy, str) and policy not in entry.policies:
-        problems.append(Problem(("policy",), f"{name} has no policy {shown(policy)}", policy, entry.policies))
+        problems.append(Problem(("policy",), f"{name} has no policy {as_json(policy)}", policy, entry.policies))
     if isinstance(hyperparameters, dict):
         try:
             entry.hyperparameters.model_validate(hyperparameters)

@@ -45,7 +45,7 @@ class InvalidJobError(ValueError):
         super().__init__("; ".join(f"{'.'.join(map(str, each.path)) or 'job'}: {each.message}" for each in problems))
 
 
-def shown(value: object) -> str:
+def as_json(value: object) -> str:
     """`value` as a message shows it: as JSON, cut where it grows long."""
     text = json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
@@ -85,10 +85,10 @@ def _problem(details: ErrorDetails, prefix: tuple[str, ...]) -> Problem:
         return Problem(path, details["msg"])
     if kind in ("literal_error", "unknown_name"):
         known = context.get("known") or re.findall(r"'([^']*)'", context["expected"])
-        return Problem(path, f"unknown name {shown(found)}", str(found), tuple(known))
+        return Problem(path, f"unknown name {as_json(found)}", str(found), tuple(known))
     message = details["msg"].removeprefix("Value error, ")
     if kind in _WORDING:
         message = _WORDING[kind].format(**{bound: whole_number(value) for bound, value in context.items()})
     quoted = isinstance(found, str) and kind in ("int_type", "float_type") and _NUMBER_IN_QUOTES.fullmatch(found)
     remedy = "write it without quotes" if quoted else None
-    return Problem(path, f"{message}, found {shown(found)}", remedy=remedy)
+    return Problem(path, f"{message}, found {as_json(found)}", remedy=remedy)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
-from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, shown
+from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
 from runner.jobs.sections import job_with
 from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
 
@@ -189,7 +189,7 @@ class _Reader:
     def jobs(self, values: Any) -> dict[str, JobProfiles]:
         """The jobs that are right; what is wrong with the others is in `findings`."""
         if not isinstance(values, dict):
-            found = "is empty" if values is None else f"must be a mapping, found {shown(values)}"
+            found = "is empty" if values is None else f"must be a mapping, found {as_json(values)}"
             self._find((), found, _SKELETON)
             return {}
         for key in values:
@@ -197,7 +197,7 @@ class _Reader:
                 self._find((key,), UNKNOWN_KEY, _nearest(key, _TOP_KEYS) or _SKELETON)
         entries = values.get("jobs")
         if not isinstance(entries, dict) or not entries:
-            found = f"must be a mapping, found {shown(entries)}" if entries else "holds no job"
+            found = f"must be a mapping, found {as_json(entries)}" if entries else "holds no job"
             self._find(("jobs",), found, _SKELETON)
             return {}
         defaults = self._mapping(values.get("defaults"), ("defaults",))
@@ -211,7 +211,7 @@ class _Reader:
         """`values`, or nothing where a key stands without any."""
         if values is None or isinstance(values, dict):
             return values or {}
-        self._find(path, f"must be a mapping, lines of `key: value`, found {shown(values)}", None)
+        self._find(path, f"must be a mapping, lines of `key: value`, found {as_json(values)}", None)
         return {}
 
     def _job(self, name: str, entry: Any, defaults: dict[str, Any]) -> JobProfiles | None:
@@ -263,7 +263,7 @@ class _Reader:
             yield Problem(("quick",), "a quick block holds no other", remedy="remove it")
         backend = values.get("backend")
         if isinstance(backend, str) and backend not in self._backends:
-            yield Problem(("backend",), f"unknown backend {shown(backend)}", backend, self._backends)
+            yield Problem(("backend",), f"unknown backend {as_json(backend)}", backend, self._backends)
 
     def _problems_of_sources(self, sources: list[str]) -> Iterator[Problem]:
         for index, source in enumerate(sources):
@@ -271,7 +271,7 @@ class _Reader:
             if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where a name is too long
                 problem = "is a file, not a folder" if os.path.isfile(folder) else "there is no such folder"  # noqa: PTH113
                 remedy = "create the folder, or correct the path, which is relative to jobs.yaml"
-                yield Problem(("sources", index), f"{problem}, found {shown(source)}", remedy=remedy)
+                yield Problem(("sources", index), f"{problem}, found {as_json(source)}", remedy=remedy)
 
     def _located(self, path: KeyPath, layers: tuple[KeyPath, ...]) -> tuple[int, KeyPath]:
         """The line of `path`, and the whole path there: in the first of `layers` that has it.

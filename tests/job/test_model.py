@@ -17,7 +17,7 @@ from job.algorithms.off_policy import OffPolicyHyperparameters, ReplayBufferKwar
 from job.algorithms.policy_kwargs import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, LstmKwargs
 from job.algorithms.registry import ALGORITHMS
 from job.model import DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
-from job.problems import InvalidJobError, Problem, shown
+from job.problems import InvalidJobError, Problem, as_json
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
 
@@ -185,13 +185,13 @@ def test_the_error_without_a_file_still_says_what_is_wrong() -> None:
     [(None, "null"), (True, "true"), ("a", '"a"'), (math.nan, "NaN"), ({"a": [1]}, '{"a": [1]}'), ("é\n", '"é\\n"')],
 )
 def test_values_are_shown_as_in_the_file(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert as_json(value) == text
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_what_is_shown_is_short_and_one_line(value: object) -> None:
-    assert len(shown(value)) <= 40
-    assert "\n" not in shown(value)
+    assert len(as_json(value)) <= 40
+    assert "\n" not in as_json(value)
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
