@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 20
 TEMPORARY_PREFIX = ".relay-tmp-"
+_SHOWN_DIGITS = 12
 
 
 def fsync_directory(directory: Path) -> None:
@@ -137,6 +138,11 @@ def canonical_json(value: Any) -> bytes:
 def sha256_of_bytes(content: bytes) -> str:
     """The sha256 of `content` as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest: enough to tell it from others in a sentence."""
+    return digest[:_SHOWN_DIGITS]
 
 
 def sha256_of_value(value: Any) -> str:

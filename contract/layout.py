@@ -34,6 +34,14 @@ VARIABLES_MEMBER = "pytorch_variables.pth"
 _CHECKPOINT_NAME = re.compile(r"(?P<job>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
 
 
+def key_line(key: str) -> str:
+    """The line by which a session's script states its key; a script that was not packaged yet states an empty one.
+
+    A backend that keeps scripts finds a session by it.
+    """
+    return f'KEY = "{key}"'
+
+
 def checkpoint_name(job: str, timesteps: int) -> str:
     """The file name of the checkpoint of `job` at `timesteps`."""
     return f"{job}_checkpoint_{timesteps}_steps.zip"

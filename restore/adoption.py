@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from restore.validation import Finding, Report
 
 KEPT_FALLBACKS = 4
-_SHOWN_DIGITS = 12
 _DESCRIBED = {
     "training",
     "libraries",
@@ -170,7 +169,7 @@ def problem_with(
         if path not in judged:
             judged[path] = _problem_with_file(path, segment)
         if (problem := judged[path]) is not None:
-            return f"its replay segment {path.name[:_SHOWN_DIGITS]}… {problem}"
+            return f"its replay segment {files.short(path.name)}… {problem}"
     return None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic import ValidationError
 
 from contract.errors import CheckpointError, shown
+from contract.files import short
 from contract.layout import (
     OPTIMIZER_MEMBER,
     POLICY_MEMBER,
@@ -55,12 +56,9 @@ _REQUIRED = (_DATA_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER, _VERSION_MEMBER)
 _REMEDY = "download it again, or go on from an earlier checkpoint"
 _UPDATE = "read it with the version of kaggle-relay that wrote it, or a later one"
 _SHOWN_BYTES = 16
-_SHOWN_DIGITS = 12
 
 
-def inspect_checkpoint(
-    path: Path, *, job: str | None, expected: FileEntry | None, max_bytes: int
-) -> CheckpointRecord:
+def inspect_checkpoint(path: Path, *, job: str | None, expected: FileEntry | None, max_bytes: int) -> CheckpointRecord:
     """Read a checkpoint, a best model or a final model to its last byte.
 
     Args:
@@ -126,7 +124,7 @@ def _check_digest(member: str, chunks: Iterable[bytes], expected: str) -> None:
     for chunk in chunks:
         digest.update(chunk)
     if (found := digest.hexdigest()) != expected:
-        _refuse(f"{member}has the sha256 {found[:_SHOWN_DIGITS]}… instead of {expected[:_SHOWN_DIGITS]}…")
+        _refuse(f"{member}has the sha256 {short(found)}… instead of {short(expected)}…")
 
 
 def _read_record(archive: StrictZip) -> CheckpointRecord:

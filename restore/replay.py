@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import shown
-from contract.files import CHUNK_BYTES
+from contract.files import CHUNK_BYTES, short
 from contract.layout import segment_name
 from restore.spans import Span, UnsoundError
 
@@ -36,7 +36,6 @@ ITEM_BYTES = {
 }
 """Bytes of a number by NumPy's name of its type; no other type stands in a segment."""
 
-_SHOWN_DIGITS = 12
 _LARGEST_SHOWN = 1 << 63
 _SLACK_SHARE, _SLACK_BYTES = 100, 1_024
 """Compressing what has no pattern adds a few bytes for each block: far less than a hundredth."""
@@ -82,7 +81,7 @@ def check_replay(
 
 
 def _called(number: int, replay: Replay, segment: ReplaySegment) -> str:
-    return f"its replay segment {number} of {len(replay.segments)} ({segment.sha256[:_SHOWN_DIGITS]}…)"
+    return f"its replay segment {number} of {len(replay.segments)} ({short(segment.sha256)}…)"
 
 
 def _number(value: int) -> str:
@@ -188,8 +187,8 @@ def _check_content(reading: SegmentReading, span: Span) -> None:
         if unpacking:
             unpacking.feed(chunk)
     if (found := digest.hexdigest()) != reading.sha256:
-        name = f"{reading.sha256[:_SHOWN_DIGITS]}…, which its name states"
-        raise UnsoundError(f"has the sha256 {found[:_SHOWN_DIGITS]}… instead of {name}")
+        name = f"{short(reading.sha256)}…, which its name states"
+        raise UnsoundError(f"has the sha256 {short(found)}… instead of {name}")
     if unpacking and (problem := unpacking.end()):
         raise UnsoundError(problem)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from contract.errors import CheckpointError
+from contract.files import short
 from contract.layout import timesteps_in_name
 from contract.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
 from job.algorithms.registry import ALGORITHMS
@@ -170,7 +171,7 @@ class _Judge:
             problem = f"belongs to job {sentence(record.job)}, expected {self._artifacts.job}"
             raise CheckpointError(path.name, problem)
         if record.key not in {self._expected.key} | earlier:
-            raise CheckpointError(path.name, f"was made by another session (key {record.key[:12]})")
+            raise CheckpointError(path.name, f"was made by another session (key {short(record.key)})")
 
     def _check_replay(self, record: CheckpointRecord) -> None:
         if record.replay is None:

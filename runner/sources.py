@@ -27,6 +27,7 @@ import trainer
 from contract import files
 from contract.documents import Identity
 from contract.errors import InputError
+from contract.zips import timeless_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,6 @@ DECIDING_FOLDERS = tuple(Path(package.__path__[0]) for package in (job, trainer)
 """Those that decide weights."""
 _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _IGNORED_SUFFIXES = (".pyc", ".pyo", "~")
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class SourceDigest(NamedTuple):
@@ -102,7 +102,7 @@ class Sources:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as bundle:
             for name, path in sorted(self.paths.items()):
-                bundle.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), path.read_bytes())
+                bundle.writestr(timeless_member(name), path.read_bytes())
         return stream.getvalue()
 
 

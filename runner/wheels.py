@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from contract import layout
 from contract.errors import InputError
+from contract.zips import timeless_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution, PackagePath
 
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 """What the installer adds to a wheel, and RECORD, which lists that."""
 _COMPILED_SUFFIXES = (".so", ".pyd", ".dylib", ".dll")
@@ -43,7 +43,7 @@ def bundle_of(name: str) -> tuple[str, bytes]:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
         for path in _files(name, installed):
-            member = zipfile.ZipInfo(path.as_posix(), _ZIP_EPOCH)
+            member = timeless_member(path.as_posix())
             member.compress_type = zipfile.ZIP_DEFLATED
             bundle.writestr(member, _content(name, path))
     return f"{name}-{installed.version}{layout.PACKAGE_SUFFIX}", stream.getvalue()

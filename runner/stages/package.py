@@ -112,4 +112,4 @@ def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[s
 def session_script(key: str) -> str:
     """The script that starts the session with `key`."""
     text = Path(bootstrap.__file__).read_text(encoding="utf-8")
-    return text.replace('KEY = ""', f'KEY = "{key}"', 1)
+    return text.replace(layout.key_line(""), layout.key_line(key), 1)

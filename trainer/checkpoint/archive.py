@@ -13,6 +13,7 @@ from contract import files
 from contract.errors import CheckpointError
 from contract.layout import RECORD_MEMBER, STATE_MEMBER
 from contract.records import CheckpointRecord, FileEntry, Parent
+from contract.zips import timeless_member
 from trainer.checkpoint.resume_state import ResumeState
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from contract.layout import Artifacts
 
 KEPT_CHECKPOINTS = 2
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def pack(contents: Contents, record: CheckpointRecord) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as packed:
         everything = {RECORD_MEMBER: record.model_dump_json().encode(), **members}
         for name, content in everything.items():
-            packed.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content)
+            packed.writestr(timeless_member(name), content)
     return stream.getvalue()
 
 
@@ -101,7 +101,9 @@ def open_parent(path: Path, parent: Parent) -> tuple[CheckpointRecord, ResumeSta
     except OSError as error:
         raise CheckpointError(path.name, f"cannot be read: {error}") from error
     if (found := files.sha256_of_bytes(content)) != parent.sha256:
-        problem = f"is not the parent that was asked for: sha256 {found[:12]}, expected {parent.sha256[:12]}"
+        problem = (
+            f"is not the parent that was asked for: sha256 {files.short(found)}, expected {files.short(parent.sha256)}"
+        )
         raise CheckpointError(path.name, problem)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:

@@ -172,7 +172,7 @@ class KaggleBackend(Closeable):
         if metadata["enable_gpu"]:
             self._refuse_without_quota()
         (dataset,) = metadata["dataset_sources"]
-        content = Content(dataset_files(folder, metadata, key), key, f"session {folder.number}, key {key[:12]}")
+        content = Content(dataset_files(folder, metadata, key), key, f"session {folder.number}, key {files.short(key)}")
         Dataset(self.connection, dataset).ensure(content)
 
     def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:

@@ -15,6 +15,7 @@ from kagglesdk.kernels.types.kernels_api_service import (
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from contract.layout import key_line
 from contract.states import State
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, UnknownValueError
@@ -103,7 +104,7 @@ class Kernel:
         if latest is None:
             return None
         number, source = latest
-        mark = f'KEY = "{key}"'
+        mark = key_line(key)
         for version in range(number, max(0, number - VERSIONS_SEARCHED), -1):
             found = source if version == number else (self._source(version) or (0, ""))[1]
             if mark in found:

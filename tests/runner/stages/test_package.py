@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,12 +19,9 @@ from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader, Sources
 from runner.stages import bootstrap
 from runner.stages import package as packaging
-from runner.stages.package import entries_below
+from runner.stages.package import entries_below, session_script
 from runner.stages.parent import ParentFiles
 from tests.runner.conftest import INPUTS, asked, job_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -101,7 +99,7 @@ def test_the_key_is_the_digest_of_every_file_of_the_payload(
     assert payload == {"format": 1, "key": files.sha256_of_value(present), "files": present}
     sealed = files.read_json(folder.package_json)
     assert (sealed["key"], sealed["files"]) == (payload["key"], present)
-    assert f'KEY = "{payload["key"]}"' in folder.script.read_text(encoding="utf-8")
+    assert layout.key_line(payload["key"]) in folder.script.read_text(encoding="utf-8")
 
 
 def test_a_package_holds_what_the_machine_of_the_session_lacks(
@@ -279,3 +277,11 @@ def test_the_script_spells_the_names_of_the_input_as_the_trainer_does() -> None:
     assert bootstrap.SOURCES_BUNDLE == layout.SOURCES_BUNDLE
     assert bootstrap.PACKAGE_SUFFIX == layout.PACKAGE_SUFFIX
     assert bootstrap.KEY == ""
+
+
+def test_the_line_of_the_key_stands_once_in_the_script_and_is_what_a_backend_looks_for() -> None:
+    lines = Path(bootstrap.__file__).read_text(encoding="utf-8").splitlines()
+    assert lines.count(layout.key_line("")) == 1
+    key = "ab" * 32
+    lines[lines.index(layout.key_line(""))] = layout.key_line(key)
+    assert session_script(key).splitlines() == lines

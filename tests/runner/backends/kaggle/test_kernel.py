@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from contract.layout import key_line
 from contract.states import State
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.names import Handle
@@ -27,7 +28,7 @@ def told(slug: str, **changes: Any) -> dict[str, Any]:
 
 def push(kaggle: Kaggle, slug: str, key: str = KEYS[0], **changes: Any) -> int:
     """Push a script that does nothing."""
-    return Kernel(kaggle.backend().connection, slug).push(told(slug, **changes), f'KEY = "{key}"\n')
+    return Kernel(kaggle.backend().connection, slug).push(told(slug, **changes), f"{key_line(key)}\n")
 
 
 def test_a_key_is_found_in_the_version_that_it_became(kaggle: Kaggle) -> None:
