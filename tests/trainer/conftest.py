@@ -34,7 +34,7 @@ from trainer.session import run_session
 from trainer.session_input import read_session_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from trainer.deadline import Pace
 
@@ -317,8 +317,12 @@ class SessionProcess:
 
     def wait_for(self, text: str) -> None:
         """Wait until the session has printed `text`."""
+        self.wait_until(lambda: text in self.log)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Wait for something while the session runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while text not in self.log:
+        while not happened():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.01)

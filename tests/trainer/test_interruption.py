@@ -223,6 +223,7 @@ def test_sigkill_at_any_moment_leaves_whole_checkpoints(
         session = start(tmp_path / f"killed-{number}", parent, eval={"frequency": 2 * ROLLOUT, "episodes": 1})
         session.wait_for("@relay evaluation")
         session.wait_for("@relay checkpoint")
+        session.wait_until(session.artifacts.best_model.exists)  # the thread that writes it may come late
         time.sleep(moments.uniform(0, 0.15))
         session.kill()
         ended = session.end()

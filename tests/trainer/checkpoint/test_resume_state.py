@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
@@ -66,6 +68,21 @@ def test_the_state_survives_its_bytes() -> None:
     assert (again.boundary, again.session, again.inexact) == ("training_end", {"saved_at": 5}, ())
     assert digest_of(again.generators) == digest_of(state.generators)
     assert again.environments == state.environments
+
+
+def test_the_form_on_disk_is_that_of_every_checkpoint_so_far() -> None:
+    kept = pickle.loads(taken(trained(env=NORMALIZED)).to_bytes())  # noqa: S301 - made a line before
+    assert list(kept) == [
+        *("boundary", "attributes", "generators", "action_space", "statistics", "episodes"),
+        *("environments", "exploration", "session", "replay", "inexact"),
+    ]
+    assert [sorted(each) for each in kept["statistics"]] == [["obs_rms", "ret_rms"], []]
+    assert [sorted(each) for each in kept["episodes"]] == [
+        ["old_obs", "old_reward", "returns"],
+        ["episode_count", "episode_lengths", "episode_returns"],
+    ]
+    python, numpy, cpu, cuda = kept["generators"]
+    assert (python[0], numpy[0], cpu.dtype, cuda) == (3, "MT19937", torch.uint8, None)
 
 
 def test_bytes_are_a_copy_that_training_does_not_reach() -> None:
