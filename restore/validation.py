@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from contract.errors import CheckpointError
 from contract.files import short
 from contract.layout import timesteps_in_name
-from contract.records import CheckpointRecord, FileEntry, Manifest, TrainingMetadata
+from contract.records import FORMAT, CheckpointRecord, FileEntry, Manifest, TrainingMetadata
 from job.algorithms.registry import ALGORITHMS
 from restore.documents import read_document, sentence
 from restore.integrity import inspect_checkpoint
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from contract.layout import Artifacts
     from restore.replay import Judged
 
-FORMAT: Literal[1] = 1
 MAX_DOCUMENT_BYTES = 16 << 20
 """Of metadata and manifest, which hold some hundred bytes for each artifact."""
 _NEVER_DOWNLOADED = "missing: the session's manifest lists it"
