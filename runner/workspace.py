@@ -100,6 +100,10 @@ class Workspace:
         """The names of all jobs."""
         return list(self._jobs.read())
 
+    def reopened(self) -> Workspace:
+        """The project as it has become."""
+        return Workspace(self.runs.root, self._backend)
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
