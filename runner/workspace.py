@@ -98,7 +98,7 @@ class Workspace:
     @property
     def jobs(self) -> list[str]:
         """The names of all jobs."""
-        return list(self._jobs.read())
+        return self._jobs.names
 
     def reopened(self) -> Workspace:
         """The project as it has become."""
@@ -150,7 +150,7 @@ class Workspace:
         self._sources.remember()
 
     def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
-        values = dict(self._jobs.read()[job][profile])
+        values = self._jobs.job(job)[profile]
         if self._backend is not None:
             values["backend"] = self._backend
         carried = self._sources.read(self.source_folders(values))
