@@ -6,7 +6,6 @@ graph can only be drawn once it is known which was asked for.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -89,6 +88,8 @@ class Selection:
         """
         named = {task.split(":")[1] for task in self.asked if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
         for job in sorted(named - set(known)):
+            import difflib  # noqa: PLC0415 - a command without a mistake needs none of it
+
             nearest = difflib.get_close_matches(job, known, n=1)
             remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
             raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
