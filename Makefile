@@ -17,7 +17,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume plan status verify doctor fresh setup test lint types format lock bench clean help \
+.PHONY: quick run resume redo plan status verify doctor fresh setup test lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -27,6 +27,8 @@ run: $(READY_TO_RUN) ## one session of the job
 	@$(DOIT) run_full$(OF_JOB)
 resume: $(READY_TO_RUN) ## session after session until the job's goal is met
 	@$(DOIT) resume$(OF_JOB)
+redo: $(READY_TO_RUN) ## the job's newest session again, from the same parent
+	@$(DOIT) redo$(OF_JOB)
 plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
 status: $(READY) ## where each job stands

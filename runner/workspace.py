@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ from runner.lineage import Lineage, SessionState, read_lineage
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
+    from contract.documents import Identity
     from runner.decide import Profile
     from runner.layout import SessionFolder
 
@@ -98,7 +100,11 @@ class Workspace:
     @property
     def jobs(self) -> list[str]:
         """The names of all jobs."""
-        return list(self._jobs.read())
+        return self._jobs.names
+
+    def reopened(self) -> Workspace:
+        """The project as it has become."""
+        return Workspace(self.runs.root, self._backend)
 
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
@@ -146,21 +152,31 @@ class Workspace:
         self._sources.remember()
 
     def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
-        values = dict(self._jobs.read()[job][profile])
+        values = self._jobs.job(job)[profile]
         if self._backend is not None:
             values["backend"] = self._backend
         carried = self._sources.read(self.source_folders(values))
-        judging = self._sources.read((Path(restore.__file__).parent,)).identity()
         return Wanted(
             job=values,
             profile=profile,
             sources=self._sources.read(self._own_sources(values)).identity(),
             libraries=library_versions() if values["backend"] == "local" else {},
-            code=self._sources.read(DECIDING_FOLDERS).identity(),
-            rules=Rules(job=values["validation"], code={"meaning": judging.meaning, "python": judging.python}),
+            code=self._code,
+            rules=Rules(job=values["validation"], code=self._judging_code),
             source_table=carried.table,
             redo=redo,
         )
+
+    @functools.cached_property
+    def _code(self) -> Identity:
+        """What those parts of ours are that decide weights."""
+        return self._sources.read(DECIDING_FOLDERS).identity()
+
+    @functools.cached_property
+    def _judging_code(self) -> dict[str, str]:
+        """What the part of ours is that judges artifacts."""
+        judging = self._sources.read((Path(restore.__file__).parent,)).identity()
+        return {"meaning": judging.meaning, "python": judging.python}
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""

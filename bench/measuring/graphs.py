@@ -118,7 +118,11 @@ class Graph:
 
 def project_path() -> dict[str, str]:
     """The environment in which the project's modules and the benchmark's are found."""
-    return {"PYTHONPATH": f"{CODE}{':' if sys.platform != 'win32' else ';'}{BENCH}", "PYTHONUTF8": "1"}
+    return {
+        "PYTHONPATH": f"{CODE}{':' if sys.platform != 'win32' else ';'}{BENCH}",
+        "PYTHONUTF8": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # what is imported is compiled once, as at a user's
+    }
 
 
 def write_project(folder: Path, jobs: dict[str, Any]) -> None:
@@ -144,6 +148,17 @@ def relay(folder: Path, shape: Shape) -> Graph:
         run_timed((sys.executable, "-m", replay.__name__, "run_full"), folder, project_path())
         shutil.rmtree(template)
     return Graph("relay", folder, doit, ("nothing to do", shape.jobs))
+
+
+def about_one(graph: Graph, shape: Shape) -> list[Graph]:
+    """The relay's graph under commands about one job, of all that there are."""
+    job = shape.names[len(shape.names) // 2]
+    return [
+        Graph(
+            f"{graph.name} {task}:one", graph.folder, (*graph.command[:-1], f"{task}:{job}"), ("nothing to do", times)
+        )
+        for task, times in (("run_full", 1), ("plan", 2))
+    ]
 
 
 def _small_job(seed: int, sources: list[str]) -> dict[str, Any]:

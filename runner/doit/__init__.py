@@ -1,5 +1,7 @@
 """What doit is told, and what it says.
 
-`graph`: the words of dodo.py. `selection`: what a command line asks for. `run`: doit's `run` command, which goes on for
-`resume`. `reporter`: a line for each stage. `state`: doit's memory, written through.
+`creators`: the words of dodo.py. `actions`: what its tasks do. `selection`: what a command line asks for. `graph`: the
+tasks for it, after one look at the disk. `loader`: brings these together for every command of doit. `run`: doit's `run`
+command, which goes on for `resume`. `reporter`: a line for each stage. `failures`: errors as sentences. `state`: doit's
+memory, written through.
 """

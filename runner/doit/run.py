@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit.cmd_run import Run
 
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
-from runner.doit import selection
-from runner.doit.graph import Graph, exiting_on_error
+from runner.doit import reporter
+from runner.doit.failures import exiting_on_error
+from runner.doit.graph import refuse_old_files
+from runner.doit.loader import RelayLoader
 from runner.doit.reporter import RelayReporter
+from runner.doit.selection import select
 
 if TYPE_CHECKING:
-    from runner.doit.selection import Selection
+    from collections.abc import Sequence
+
+    from runner.doit.graph import Graph
     from runner.lineage import Lineage
     from runner.workspace import Plan
 
@@ -32,49 +37,52 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
 
     name = "run"
 
+    def get_reporters(self) -> dict[str, Any]:
+        """The reporters that there are: those of doit, and ours."""
+        reporters: dict[str, Any] = super().get_reporters() | {reporter.NAME: RelayReporter}
+        self.cmdparser["reporter"].choices = {name: each.desc for name, each in reporters.items()}
+        return reporters
+
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the tasks named by `args`; return doit's exit code."""
         _speak_utf8()
-        with exiting_on_error():
-            chosen = selection.select(args)
+        if not isinstance(self.loader, RelayLoader):
+            refuse_old_files()
+        with exiting_on_error(), contextlib.ExitStack() as locks:
+            chosen = select(args)
             self.loader.setup(params)
-            graph = next(value for value in self.loader.namespace.values() if isinstance(value, Graph))
-            graph.redraw(chosen)
-            jobs = chosen.jobs(graph.workspace.jobs)
-            with contextlib.ExitStack() as locks:
-                if chosen.holds_jobs and (chosen.archives or not _is_all_done(graph, jobs)):
-                    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
+            graph = self.loader.draw(chosen)
+            if chosen.holds_jobs and (chosen.archives or not graph.is_done):
+                from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
 
-                    for job in jobs:
-                        locks.enter_context(held(graph.workspace.runs, job, chosen.command))
-                    graph.redraw(replace(chosen))
-                try:
-                    return self._run(params, graph, chosen, jobs)
-                except KeyboardInterrupt:
-                    sys.stderr.write(
-                        "\nstopped watching; a running session goes on: "
-                        f"`{chosen.command}` attaches to it again, `doit cancel` asks it to stop\n"
-                    )
-                    return _INTERRUPTED
-        raise AssertionError("exiting_on_error swallows nothing")
+                for job in graph.jobs:
+                    locks.enter_context(held(graph.workspace.runs, job, chosen.command))
+                graph = graph.anew()
+            try:
+                code = self._run(params, graph)
+            except KeyboardInterrupt:
+                sys.stderr.write(
+                    "\nstopped watching; a running session goes on: "
+                    f"`{chosen.command}` attaches to it again, `doit cancel` asks it to stop\n"
+                )
+                code = _INTERRUPTED
+        return code
 
-    def _run(self, params: Any, graph: Graph, chosen: Selection, jobs: list[str]) -> int:
-        idle = dict.fromkeys(jobs, 0)
-        tasks = list(chosen.tasks)
+    def _run(self, params: Any, graph: Graph) -> int:
+        chosen = graph.chosen
+        if not chosen.runs_sessions:
+            return self._pass(params, graph, chosen.tasks).code
+        idle = dict.fromkeys(graph.jobs, 0)
+        tasks = chosen.tasks
         settled = 0  # the worst exit code of the jobs that have ended
         while True:
-            before = _plans(graph, jobs)
-            code = self._pass(params, tasks)
-            if not chosen.runs_sessions:
-                return code
-            if _is_all_done(graph, jobs):
-                graph.workspace.remember()
-                return max(settled, code)
-            graph.redraw(replace(chosen))
-            after = _plans(graph, jobs)
+            before = graph.plans
+            ended = self._pass(params, graph, tasks)
+            if not graph.is_done:
+                graph = graph.anew()
             going_on = []
-            for job in jobs:
-                done = Pass(before[job], after[job])
+            for job, planned in zip(graph.jobs, before, strict=True):
+                done = Pass(planned, graph.plan(job))
                 if not isinstance(done.before.decision, Rejudge):
                     idle[job] = 0 if done.has_advanced else idle[job] + 1
                 if goes_on(done, idle[job], chains=chosen.chains):
@@ -83,26 +91,25 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                     sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
             if not going_on:
                 graph.workspace.remember()
-                return max(settled, code)
-            settled = max(settled, *(RelayReporter.exit_codes.get(job, 0) for job in {"", *jobs} - {*going_on}))
-            tasks = [f"{chosen.run_task}:{job}" for job in going_on]
+                return max(settled, ended.code)
+            settled = max(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
+            graph = graph.only(going_on)
+            tasks = tuple(f"{chosen.run_task}:{job}" for job in going_on)
 
-    def _pass(self, params: Any, tasks: list[str]) -> int:
-        RelayReporter.begin()
+    def _pass(self, params: Any, graph: Graph, tasks: Sequence[str]) -> PassCodes:
+        by_job: dict[str, int] = {}
+        self.reporters[reporter.NAME] = reporter.noting(by_job)
+        self.loader.use(graph)
         self.dep_manager = None
-        code: int = super().execute(params, tasks)
-        return max(RelayReporter.exit_codes.values(), default=0) or (code if code > _ORDINARY_CODES else 0)
+        code: int = super().execute(params, list(tasks))
+        return PassCodes(by_job, max(by_job.values(), default=code))
 
 
-_ORDINARY_CODES = 2
+class PassCodes(NamedTuple):
+    """How a pass ended: the exit code of each job that failed, and the worst of all."""
 
-
-def _plans(graph: Graph, jobs: list[str]) -> dict[str, Plan]:
-    return {plan.job: plan for plan in graph.plans if plan.job in jobs}
-
-
-def _is_all_done(graph: Graph, jobs: list[str]) -> bool:
-    return all(isinstance(plan.decision, Nothing) for plan in _plans(graph, jobs).values())
+    by_job: dict[str, int]
+    code: int
 
 
 @dataclass(frozen=True)

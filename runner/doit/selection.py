@@ -6,7 +6,6 @@ graph can only be drawn once it is known which was asked for.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from runner.decide import Profile
 
-PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full"}
+PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
@@ -47,14 +46,29 @@ class Selection:
         return tuple(name if (name := task.split(":")[0]) in TASKS_ABOUT_ALL else task for task in self.asked)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The tasks, without the jobs."""
+        return frozenset(task.split(":")[0] for task in self.asked)
+
+    @property
     def holds_jobs(self) -> bool:
         """Whether the jobs must be held while it runs."""
-        return any(task.split(":")[0] in HOLDING_TASKS for task in self.tasks)
+        return not self.names.isdisjoint(HOLDING_TASKS)
 
     @property
     def archives(self) -> bool:
         """Whether it gives lineages up."""
-        return any(task.split(":")[0] == "fresh" for task in self.tasks)
+        return "fresh" in self.names
+
+    @property
+    def redoes(self) -> bool:
+        """Whether it does again what is done."""
+        return "redo" in self.names
+
+    @property
+    def stages(self) -> frozenset[str]:
+        """The stages that it may come past."""
+        return frozenset() if self.names.isdisjoint({*PROFILES, *STAGES}) else frozenset(STAGES)
 
     @property
     def runs_sessions(self) -> bool:
@@ -64,24 +78,29 @@ class Selection:
     @property
     def run_task(self) -> str | None:
         """The task that runs sessions of jobs, if it is among those asked for; there is one at most."""
-        return next((name for task in self.tasks if (name := task.split(":")[0]) in PROFILES), None)
+        return next(iter(self.names & PROFILES.keys()), None)
 
     def jobs(self, known: list[str]) -> list[str]:
         """The jobs that it is about, of all that there are.
 
         Raises:
-            InputError: it names a job that there is not, or would archive several without naming one.
+            InputError: it names a job that there is not, or would archive or do again several without naming one.
         """
         named = {task.split(":")[1] for task in self.asked if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
         for job in sorted(named - set(known)):
+            import difflib  # noqa: PLC0415 - a command without a mistake needs none of it
+
             nearest = difflib.get_close_matches(job, known, n=1)
             remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
             raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
         named |= {task.split(":")[1] for task in self.asked if ":" in task}
-        about_all = any(":" not in task for task in self.asked)
+        about_all = any(":" not in task or "*" in task for task in self.asked)
         if about_all and self.archives and len(known) > 1:
             problem = f"would archive every job ({', '.join(known)})"
             raise InputError(self.command, problem, "name the one to start anew, as in `doit fresh:name`")
+        if about_all and self.redoes and len(known) > 1:
+            problem = f"would do every job again ({', '.join(known)})"
+            raise InputError(self.command, problem, "name the one to do again, as in `doit redo:name`")
         return [job for job in known if about_all or job in named]
 
 
@@ -109,17 +128,5 @@ def select(arguments: list[str]) -> Selection:
     return Selection(tuple(tasks), PROFILES[name], name == "resume", f"doit {' '.join(tasks)}")
 
 
-class _Current:
-    """The selection of the command that is running; every other command of doit sees the default."""
-
-    selection = select([])
-
-
-def use(selection: Selection) -> None:
-    """Make `selection` the one that the graph is drawn for."""
-    _Current.selection = selection
-
-
-def current() -> Selection:
-    """The selection that the graph is drawn for."""
-    return _Current.selection
+EVERYTHING = select([])
+"""What every command of doit but `run` is about: all jobs, under the profile of the default task."""

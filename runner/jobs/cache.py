@@ -1,43 +1,41 @@
 """The jobs of jobs.yaml as plain JSON, read anew only when the file or its reader changed.
 
-Checking them takes pydantic a tenth of a second, which a command with nothing to do need not spend.
+Checking them takes pydantic a tenth of a second, which a command with nothing to do need not spend. Each job is decoded
+when it is asked for: where there are a thousand, a command about one reads one.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from contract import files
 from runner.backends.registry import installed, sections
 from runner.layout import JOBS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runner.layout import RunsFolder
 
-_READERS = (
-    "runner/jobs/cache.py",
-    "runner/jobs/file.py",
-    "runner/jobs/sections.py",
-    "runner/jobs/yaml_positions.py",
-    "runner/backends/base.py",
-    "runner/backends/docker/section.py",
-    "runner/backends/kaggle/section.py",
-    "runner/backends/local.py",
-    "runner/backends/registry.py",
-    "job/algorithms/continuous.py",
-    "job/algorithms/epsilon_greedy.py",
-    "job/algorithms/hyperparameters.py",
-    "job/algorithms/off_policy.py",
-    "job/algorithms/on_policy.py",
-    "job/algorithms/policy_kwargs.py",
-    "job/algorithms/random_search.py",
-    "job/algorithms/registry.py",
-    "job/model.py",
-    "job/notation.py",
-    "job/problems.py",
-    "job/schedules.py",
-)
+CODE = Path(__file__).parent.parent.parent
+READERS = ("contract", "job", "runner/backends", "runner/jobs")
+"""Where the code lies that decides how jobs.yaml is read."""
+
+
+class _Cached(msgspec.Struct, frozen=True):
+    """What the file `jobs` of the cache says.
+
+    Args:
+        stamp: what the jobs were read from, and by which code.
+        jobs: each by its name.
+    """
+
+    stamp: str
+    jobs: dict[str, msgspec.Raw]
 
 
 class JobsReader:
@@ -50,46 +48,71 @@ class JobsReader:
     def __init__(self, runs: RunsFolder) -> None:
         self._path = runs.root / JOBS_FILE
         self._cache = runs.cache("jobs")
-        self._document: dict[str, Any] | None = None
+        self._read: _Cached | None = None
         self._is_new = False
 
-    def read(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Each job by its name, as `quick` and as `full`.
+    @property
+    def names(self) -> list[str]:
+        """The jobs, in the order of jobs.yaml.
 
         Raises:
             InputError: jobs.yaml has an error.
         """
-        if self._document is None:
-            stamp = self._stamp()
-            self._document = self._cached(stamp)
-            if self._document is None:
-                self._document = {"stamp": stamp, "jobs": self._read_anew()}
-                self._is_new = True
-        jobs: dict[str, dict[str, dict[str, Any]]] = self._document["jobs"]
-        return jobs
+        return list(self._content().jobs)
+
+    def job(self, name: str) -> dict[str, dict[str, Any]]:
+        """The job called `name`, as `quick` and as `full`.
+
+        Raises:
+            InputError: jobs.yaml has an error.
+        """
+        forms: dict[str, dict[str, Any]] = msgspec.json.decode(self._content().jobs[name])
+        return forms
 
     def remember(self) -> None:
         """Keep the jobs for the next command."""
         if self._is_new:
-            files.write_json(self._cache, self._document)
+            files.write_bytes(self._cache, msgspec.json.encode(self._read))
             self._is_new = False
 
-    def _read_anew(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def _content(self) -> _Cached:
+        if self._read is None:
+            stamp = self._stamp()
+            self._read = self._cached(stamp)
+            if self._read is None:
+                self._read = _Cached(stamp, self._read_anew())
+                self._is_new = True
+        return self._read
+
+    def _read_anew(self) -> dict[str, msgspec.Raw]:
         from runner.jobs.file import load_jobs  # noqa: PLC0415 - it imports pydantic
 
-        return {name: job.as_json() for name, job in load_jobs(self._path, sections()).items()}
+        jobs = load_jobs(self._path, sections())
+        return {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in jobs.items()}
 
-    def _stamp(self) -> dict[str, Any] | None:
-        package = Path(__file__).parent.parent.parent
+    def _stamp(self) -> str:
+        """One digest of the file and of what reads it; of nothing where there is no file, which reading will say."""
         try:
-            readers = [(package / name).stat().st_mtime_ns for name in _READERS if (package / name).exists()]
-            return {"sha256": files.sha256_of_file(self._path), "readers": readers, "installed": installed()}
+            content = files.sha256_of_file(self._path)
         except OSError:
-            return None
+            return ""
+        readers = [each for folder in READERS for each in _sources_below(str(CODE / folder))]
+        return files.sha256_of_value([content, installed(), sorted(readers)])
 
-    def _cached(self, stamp: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _cached(self, stamp: str) -> _Cached | None:
         try:
-            document = files.read_json(self._cache)
-            return document if stamp is not None and document["stamp"] == stamp else None
-        except (OSError, ValueError, KeyError, TypeError):
+            cached = msgspec.json.decode(self._cache.read_bytes(), type=_Cached)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return None
+        return cached if stamp and cached.stamp == stamp else None
+
+
+def _sources_below(folder: str) -> Iterator[tuple[str, int, int]]:
+    """Every Python file below `folder`: its path, when it was changed, and its size."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield entry.path, status.st_mtime_ns, status.st_size
+            elif entry.name != "__pycache__" and entry.is_dir():
+                yield from _sources_below(entry.path)

@@ -18,7 +18,6 @@ from job.model import parse_job
 from runner import sources
 from runner.backends.registry import sections
 from runner.decide import Profile, Wanted
-from runner.doit import selection
 from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
@@ -216,13 +215,6 @@ def each_source_is_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "meaning_of", functools.cache(sources.meaning_of))
         yield
-
-
-@pytest.fixture(autouse=True)
-def default_selection() -> Iterator[None]:
-    """Forget after each test what it asked for."""
-    yield
-    selection.use(selection.select([]))
 
 
 @pytest.fixture

@@ -6,70 +6,115 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from doit.exceptions import TaskError, TaskFailed
+from doit.task import Task
 
 from contract.errors import CheckpointError, IncompatibleError, InputError, RelayError
 from runner import commands
 from runner.backends.registry import BACKENDS
-from runner.doit import selection
-from runner.doit.graph import Graph, exiting_on_error, in_one_sentence
+from runner.doit import actions
+from runner.doit.failures import exiting_on_error, in_one_sentence
+from runner.doit.graph import Files, Graph
+from runner.doit.selection import PROFILES, STAGES, select
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import Project, cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-STAGES = ("package", "execute", "download", "validate", "restore")
+    from runner.workspace import LiveSession
+
+PACKAGE = "package:cart:0001"
 
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Graph:
     """The graph of a project with one job, of which nothing has run."""
     write_jobs(tmp_path, cart=cart_pole())
-    return Graph(tmp_path)
+    return Graph(Workspace(tmp_path))
 
 
-def tasks_of(graph: Graph) -> list[dict[str, Any]]:
-    """What a `task_package` of dodo.py yields."""
+def wired(live: LiveSession) -> Files:
+    """The files of the stage package, as in dodo.py."""
+    return Files(needs=live.parents, makes=[live.folder.request, live.folder.package_json])
 
-    def task_package() -> Iterator[dict[str, Any]]:
-        for live in graph.live_sessions():
-            yield graph.stage(live, needs=live.parents, makes=[live.folder.request, live.folder.package_json])
 
-    return list(task_package())
+def stages_of(graph: Graph) -> list[dict[str, Any]]:
+    """The sub-tasks of one stage."""
+    return list(graph.stages(actions.package, wired))
+
+
+def goals_of(graph: Graph) -> list[int]:
+    """The goals of all live sessions."""
+    return [live.goal for sessions in graph.live_sessions.values() for live in sessions]
 
 
 def test_the_session_to_come_depends_on_what_was_asked_for(graph: Graph) -> None:
-    assert [live.goal for live in graph.live_sessions()] == [256]
-    graph.redraw(selection.select(["run_quick"]))
-    assert [live.goal for live in graph.live_sessions()] == [64]
+    assert goals_of(graph) == [256]
+    assert goals_of(Graph(graph.workspace, select(["run_quick"]))) == [64]
 
 
-def test_the_disk_is_looked_at_again_only_when_the_graph_is_redrawn(graph: Graph, cart: JobOnDisk) -> None:
+def test_only_the_jobs_that_were_asked_for_are_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_jobs(tmp_path, cart=cart_pole(), pole=cart_pole())
+    planned: list[str] = []
+    original = Workspace.plan
+
+    def plan(self: Workspace, job: str, *arguments: Any, **options: Any) -> Any:
+        planned.append(job)
+        return original(self, job, *arguments, **options)
+
+    monkeypatch.setattr(Workspace, "plan", plan)
+    one = Graph(Workspace(tmp_path), select(["run_full:pole"]))
+    assert [task["name"] for task in one.runs()] == ["pole"]
+    assert goals_of(one) == [256]
+    assert planned == ["pole"]
+
+
+def test_whether_to_do_again_what_is_done_is_part_of_what_is_wanted(graph: Graph) -> None:
+    assert not graph.plan("cart").wanted.redo
+    again = Graph(graph.workspace, select(["redo:cart"])).plan("cart")
+    assert (again.wanted.redo, again.wanted.profile) == (True, "full")
+
+
+def test_the_disk_is_looked_at_again_only_when_the_graph_is_drawn_anew(graph: Graph, cart: JobOnDisk) -> None:
     (plan,) = graph.plans
     cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
     assert graph.plans == [plan]
-    graph.redraw(selection.select(["resume"]))
-    assert str(graph.plans[0].decision) == "goes on from session 0001 at 96 of 256 timesteps"
+    assert str(graph.anew().plan("cart").decision) == "goes on from session 0001 at 96 of 256 timesteps"
+    assert graph.plans == [plan]
+
+
+def test_a_part_of_the_graph_keeps_what_was_planned(tmp_path: Path) -> None:
+    write_jobs(tmp_path, cart=cart_pole(), pole=cart_pole())
+    graph = Graph(Workspace(tmp_path))
+    (_, plan) = graph.plans
+    assert graph.only(["pole"]).plans == [plan]
+    assert graph.only(["pole"]).plan("pole") is plan
 
 
 def test_a_stage_is_a_task_from_its_files_to_its_files(graph: Graph, cart: JobOnDisk) -> None:
     parent = cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
-    graph.redraw(selection.select([]))
-    (task,) = tasks_of(graph)
+    (task,) = stages_of(graph)
     folder = cart.runs.session("cart", 2)
     assert task["name"] == "cart:0002"
     assert task["file_dep"] == [str(parent.restored_json)]
     assert task["targets"] == [str(folder.request), str(folder.package_json)]
     assert task["uptodate"] == [True]  # so that a task without dependencies is not done twice
-    assert task["title"](None) == "package   cart:0002  goes on from session 0001 at 96 of 256 timesteps"
+    title = "package   cart:0002  goes on from session 0001 at 96 of 256 timesteps"
+    assert task["title"](Task("package:cart:0002", None)) == title
     assert not folder.path.exists()
 
 
+def test_a_stage_does_its_action_to_the_session(graph: Graph) -> None:
+    done: list[tuple[Workspace, str]] = []
+    (task,) = graph.stages(lambda workspace, live: done.append((workspace, live.name)), wired)
+    assert task["actions"][0]() is None
+    assert done == [(graph.workspace, "cart:0001")]
+
+
 def test_a_sessions_reason_stands_on_its_first_line_only(graph: Graph) -> None:
-    titles = [task["title"](None) for task in tasks_of(graph) + tasks_of(graph)]
+    titles = [task["title"](Task(PACKAGE, None)) for task in stages_of(graph) + stages_of(graph.anew())]
     assert titles == ["package   cart:0001  starts at 0 of 256 timesteps", "package   cart:0001"]
 
 
@@ -78,26 +123,36 @@ def test_a_run_waits_for_its_session_and_a_refused_one_for_nothing(graph: Graph,
     assert (task["name"], task["task_dep"]) == ("cart", ["restore:cart:0001"])
     cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
     write_jobs(cart.runs.root, cart=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
-    graph.redraw(selection.select([]))
-    (refused,) = graph.runs()
+    (refused,) = graph.anew().runs()
     assert refused["task_dep"] == []
     failure = refused["actions"][0]()
     assert isinstance(failure, TaskFailed)
     assert "refused: algorithm is PPO" in failure.message
 
 
-def test_other_commands_get_the_workspace_and_the_jobs(
-    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_commands_get_the_workspace_and_the_jobs(tmp_path: Path) -> None:
     write_jobs(tmp_path, cart=cart_pole(), pole=cart_pole())
+    graph = Graph(Workspace(tmp_path))
     seen: list[Any] = []
-    for command in ("verify", "show_status"):
-        monkeypatch.setattr(commands, command, lambda workspace, jobs: seen.append((workspace, jobs)))
-    for task in graph.for_each_job("verify"):
+
+    def note(workspace: Workspace, jobs: object) -> None:
+        seen.append((workspace, jobs))
+
+    for task in graph.for_each_job(note):
         assert task["uptodate"] == [False]
         assert task["actions"][0]() is None
-    assert graph.for_all_jobs("show_status")["actions"][0]() is None
+    assert graph.for_all_jobs(note)["actions"][0]() is None
     assert seen == [(graph.workspace, "cart"), (graph.workspace, "pole"), (graph.workspace, ["cart", "pole"])]
+
+
+@pytest.mark.parametrize("action", [actions.show_plan, actions.verify, actions.cancel, actions.start_afresh])
+def test_what_is_done_for_each_job_is_done_by_the_command(
+    graph: Graph, action: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(commands, action.__name__, lambda *arguments: seen.append(arguments))
+    action(graph.workspace, "cart")
+    assert seen == [(graph.workspace, "cart")]
 
 
 @pytest.mark.parametrize(
@@ -211,5 +266,5 @@ class TestCommandLine:
 
     def test_every_command_is_listed_with_what_it_does(self, cart_project: Project) -> None:
         listed = cart_project.doit("list")
-        for name in (*STAGES, "run_quick", "run_full", "resume", "plan", "status", "verify", "cancel", "fresh"):
+        for name in (*STAGES, *PROFILES, "plan", "status", "verify", "cancel", "fresh", "doctor"):
             assert f"\n{name} " in f"\n{listed}"

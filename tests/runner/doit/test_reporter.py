@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from doit.exceptions import TaskError, TaskFailed, UnmetDependency
 from doit.task import Task
 
-from runner.doit.reporter import RelayReporter
+from runner.doit.reporter import noting
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+Codes = dict[str, int]
 
 
 class Pipe(io.StringIO):
@@ -31,11 +30,15 @@ def pipe() -> Pipe:
 
 
 @pytest.fixture
-def reporter(pipe: Pipe) -> Iterator[Any]:
+def exit_codes() -> Codes:
+    """What the reporter notes."""
+    return {}
+
+
+@pytest.fixture
+def reporter(pipe: Pipe, exit_codes: Codes) -> Any:
     """The reporter of a run that has begun."""
-    RelayReporter.begin()
-    yield RelayReporter(pipe, {"failure_verbosity": 0})
-    RelayReporter.begin()
+    return noting(exit_codes)(pipe, {"failure_verbosity": 0})
 
 
 def test_a_stage_is_seen_as_it_begins_and_other_tasks_say_nothing(reporter: Any, pipe: Pipe) -> None:
@@ -46,30 +49,36 @@ def test_a_stage_is_seen_as_it_begins_and_other_tasks_say_nothing(reporter: Any,
 
 
 @pytest.mark.parametrize(("failure", "code"), [(TaskFailed("it failed"), 1), (TaskError("it was wrong"), 2)])
-def test_a_failure_of_ours_is_its_sentence(reporter: Any, pipe: Pipe, failure: Any, code: int) -> None:
+def test_a_failure_of_ours_is_its_sentence(
+    reporter: Any, pipe: Pipe, failure: Any, code: int, exit_codes: Codes
+) -> None:
     reporter.add_failure(Task("execute:cart:0001", None), failure)
     reporter.complete_run()
     assert pipe.seen == f"{failure.message}\n"
-    assert RelayReporter.exit_codes == {"cart": code}
+    assert exit_codes == {"cart": code}
 
 
-def test_a_task_that_was_skipped_for_another_says_nothing_and_counts_for_nothing(reporter: Any, pipe: Pipe) -> None:
+def test_a_task_that_was_skipped_for_another_says_nothing_and_counts_for_nothing(
+    reporter: Any, pipe: Pipe, exit_codes: dict[str, int]
+) -> None:
     reporter.add_failure(Task("restore:cart:0001", None), UnmetDependency("execute:cart:0001"))
     assert pipe.getvalue() == ""
-    assert RelayReporter.exit_codes == {}
+    assert exit_codes == {}
 
 
-def test_an_error_that_is_none_of_ours_is_reported_in_full(reporter: Any, pipe: Pipe) -> None:
+def test_an_error_that_is_none_of_ours_is_reported_in_full(
+    reporter: Any, pipe: Pipe, exit_codes: dict[str, int]
+) -> None:
     try:
         _ = 1 // 0
     except ZeroDivisionError as error:
         reporter.add_failure(Task("execute:cart:0001", None), TaskError("PythonAction Error", error))
     reporter.complete_run()
     assert "ZeroDivisionError" in pipe.getvalue()
-    assert RelayReporter.exit_codes == {"cart": 2}
+    assert exit_codes == {"cart": 2}
 
 
-def test_the_worst_of_each_job_counts_until_the_next_run(reporter: Any) -> None:
+def test_the_worst_of_each_job_counts(reporter: Any, exit_codes: Codes) -> None:
     for name, failure in (
         ("execute:cart:0001", TaskError("")),
         ("run_full:cart", TaskFailed("")),
@@ -77,6 +86,4 @@ def test_the_worst_of_each_job_counts_until_the_next_run(reporter: Any) -> None:
         ("status", TaskFailed("")),
     ):
         reporter.add_failure(Task(name, None), failure)
-    assert RelayReporter.exit_codes == {"cart": 2, "pole": 1, "": 1}
-    RelayReporter.begin()
-    assert RelayReporter.exit_codes == {}
+    assert exit_codes == {"cart": 2, "pole": 1, "": 1}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shutil
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from doit.cmd_run import Run
+from doit.exceptions import TaskFailed
+from doit.task import Task
 
 from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start
-from runner.doit.graph import Graph
-from runner.doit.reporter import RelayReporter
+from runner.doit.loader import RelayLoader
+from runner.doit.reporter import NAME
 from runner.doit.run import PASSES_WITHOUT_PROGRESS, Pass, RelayRun, goes_on, reached
 from runner.lineage import Lineage, Phase
 from runner.lock import held
@@ -107,6 +109,7 @@ class Doit:
         self.cart = JobOnDisk(root)
         self.passes: list[Callable[[], object]] = []
         self.asked: list[list[str]] = []
+        self.command: RelayRun
         monkeypatch.setattr(Run, "execute", self._execute, raising=False)
 
     def _execute(self, _params: object, tasks: list[str]) -> int:
@@ -115,11 +118,23 @@ class Doit:
             self.passes.pop(0)()
         return 0
 
+    def fails(self, job: str, then: Callable[[], object] | None = None) -> Callable[[], object]:
+        """A pass in which a task of `job` fails."""
+
+        def fail() -> None:
+            reporter: Any = self.command.reporters[NAME](io.StringIO(), {})
+            reporter.add_failure(Task(f"run_full:{job}", None), TaskFailed("it failed"))
+            if then is not None:
+                then()
+
+        return fail
+
     def run(self, *arguments: str) -> int:
         """Run a command line; return its exit code."""
-        command = RelayRun.__new__(RelayRun)
-        command.loader = SimpleNamespace(setup=lambda _params: None, namespace={"GRAPH": Graph(self.root)})
-        code: int = command.execute({}, list(arguments))
+        loader = RelayLoader()
+        loader.namespace = {"__file__": str(self.root / "dodo.py")}
+        self.command = RelayRun(task_loader=loader)
+        code: int = self.command.execute({}, list(arguments))
         return code
 
     def session(self, timesteps: int | None, **changes: Any) -> Callable[[], object]:
@@ -141,17 +156,6 @@ def doit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doit:
     return Doit(tmp_path, monkeypatch)
 
 
-def fails(job: str, then: Callable[[], object] | None = None) -> Callable[[], object]:
-    """A pass in which a task of `job` fails."""
-
-    def fail() -> None:
-        RelayReporter.exit_codes[job] = 1
-        if then is not None:
-            then()
-
-    return fail
-
-
 def test_resume_goes_on_until_the_goal_is_met(doit: Doit) -> None:
     doit.passes = [doit.session(64), doit.session(128), doit.session(256), doit.session(320)]
     assert doit.run("resume") == 0
@@ -165,13 +169,13 @@ def test_run_full_runs_one_session(doit: Doit) -> None:
 
 
 def test_resume_gives_up_where_nothing_is_gained(doit: Doit) -> None:
-    doit.passes = [fails("cart", doit.session(None)) for _ in range(5)]
+    doit.passes = [doit.fails("cart", doit.session(None)) for _ in range(5)]
     assert doit.run("resume") == 1
     assert len(doit.asked) == PASSES_WITHOUT_PROGRESS
 
 
 def test_a_session_that_failed_and_was_made_up_for_is_no_failure(doit: Doit) -> None:
-    doit.passes = [fails("cart", doit.session(64)), doit.session(256)]
+    doit.passes = [doit.fails("cart", doit.session(64)), doit.session(256)]
     assert doit.run("resume") == 0
 
 
@@ -199,7 +203,7 @@ def test_only_the_jobs_that_go_on_are_asked_for_again(doit: Doit) -> None:
 def test_a_job_that_failed_for_good_is_not_forgotten_while_another_goes_on(doit: Doit) -> None:
     write_jobs(doit.root, cart=cart_pole(), pole=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
     JobOnDisk(doit.root, "pole").add(Phase.RESTORED, timesteps=64, rules=as_wanted(Workspace(doit.root))["rules"])
-    doit.passes = [fails("pole", doit.session(64)), doit.session(256)]
+    doit.passes = [doit.fails("pole", doit.session(64)), doit.session(256)]
     assert doit.run("resume") == 1
     assert doit.asked == [["resume"], ["resume:cart"]]
 
@@ -212,7 +216,7 @@ def test_what_was_asked_for_beside_a_run_is_done_once(doit: Doit) -> None:
 
 def test_a_command_that_runs_no_session_makes_one_pass(doit: Doit) -> None:
     assert doit.run("plan") == 0
-    doit.passes = [fails("cart")]
+    doit.passes = [doit.fails("cart")]
     assert doit.run("verify") == 1
     assert doit.asked == [["plan"], ["verify"]]
     assert not doit.cart.runs.path.exists()

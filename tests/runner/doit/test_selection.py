@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import InputError
-from runner.doit import selection
-from runner.doit.selection import select
+from runner.doit.selection import EVERYTHING, STAGES, select
 
 KNOWN = ["cart", "traffic_light"]
 
@@ -48,8 +47,24 @@ def test_several_jobs_are_not_archived_unless_they_are_named() -> None:
     assert select(["fresh"]).jobs(["cart"]) == ["cart"]
 
 
+def test_several_jobs_are_not_done_again_unless_they_are_named() -> None:
+    with pytest.raises(InputError, match=r"would do every job again \(cart, other\); name the one .* `doit redo:name`"):
+        select(["redo"]).jobs(["cart", "other"])
+    assert select(["redo"]).jobs(["cart"]) == ["cart"]
+    chosen = select(["redo", "other"])
+    assert (chosen.tasks, chosen.profile, chosen.chains) == (("redo:other",), "full", False)
+    assert (chosen.jobs(["cart", "other"]), chosen.redoes, chosen.run_task) == (["other"], True, "redo")
+    assert not select(["resume:cart"]).redoes
+
+
 @pytest.mark.parametrize(
-    "arguments", [["run_quick", "run_full"], ["resume:cart", "run_full:traffic_light"], ["fresh:cart", "run_full"]]
+    "arguments",
+    [
+        ["run_quick", "run_full"],
+        ["resume:cart", "run_full:traffic_light"],
+        ["fresh:cart", "run_full"],
+        ["redo:cart", "resume"],
+    ],
 )
 def test_two_kinds_of_run_at_once_are_refused(arguments: list[str]) -> None:
     with pytest.raises(InputError, match="at once; run one at a time") as caught:
@@ -68,6 +83,8 @@ def test_two_kinds_of_run_at_once_are_refused(arguments: list[str]) -> None:
         (["resume:cart", "plan"], KNOWN),
         (["execute:cart:0001"], ["cart"]),
         (["execute:elsewhere:0001"], []),
+        (["package:*"], KNOWN),
+        (["runs/cart/0001/report.json"], KNOWN),
     ],
 )
 def test_it_is_about_the_jobs_that_it_names_or_all(arguments: list[str], jobs: list[str]) -> None:
@@ -88,6 +105,7 @@ def test_a_job_that_there_is_not_is_refused_with_the_nearest_name(name: str, rem
         (["resume:cart"], True, "resume"),
         (["validate:cart:0001"], True, None),
         (["fresh"], True, None),
+        (["redo:cart"], True, "redo"),
         (["plan", "run_quick:cart"], True, "run_quick"),
         (["plan"], False, None),
         (["status"], False, None),
@@ -102,7 +120,14 @@ def test_only_what_changes_sessions_holds_the_jobs(arguments: list[str], holds: 
     assert chosen.runs_sessions is (run_task is not None)
 
 
-def test_the_graph_is_drawn_for_the_default_until_a_command_says_otherwise() -> None:
-    assert selection.current() == select([])
-    selection.use(select(["run_quick"]))
-    assert selection.current().profile == "quick"
+def test_every_command_but_run_is_about_all_jobs_as_the_default_is() -> None:
+    assert select([]) == EVERYTHING
+    assert (EVERYTHING.jobs(KNOWN), EVERYTHING.profile) == (KNOWN, "full")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stages"),
+    [(["run_full:cart"], True), (["redo:cart"], True), (["validate:cart:0001"], True), (["plan", "fresh:cart"], False)],
+)
+def test_stages_are_come_past_by_runs_and_by_stages(arguments: list[str], stages: bool) -> None:
+    assert select(arguments).stages == (frozenset(STAGES) if stages else frozenset())

@@ -1,0 +1,86 @@
+"""What the tasks of dodo.py do. Each imports its part when it is done: a command with nothing to do needs none."""
+# ruff: noqa: PLC0415 - as said above
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.workspace import LiveSession, Workspace
+
+
+def package(workspace: Workspace, live: LiveSession) -> None:
+    """Put everything that the session needs into one sealed folder."""
+    from runner.stages import on_workspace as stages
+
+    stages.package(workspace, live)
+
+
+def execute(workspace: Workspace, live: LiveSession) -> None:
+    """Run the packaged session on its backend, or attach to it."""
+    from runner.stages import on_workspace as stages
+
+    stages.execute(workspace, live)
+
+
+def download(workspace: Workspace, live: LiveSession) -> None:
+    """Bring what the session left to this machine, whole."""
+    from runner.stages import on_workspace as stages
+
+    stages.download(workspace, live)
+
+
+def validate(workspace: Workspace, live: LiveSession) -> None:
+    """Judge the artifacts one by one, without running anything that is in them."""
+    from runner.stages import on_workspace as stages
+
+    stages.validate(workspace, live)
+
+
+def restore(workspace: Workspace, live: LiveSession) -> None:
+    """Adopt what is sound as the parent of the next session."""
+    from runner.stages import on_workspace as stages
+
+    stages.restore(workspace, live)
+
+
+def show_plan(workspace: Workspace, job: str) -> None:
+    """Say what the next session of `job` would be, and why."""
+    from runner import commands
+
+    commands.show_plan(workspace, job)
+
+
+def verify(workspace: Workspace, job: str) -> None:
+    """Check that every adopted file of `job` still is what was adopted."""
+    from runner import commands
+
+    commands.verify(workspace, job)
+
+
+def cancel(workspace: Workspace, job: str) -> None:
+    """Ask the running session of `job` to stop after a last checkpoint."""
+    from runner import commands
+
+    commands.cancel(workspace, job)
+
+
+def start_afresh(workspace: Workspace, job: str) -> None:
+    """Archive the lineage of `job`."""
+    from runner import commands
+
+    commands.start_afresh(workspace, job)
+
+
+def show_status(workspace: Workspace, jobs: list[str]) -> None:
+    """Show every session of `jobs` in a table."""
+    from runner import commands
+
+    commands.show_status(workspace, jobs)
+
+
+def examine(workspace: Workspace, jobs: list[str]) -> None:
+    """Check that the backends of `jobs` would take a session."""
+    from runner import commands
+
+    commands.examine(workspace, jobs)
