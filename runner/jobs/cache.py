@@ -19,6 +19,7 @@ _READERS = (
     "runner/jobs/cache.py",
     "runner/jobs/file.py",
     "runner/jobs/sections.py",
+    "runner/jobs/source_folders.py",
     "runner/jobs/yaml_positions.py",
     "runner/backends/base.py",
     "runner/backends/docker/section.py",

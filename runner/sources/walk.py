@@ -24,8 +24,6 @@ LONGEST_NAME_BYTES = 255
 _LEFT_OUT_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo", "~")
 _PUT_IN_PLACE = "put what it leads to in its place, or remove the link"
-LEADS_OUT_OF_PROJECT = "is a link that leads out of the project"
-PUT_INTO_PROJECT = "put the folder itself into the project"
 
 
 class FileState(NamedTuple):
@@ -92,7 +90,7 @@ def files_below(folder: Path, subject: str, project: Path | None = None) -> list
     except OSError as error:
         raise unreadable(subject, folder.name, error) from None
     if project is not None and not is_inside(home, os.path.realpath(project)):
-        raise InputError(subject, LEADS_OUT_OF_PROJECT, PUT_INTO_PROJECT)
+        raise InputError(subject, "is a link that leads out of the project", "put the folder itself into the project")
     if problem := problem_with_name(folder.name):
         raise InputError(subject, f"the folder {problem}", "rename it")
     return sorted(_Walk(home, subject).files(_Place(folder.name, str(folder), home)))
