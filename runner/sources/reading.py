@@ -128,7 +128,7 @@ class SourceReader:
         is_of_project = self._is_below_project(folder) and folder not in OWN_FOLDERS
         found = files_below(folder, subject, self._project if is_of_project else None)
         look_up: Callable[[], dict[str, SourceDigest]] = functools.partial(self._look_up, folder, found, started_ns)
-        state = files.sha256_of_bytes("\n".join(map(repr, found)).encode())
+        state = files.sha256_of_bytes(msgspec.json.encode([(file.name, file.state) for file in found]))
         known = self._known.folders.get(str(folder))
         if known is not None and known.state == state:
             digest = SourceDigest(known.content, known.meaning)

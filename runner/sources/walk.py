@@ -149,39 +149,42 @@ class _Walk:
                 raise unreadable(self._subject, place.name, error) from None
             for entry in found:
                 try:
-                    status, below = self._look_at(place, entry)
+                    seen = self._look_at(place, entry)
                 except FileNotFoundError:
                     continue  # an editor's temporary file, gone by now
                 except OSError as error:
                     raise unreadable(self._subject, f"{place.name}/{entry.name}", error) from None
-                if below is not None:
-                    waiting.append(below)
-                elif status is not None:
-                    state = FileState(status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino)
-                    yield SourceFile(f"{place.name}/{entry.name}", entry.path, state)
+                if isinstance(seen, SourceFile):
+                    yield seen
+                elif seen is not None:
+                    waiting.append(seen)
 
-    def _look_at(self, place: _Place, entry: os.DirEntry[str]) -> tuple[os.stat_result | None, _Place | None]:
-        """The state of a file that is carried, or the folder to look through; neither where it is left out."""
+    def _look_at(self, place: _Place, entry: os.DirEntry[str]) -> SourceFile | _Place | None:
+        """A file that is carried, or a folder to look through; None is left out."""
         name = f"{place.name}/{entry.name}"
-        real, links = f"{place.real}{os.sep}{entry.name}", place.links
         is_link = _is_link(entry)
-        if is_link:
-            real, links = self._target(name, entry), (*links, place.real)
-        if entry.is_dir():
-            if is_link and any(is_inside(each, real) for each in links):
-                raise self._refused(name, "is a link to a folder in which it lies itself", "remove the link")
-            self._check_name(name, entry)
-            return None, _Place(name, entry.path, real, links)
-        if entry.name.endswith(_LEFT_OUT_SUFFIXES):
-            return None, None
-        self._check_name(name, entry)
-        if not entry.is_file():
-            raise self._refused(name, "is a pipe, a socket or a device, not a file", "move it out of the folder")
-        return entry.stat(), None
-
-    def _check_name(self, name: str, entry: os.DirEntry[str]) -> None:
+        is_folder = not is_link and entry.is_dir()
+        if not is_folder and entry.name.endswith(_LEFT_OUT_SUFFIXES):
+            return None
         if problem := problem_with_name(entry.name):
             raise self._refused(name, problem, "rename it, or move it out of the folder")
+        if is_folder:
+            return _Place(name, entry.path, f"{place.real}{os.sep}{entry.name}", place.links)
+        if is_link:
+            target = self._target(name, entry)
+            if entry.is_dir():
+                return self._by_link(_Place(name, entry.path, target, (*place.links, place.real)))
+        if not entry.is_file():
+            raise self._refused(name, "is a pipe, a socket or a device, not a file", "move it out of the folder")
+        status = entry.stat()
+        state = FileState(status.st_mtime_ns, status.st_size, status.st_ctime_ns, status.st_ino)
+        return SourceFile(name, entry.path, state)
+
+    def _by_link(self, place: _Place) -> _Place:
+        """`place`, to which a link leads, unless one would come from there to a link that was followed already."""
+        if any(is_inside(folder, place.real) for folder in place.links):
+            raise self._refused(place.name, "is a link to a folder in which it lies itself", "remove the link")
+        return place
 
     def _target(self, name: str, link: os.DirEntry[str]) -> str:
         """Where a link leads, without any link."""

@@ -49,6 +49,7 @@ def test_names_begin_with_the_folder_and_leave_out_what_nobody_wrote(package: Pa
         path.parent.mkdir(exist_ok=True)
         path.write_text("x", encoding="utf-8")
     (package / ".#module.py").symlink_to("somebody@somewhere.1234")  # how an editor marks a file as being edited
+    (package / "gone.pyc").symlink_to("nowhere")
     assert sorted(read(package).paths) == ["pkg/__init__.py", "pkg/inner/table.csv", "pkg/module.py"]
 
 
