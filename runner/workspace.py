@@ -95,7 +95,7 @@ class Workspace:
         self.runs = RunsFolder(root)
         self._backend = backend
         self._jobs = JobsReader(self.runs)
-        self._sources = SourceReader(self.runs.cache("sources"))
+        self._sources = SourceReader(self.runs.cache("sources"), root)
 
     @property
     def jobs(self) -> list[str]:

@@ -7,7 +7,6 @@ merged over that. Mappings merge key by key, anything else (a list too) replaces
 from __future__ import annotations
 
 import difflib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -17,6 +16,7 @@ from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
 from runner.jobs.sections import job_with
+from runner.jobs.source_folders import problems_of_sources
 from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class _Reader:
         except InvalidJobError as error:
             problems += error.problems
         else:
-            problems += self._problems_of_sources(values.get("sources") or [])
+            problems += problems_of_sources(self._folder, values.get("sources") or [])
         findings = []
         for problem in problems:
             line, path = self._located(problem.path, layers)
@@ -264,14 +264,6 @@ class _Reader:
         backend = values.get("backend")
         if isinstance(backend, str) and backend not in self._backends:
             yield Problem(("backend",), f"unknown backend {as_json(backend)}", backend, self._backends)
-
-    def _problems_of_sources(self, sources: list[str]) -> Iterator[Problem]:
-        for index, source in enumerate(sources):
-            folder = self._folder / source
-            if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises where a name is too long
-                problem = "is a file, not a folder" if os.path.isfile(folder) else "there is no such folder"  # noqa: PTH113
-                remedy = "create the folder, or correct the path, which is relative to jobs.yaml"
-                yield Problem(("sources", index), f"{problem}, found {as_json(source)}", remedy=remedy)
 
     def _located(self, path: KeyPath, layers: tuple[KeyPath, ...]) -> tuple[int, KeyPath]:
         """The line of `path`, and the whole path there: in the first of `layers` that has it.

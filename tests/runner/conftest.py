@@ -15,12 +15,12 @@ from contract.documents import Identity, Inputs, Request
 from contract.identity import training_inputs
 from contract.libraries import library_versions
 from job.model import parse_job
-from runner import sources
 from runner.backends.registry import sections
 from runner.decide import Profile, Wanted
 from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
+from runner.sources import meaning_of
 from tests.project import cart_pole
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def as_wanted(workspace: Workspace, job: str = JOB, profile: Profile = "full") -
 def each_source_is_parsed_once() -> Iterator[None]:
     """Spare the tests that read the trainer's sources again and again most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "meaning_of", functools.cache(sources.meaning_of))
+        patch.setattr("runner.sources.reading.meaning_of", functools.cache(meaning_of))
         yield
 
 

@@ -156,10 +156,23 @@ def test_a_session_carries_the_trainer_and_the_jobs_own_sources(tmp_path: Path) 
     assert folders[2].samefile(trainer.__path__[0])
 
 
+def test_what_cannot_be_carried_concerns_the_jobs_that_carry_it(tmp_path: Path) -> None:
+    for folder in ("odd", "fine"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "odd" / "link.py").symlink_to(tmp_path / "jobs.yaml")
+    write_jobs(tmp_path, cart=cart_pole(sources=["odd"]), other=cart_pole(sources=["fine"]))
+    workspace = Workspace(tmp_path)
+    with pytest.raises(InputError) as caught:
+        workspace.plan("cart", "full")
+    assert str(caught.value).startswith("sources odd: odd/link.py is a link that leads out of the folder; ")
+    plan = workspace.plan("other", "full")
+    assert "fine" in [folder.name for folder in workspace.source_folders(plan.wanted.job)]
+
+
 def test_what_was_read_is_kept_when_it_is_told_to(workspace: Workspace, cart: JobOnDisk) -> None:
     wanted = workspace.plan("cart", "full").wanted
     workspace.remember()
-    assert sorted(path.stem for path in (cart.runs.path / ".cache").iterdir()) == ["jobs", "sources"]
+    assert sorted(path.stem for path in (cart.runs.path / ".cache").iterdir()) == ["jobs", "sources", "sources-files"]
     assert Workspace(cart.runs.root).plan("cart", "full").wanted == wanted
 
 

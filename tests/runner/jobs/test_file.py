@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import time
+import tomllib
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,6 +20,7 @@ from job.model import parse_job
 from runner.backends.registry import sections
 from runner.jobs.file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
 from runner.jobs.sections import job_with
+from runner.jobs.source_folders import OWN_PACKAGES
 
 BACKENDS = sections()
 JOB = """\
@@ -543,6 +545,55 @@ def test_a_source_is_a_folder_of_the_project(tmp_path: Path, source: str, proble
     (tmp_path / "envs").mkdir()
     text = added(f"sources:\n  - envs\n  - ./envs\n  - {source}")
     assert complaint(tmp_path, text).startswith(f"jobs.yaml, line 9, jobs.traffic.sources.2: {problem}")
+
+
+def test_a_source_may_be_a_link_within_the_project_and_not_out_of_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "real").mkdir(parents=True)
+    (tmp_path / "project-beside" / "deep").mkdir(parents=True)
+    (project / "within").symlink_to("real")
+    (project / "out").symlink_to("../project-beside")
+    assert load(project, added("sources: [within]"))["traffic"].full.sources == ("within",)
+    for source in ("out", "out/deep"):
+        assert complaint(project, added(f"sources: [within, {source}]")) == (
+            f'jobs.yaml, line 6, jobs.traffic.sources.1: is a link that leads out of the project, found "{source}"; '
+            "put the folder itself into the project"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("random", "Python's own module random"),
+        ("statistics", "Python's own module statistics"),
+        ("_thread", "Python's own module _thread"),
+        *((name, f"the module {name} of {name}") for name in ("torch", "numpy", "gymnasium", "sympy", "cloudpickle")),
+        *(
+            ("stable_baselines3", "the module stable_baselines3 of stable"),
+            ("sb3_contrib", "the module sb3_contrib of"),
+        ),
+        *(("yaml", "the module yaml of PyYAML"), ("torchgen", "the module torchgen of torch")),
+        *(("six", "the module six of six"), ("typing_extensions", "the module typing_extensions of typing")),
+        *((name, f"the package {name} of kaggle-relay itself") for name in sorted(OWN_PACKAGES)),
+    ],
+)
+def test_a_source_that_would_hide_what_a_session_imports_is_refused(tmp_path: Path, name: str, hidden: str) -> None:
+    (tmp_path / "envs" / name).mkdir(parents=True)
+    sentence = complaint(tmp_path, added(f"sources:\n  - envs\n  - envs/{name}"))
+    assert sentence.startswith(f"jobs.yaml, line 8, jobs.traffic.sources.1: would hide {hidden}")
+    assert sentence.endswith(f', found "envs/{name}"; give the folder another name')
+
+
+@pytest.mark.parametrize("source", ["torch/envs", "lab", "Random", "my-envs", "交通", "hypothesis", "tests"])
+def test_a_source_that_no_session_would_import_in_another_ones_stead_is_taken(tmp_path: Path, source: str) -> None:
+    (tmp_path / source).mkdir(parents=True)
+    assert load(tmp_path, added(f"sources: [{source}]"))["traffic"].full.sources == (source,)
+
+
+def test_all_of_our_packages_are_known_by_name() -> None:
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert set(settings["importlinter"]["root_packages"]) == OWN_PACKAGES
+    assert {each.rstrip("*") for each in settings["setuptools"]["packages"]["find"]["include"]} == OWN_PACKAGES
 
 
 def test_sources_are_relative_to_the_file_and_normal_in_form(tmp_path: Path) -> None:
