@@ -37,6 +37,12 @@ def pytest_unconfigure() -> None:
     network_guard.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, so that no worker is at a long one when the others have nothing left."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name == "scenarios"}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def this_machine_only() -> Iterator[None]:
     """Fail a test during which anything tried to reach another machine, even where the error was swallowed."""
