@@ -25,7 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py), and let every fault happen to every call "
-        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken",
+        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken, in "
+        "tests/scenarios/test_killed_sessions.py and tests/trainer/test_interruption.py too",
     )
 
 

@@ -161,3 +161,23 @@ class Project:
         """How many times a session process of `job` began to train, over all its sessions."""
         logs = [session.log.read_text(encoding="utf-8") for session in self.sessions(job) if session.log.exists()]
         return sum(log.count("@relay started") for log in logs)
+
+
+class Kept:
+    """A project as it is now, to begin from again and again: at the same place, since doit's records name it.
+
+    Args:
+        project: the project; what it has started has ended.
+        folder: where the copy goes.
+    """
+
+    def __init__(self, project: Project, folder: Path) -> None:
+        self._project = project
+        self._copy = shutil.copytree(project.root, folder)
+
+    def again(self) -> Project:
+        """The project as it was."""
+        self._project.stop_everything()
+        shutil.rmtree(self._project.root)
+        shutil.copytree(self._copy, self._project.root)
+        return self._project

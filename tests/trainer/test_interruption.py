@@ -187,13 +187,13 @@ def test_a_second_signal_ends_it_at_once_and_leaves_whole_files(start: Callable[
 
 @pytest.mark.slow
 def test_sigkill_at_any_moment_leaves_whole_checkpoints(
-    start: Callable[..., SessionProcess], relay: Relay, tmp_path: Path
+    start: Callable[..., SessionProcess], relay: Relay, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows has no SIGKILL")
     moments = random.Random(7)
     parent: Ended | None = None
-    for number in range(4):
+    for number in range(4 if request.config.getoption("--long") else 2):
         session = start(tmp_path / f"killed-{number}", parent, eval={"frequency": 2 * ROLLOUT, "episodes": 1})
         session.wait_for("@relay evaluation")
         session.wait_for("@relay checkpoint")
