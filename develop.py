@@ -56,8 +56,9 @@ TYPES = tuple(
     ("mypy", "--strict", "--exclude-gitignore", f"--platform={system}", f"--cache-dir=.mypy_cache/{system}", ".")
     for system in ("linux", "darwin", "win32")
 )
-# File by file in the order of tests/conftest.py, which is that of what they take.
-PYTEST = ("pytest", "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
+# File by file in the order of tests/conftest.py. One process more than the smallest machine has cores, since tests wait
+# for disks, containers and processes now and then.
+PYTEST = ("pytest", "--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 # Until Python 3.12, no thread may install a trace function while another one does, and each thread does when it starts:
 # it may then go unmeasured, which is no fault of what is tested.
 UNTRACED = "ignore:Exception ignored in PyEval_SetTrace:pytest.PytestUnraisableExceptionWarning"
@@ -69,7 +70,7 @@ TOOLS = {
     "coverage": ((*PYTEST, "--cov", f"-W={UNTRACED}"),),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
-# What runs while a command's last tool does: mypy keeps one core busy, and tests wait now and then.
+# What runs while a command's last tool does: mypy keeps one core busy.
 BESIDE = {"test": TYPES}
 
 

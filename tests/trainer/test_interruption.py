@@ -16,6 +16,7 @@ import pytest
 from contract.files import TEMPORARY_PREFIX
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
+    PATIENCE_SECONDS,
     ROLLOUT,
     SCENARIO,
     TROUBLED,
@@ -88,8 +89,11 @@ def test_a_stop_file_is_seen_when_it_appears(monkeypatch: pytest.MonkeyPatch, tm
     watched = Interruption(time.monotonic(), limit=3600)
     assert watched.reason(Pace()) is None
     (tmp_path / "stop").touch()
-    time.sleep(interruption.STOP_FILE_SECONDS)
-    assert watched.reason(Pace()) == STOP_FILE
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (reason := watched.reason(Pace())) is None:  # a look costs, so there is none at every step
+        assert time.monotonic() < deadline
+        time.sleep(interruption.STOP_FILE_SECONDS / 10)
+    assert reason == STOP_FILE
 
 
 @pytest.mark.parametrize(
