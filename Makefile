@@ -1,6 +1,6 @@
 # Every target sets up .venv first where that is needed. On Windows see docs/install.md.
 #   make quick JOB=name BACKEND=local   the job (default: all of jobs.yaml) and where its session runs
-#   make quick ARGS="..."               goes to doit as it is; to pytest with `make test`, to uv with `make lock`
+#   make quick ARGS="..."               goes to doit as it is; to pytest with `make test` and `make coverage`, to uv with `make lock`
 #   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
 #   make setup TORCH=cuda               the build of torch: auto (default), cpu, cuda; TORCH_INDEX=URL where from
@@ -17,7 +17,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status verify doctor fresh setup test lint types format lock bench clean help \
+.PHONY: quick run resume redo plan status verify doctor fresh setup test coverage lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -43,8 +43,10 @@ emulator: $(READY) ## Kaggle's API on this machine; ARGS="--help" tells more
 	@.venv/bin/python -m emulator $(ARGS)
 setup: ## make .venv, or bring it up to date
 	@$(SETUP)
-test: $(READY) ## every check, then the tests with coverage
+test: $(READY) ## every check, and every test
 	@$(CHECK) test $(ARGS)
+coverage: $(READY) ## the tests, and which lines and branches none of them reaches
+	@$(CHECK) coverage $(ARGS)
 lint: $(READY) ## ruff and the import rule
 	@$(CHECK) lint
 types: $(READY) ## mypy --strict, for Linux, macOS and Windows

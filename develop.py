@@ -1,8 +1,8 @@
 """Set up .venv, run every check, renew the lock: the standard library only, so that any Python can start it.
 
     python3 develop.py                set up .venv as requirements.lock says; quick when nothing changed
-    python3 develop.py test           every check, then the tests
-    python3 develop.py lint | types | pytest | format | lock
+    python3 develop.py test           every check, and every test
+    python3 develop.py lint | types | pytest | coverage | format | lock
     python3 develop.py --torch cuda   set up with the CUDA build of torch
 
 The Makefile calls this file; on Windows, which has no make, call it yourself. Each command sets up first
@@ -13,6 +13,7 @@ what is missing. Arguments after the command go to its last tool: `python3 devel
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import platform
@@ -21,8 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 if sys.platform != "win32":
     import fcntl
@@ -51,13 +56,22 @@ TYPES = tuple(
     ("mypy", "--strict", "--exclude-gitignore", f"--platform={system}", f"--cache-dir=.mypy_cache/{system}", ".")
     for system in ("linux", "darwin", "win32")
 )
+# File by file in the order of tests/conftest.py. One process more than the smallest machine has cores, since tests wait
+# for disks, containers and processes now and then.
+PYTEST = ("pytest", "--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
+# Until Python 3.12, no thread may install a trace function while another one does, and each thread does when it starts:
+# it may then go unmeasured, which is no fault of what is tested.
+UNTRACED = "ignore:Exception ignored in PyEval_SetTrace:pytest.PytestUnraisableExceptionWarning"
 TOOLS = {
     "lint": LINT,
     "types": TYPES,
     "pytest": (("pytest",),),
-    "test": (*LINT, *TYPES, ("pytest", "--cov", "--numprocesses=2", "--dist=loadfile")),
+    "test": (*LINT, PYTEST),
+    "coverage": ((*PYTEST, "--cov", f"-W={UNTRACED}"),),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
+# What runs while a command's last tool does: mypy keeps one core busy.
+BESIDE = {"test": TYPES}
 
 
 class SetupError(Exception):
@@ -67,6 +81,29 @@ class SetupError(Exception):
 def run(*command: str, silent: bool = False) -> None:
     """Run a command in the project's folder, and raise CalledProcessError when it fails."""
     subprocess.run(command, cwd=ROOT, check=True, capture_output=silent)  # noqa: S603 - the commands are spelled here
+
+
+@contextlib.contextmanager
+def beside(tools: list[list[str]]) -> Iterator[None]:
+    """Run tools, one after the other, while the block does something else; tell what they said when it is done.
+
+    Raises:
+        CalledProcessError: the block succeeded, and one of the tools failed.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        started = [
+            pool.submit(subprocess.run, tool, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+            for tool in tools
+        ]
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            for each in started:
+                sys.stdout.buffer.write(each.result().stdout)
+            sys.stdout.flush()
+    for each in started:
+        each.result().check_returncode()
 
 
 def pip_install(*arguments: str, silent: bool = False) -> None:
@@ -287,6 +324,15 @@ def write_lock(*uv_options: str) -> None:
     temporary.replace(LOCK)
 
 
+def run_tools(command: str, arguments: list[str]) -> None:
+    """Run what a command is made of, until one fails; its last tool gets the arguments."""
+    *tools, last = [[str(BIN / name), *rest] for name, *rest in TOOLS[command]]
+    for tool in tools:
+        run(*tool)
+    with beside([[str(BIN / name), *rest] for name, *rest in BESIDE.get(command, ())]):
+        run(*last, *arguments)
+
+
 def main() -> int:
     """Do what the command line says.
 
@@ -305,9 +351,8 @@ def main() -> int:
             write_lock(*options.arguments)
             return 0
         set_up(options.python, options.torch, options.torch_index)
-        tools = [[str(BIN / name), *rest] for name, *rest in TOOLS.get(options.command, ())]
-        for tool in tools:
-            run(*tool, *(options.arguments if tool is tools[-1] else []))
+        if options.command in TOOLS:
+            run_tools(options.command, options.arguments)
     except SetupError as error:
         say(str(error))
         return 2

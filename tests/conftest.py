@@ -25,7 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py), and let every fault happen to every call "
-        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken",
+        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken, in "
+        "tests/scenarios/test_killed_sessions.py and tests/trainer/test_interruption.py too",
     )
 
 
@@ -35,6 +36,12 @@ def pytest_configure() -> None:
 
 def pytest_unconfigure() -> None:
     network_guard.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, so that no worker is at a long one when the others have nothing left."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name == "scenarios"}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(autouse=True)

@@ -65,7 +65,7 @@ _REFUSED = (
     _fault(Kind.TOO_MANY_REQUESTS, retry_after=0.05),
     _fault(Kind.SERVER_ERROR),
     _fault(Kind.UNAVAILABLE, retry_after=0.05),
-    _fault(Kind.TIME_OUT, seconds=0.3),
+    _fault(Kind.TIME_OUT, seconds=1.0),
     _fault(Kind.RESET),
     _fault(Kind.TRUNCATED),
     _fault(Kind.HTML_403),
@@ -74,7 +74,7 @@ _LOST_ANSWERS = (
     _fault(Kind.TOO_MANY_REQUESTS, retry_after=0.05, after=True),
     _fault(Kind.SERVER_ERROR, after=True),
     _fault(Kind.UNAVAILABLE, retry_after=0.05, after=True),
-    _fault(Kind.TIME_OUT, seconds=0.3, after=True),
+    _fault(Kind.TIME_OUT, seconds=1.0, after=True),
     _fault(Kind.RESET, after=True),
     _fault(Kind.HTML_403, after=True),
 )

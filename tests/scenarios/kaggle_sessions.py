@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 FAILURES_BORNE = 3
-QUICK = Settings(poll=0.02, patience=10.0, timeout=10.0)
+QUICK = Settings(poll=0.02, patience=60.0, timeout=60.0)
 """Pauses of milliseconds, and patience with a machine that has much else to do."""
 LEFT = {"a_final.zip": b"final" * 40, "checkpoints/a_checkpoint_100_steps.zip": b"checkpoint" * 3000, "notes.txt": b""}
 
@@ -123,7 +123,7 @@ def new_backend(root: Path, settings: Settings = QUICK) -> KaggleBackend:
     return KaggleBackend(root, settings)
 
 
-def bring_home(given: Packaged, notes: Path, settings: Settings = QUICK, patience: float = 30.0) -> str:
+def bring_home(given: Packaged, notes: Path, settings: Settings = QUICK, patience: float = 120.0) -> str:
     """What a command does with a session: adopt or submit it, follow it, and fetch what it left; return its log.
 
     Args:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.scenarios.kills_child import Blow
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 LOOKING_SECONDS = 0.002
 _FORKS = multiprocessing.get_context("forkserver")
 _IMPORTED_ONCE = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.project import Project, cart_pole
+from tests.project import Kept, Project, cart_pole
 
 FAILING_ENVIRONMENT = """
 import weakref
@@ -24,6 +24,20 @@ class FailsLater(gym.Wrapper):
 
 gym.register("FailsLater-v0", lambda: FailsLater(gym.make("CartPole-v1")))
 """
+
+
+@pytest.fixture(scope="module")
+def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """A project whose job has one session, which left two checkpoints."""
+    shared_project.write_jobs(cart=cart_pole(total_timesteps=192))
+    shared_project.doit("run_full")
+    return Kept(shared_project, tmp_path_factory.mktemp("kept") / "project")
+
+
+@pytest.fixture
+def trained(kept: Kept) -> Project:
+    """The same project for each test, as it was then."""
+    return kept.again()
 
 
 def write_failing_package(project: Project) -> dict[str, object]:
@@ -58,11 +72,9 @@ def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
 def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on_from(
-    project: Project, damage: str
+    trained: Project, damage: str
 ) -> None:
-    project.write_jobs(cart=cart_pole(total_timesteps=192))
-    project.doit("run_full")
-    newest = project.checkpoint("cart", 1)
+    newest = trained.checkpoint("cart", 1)
     content = newest.read_bytes()
     match damage:
         case "truncated":
@@ -71,9 +83,9 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on
             newest.write_bytes(content[:5_000] + bytes([content[5_000] ^ 1]) + content[5_001:])
         case "missing":
             newest.unlink()
-    assert "cart_checkpoint_192_steps.zip" in project.doit("verify", expect=1)
-    project.write_jobs(cart=cart_pole())
-    output = project.doit("run_full")
+    assert "cart_checkpoint_192_steps.zip" in trained.doit("verify", expect=1)
+    trained.write_jobs(cart=cart_pole())
+    output = trained.doit("run_full")
     assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_192_steps.zip: " in output
     assert "cart_checkpoint_128_steps.zip at 128 timesteps instead" in output
     assert "session 0002 reached 256 of 256 timesteps: goal met" in output
@@ -91,12 +103,11 @@ def test_a_download_that_is_damaged_before_validation_is_refused_there(project: 
     assert "session 0002 reached 256 of 256 timesteps: goal met" in project.doit("run_full")
 
 
-def test_a_run_whose_every_checkpoint_is_damaged_does_not_start_at_zero(project: Project) -> None:
-    project.write_jobs(cart=cart_pole(total_timesteps=64))
-    project.doit("run_full")
-    project.checkpoint("cart", 1).write_bytes(b"")
-    project.write_jobs(cart=cart_pole())
-    output = project.doit("run_full", expect=1)
+def test_a_run_whose_every_checkpoint_is_damaged_does_not_start_at_zero(trained: Project) -> None:
+    for checkpoint in trained.checkpoint("cart", 1).parent.glob("*.zip"):
+        checkpoint.write_bytes(b"")
+    trained.write_jobs(cart=cart_pole())
+    output = trained.doit("run_full", expect=1)
     assert "no checkpoint is intact any more" in output
     assert "run `doit fresh:cart` to start anew" in output
-    assert project.starts("cart") == 1
+    assert trained.starts("cart") == 1

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 CASES = list(cases())
 NOTES = "notes"
 ROOT = Path(__file__).resolve().parents[2]
-SHORT_TIMEOUT_SECONDS = 0.15
+SHORT_TIMEOUT_SECONDS = 0.5
 """For the client of an emulator that does not answer."""
 SHORT_PATIENCE_SECONDS = 0.3
 """With a call that fails as often as it is repeated."""
 RUN_PATIENCE_SECONDS = 1.0
 """With a session of which no end will be seen."""
+READY_PATIENCE_SECONDS = 0.5
+"""With a dataset that never is ready."""
 WAITING = {(Kind.UNKNOWN_STATUS, "GetKernelSessionStatus"), (Kind.EARLIER_ANSWER, "GetKernelSessionStatus")}
 """Faults which, as long as they last, can only be taken for a session that goes on."""
 
@@ -66,9 +68,10 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedKaggle]
 
 
 @pytest.fixture
-def no_faults(kaggle: EmulatedKaggle, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_faults(case: Case, kaggle: EmulatedKaggle, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """None but those of the test, during which nobody waits for half an hour."""
-    monkeypatch.setattr(dataset, "READY_PATIENCE_SECONDS", 0.5)
+    if case.lasts:
+        monkeypatch.setattr(dataset, "READY_PATIENCE_SECONDS", READY_PATIENCE_SECONDS)
     yield
     kaggle.running.faults.clear()
 
@@ -146,7 +149,7 @@ def test_the_session_comes_home(
         timeout=SHORT_TIMEOUT_SECONDS if case.rule.kind is Kind.TIME_OUT else QUICK.timeout,
         patience=SHORT_PATIENCE_SECONDS if case.lasts else QUICK.patience,
     )
-    patience = RUN_PATIENCE_SECONDS if case.lasts and (case.rule.kind, case.call) in WAITING else 30.0
+    patience = RUN_PATIENCE_SECONDS if case.lasts and (case.rule.kind, case.call) in WAITING else 120.0
     kaggle.running.faults.add([case.rule])
     log, said = None, None
     try:

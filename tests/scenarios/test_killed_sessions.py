@@ -69,8 +69,8 @@ class Killer(threading.Thread):
 
 
 def enough_configurations() -> dict[str, dict[str, Any]]:
-    """Half of them, in which every two values meet; `tests/scenarios/test_kills.py` has the other algorithms."""
-    names = ("ppo-1-plain", "ppo-4-normalized", "a2c-1-normalized", "a2c-4-plain")
+    """Two, which have every value; `tests/scenarios/test_kills.py` has many more kills and the other algorithms."""
+    names = ("ppo-4-normalized", "a2c-1-plain")
     return {name: job for name, job in every_configuration().items() if name in names}
 
 
@@ -79,7 +79,7 @@ def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(
     project: Project, request: pytest.FixtureRequest
 ) -> None:
     jobs = every_configuration() if request.config.getoption("--long") else enough_configurations()
-    assert len(jobs) in (4, 8)
+    assert len(jobs) in (2, 8)
     project.write_jobs(**{f"whole-{name}": job for name, job in jobs.items()})
     project.doit("-n", "2", "run_full")
 

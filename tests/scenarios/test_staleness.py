@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from contract.documents import ResumeVerdict
-from tests.project import Project, cart_pole
+from tests.project import Kept, Project, cart_pole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOTHING_TO_DO = "cart: nothing to do: 64 of 64 timesteps reached in session 0001\n"
 
@@ -30,19 +32,17 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the module's project as it was when its quick run was done."""
+def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """The module's project as it was when its quick run was done."""
     shared_project.write_jobs(cart=cart_pole())
     shared_project.doit("run_quick")
-    return Path(shutil.copytree(shared_project.root, tmp_path_factory.mktemp("kept") / "project"))
+    return Kept(shared_project, tmp_path_factory.mktemp("kept") / "project")
 
 
 @pytest.fixture
-def trained(shared_project: Project, kept: Path) -> Project:
-    """A project whose quick run is done, at the same place for each test, since doit's records name it."""
-    shutil.rmtree(shared_project.root)
-    shutil.copytree(kept, shared_project.root)
-    return shared_project
+def trained(kept: Kept) -> Project:
+    """A project whose quick run is done."""
+    return kept.again()
 
 
 def test_a_comment_a_docstring_or_a_touch_reruns_nothing(trained: Project) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.project import Project, cart_pole
+from tests.project import PATIENCE_SECONDS, Project, cart_pole
 
 
 def test_the_second_command_names_the_first_and_ends(project: Project) -> None:
@@ -17,7 +17,7 @@ def test_the_second_command_names_the_first_and_ends(project: Project) -> None:
     assert "session 0001 reached 64 of 64 timesteps" in project.doit("run_quick:other")
     assert "cart: run_full attaches to session 0001" in project.doit("plan:cart")
     project.doit("cancel:cart")
-    output, _ = first.communicate(timeout=120)
+    output, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert "cart: session 0001 reached " in output
 
 
@@ -28,7 +28,7 @@ def test_a_cancelled_session_keeps_what_it_learned_and_resume_stops_there(projec
     while "training from" not in resume.stdout.readline():
         pass
     assert "session 0001 was asked to stop" in project.doit("cancel")
-    output, _ = resume.communicate(timeout=120)
+    output, _ = resume.communicate(timeout=PATIENCE_SECONDS)
     assert resume.returncode == 1, output
     assert "and ended: SIGTERM" in output or "and ended: asked to stop" in output
     assert len(project.sessions("cart")) == 1

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 JOB = "balance"
 ROLLOUT = 16
 HYPERPARAMETERS = {"n_steps": ROLLOUT, "batch_size": 8, "n_epochs": 2, "policy_kwargs": {"net_arch": [8]}}
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 def job_values(**changes: Any) -> dict[str, Any]:

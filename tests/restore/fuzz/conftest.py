@@ -8,7 +8,7 @@ import pytest
 
 from contract.layout import POLICY_MEMBER, STATE_MEMBER
 from tests.restore.conftest import parameters
-from tests.restore.fuzz.guard import LEAST, Guard, Watchman
+from tests.restore.fuzz.guard import Guard, Watchman
 from tests.restore.fuzz.signing import Sound, signed
 
 
@@ -30,13 +30,13 @@ def watchman(tmp_path_factory: pytest.TempPathFactory, sound: dict[str, Sound]) 
     own = Watchman(tmp_path_factory.mktemp("guarded"))
     (own.folder / "artifacts").mkdir()
     for each in sound.values():  # what is imported on the first call is read here
-        assert Guard(own, least=0).sound(signed(each).pack()).training == {"algorithm": each.algorithm}
+        assert Guard(own).sound(signed(each).pack()).training == {"algorithm": each.algorithm}
     return own
 
 
 @pytest.fixture
-def guard(request: pytest.FixtureRequest, watchman: Watchman) -> Guard:
+def guard(watchman: Watchman) -> Guard:
     for left in watchman.folder.iterdir():  # by a test that failed
         shutil.rmtree(left)
     (watchman.folder / "artifacts").mkdir()
-    return Guard(watchman, LEAST.get(request.node.name, 1))
+    return Guard(watchman)

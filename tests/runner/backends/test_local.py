@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "0123456789abcdef" * 4
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 WINDOWS_LACKS_THEM = "Windows has neither these signals nor these files"
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason=WINDOWS_LACKS_THEM)
 

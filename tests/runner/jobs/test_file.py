@@ -473,9 +473,9 @@ def test_what_is_no_jobs_file_is_refused_in_one_sentence(tmp_path: Path, text: s
 def test_an_alias_bomb_ends_soon(tmp_path: Path, bomb: str) -> None:
     levels = ["x0: &x0 {a: lol, b: lol}"]
     levels += [f"x{n}: &x{n} " + bomb.format(", ".join([f"*x{n - 1}"] * 9)) for n in range(1, 15)]
-    began = time.monotonic()
+    began = time.process_time()
     assert "; use fewer of them" in complaint(tmp_path, "\n".join(levels))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:

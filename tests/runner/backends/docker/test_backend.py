@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 KEY = "fedcba9876543210" * 4
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 LEAVES_FILES = """
 from pathlib import Path
 print(*sorted(each.name for each in Path("/kaggle/input").rglob("*")))

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from executors.base import Status
     from runner.stages.parent import ParentFiles
 
-PATIENCE_SECONDS = 20.0
-SETTINGS = Settings(poll=0.02, patience=5.0, timeout=5.0)
+PATIENCE_SECONDS = 120.0
+SETTINGS = Settings(poll=0.02, patience=30.0, timeout=30.0)
 TRAINER = """
 import hashlib
 import json

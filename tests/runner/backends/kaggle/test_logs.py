@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from runner.backends.kaggle.logs import LiveLog, events_of, text_of
+from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def streams(*bodies: str) -> tuple[list[int], httpx.Client]:
 def read_whole(client: httpx.Client) -> LiveLog:
     """A log that was read to its end."""
     live = LiveLog(lambda: client.stream("GET", "http://127.0.0.1/"), 0.001)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not live.has_ended:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -106,7 +107,7 @@ def test_a_stream_that_is_silent_is_broken_off() -> None:
         connection, _ = server.accept()
         with connection:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + event)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while not live.events:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)

@@ -9,7 +9,7 @@ from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
 from runner.backends.kaggle.api.retries import LONGEST_PAUSE_SECONDS, patiently, retrying
 from runner.backends.kaggle.api.settings import Settings
 
-QUICK = Settings(poll=0.001, patience=0.5)
+QUICK = Settings(poll=0.001, patience=60.0)
 
 
 def failing(times: int, error: Exception) -> tuple[list[int], object]:

@@ -86,7 +86,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     Server.behaviour, Server.ranges = "", []
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with httpx.Client(timeout=5) as own:
+    with httpx.Client(timeout=60) as own:
         yield own
 
 
