@@ -5,8 +5,9 @@ The rules stand in one table, `restore.compatibility_rules.RULES`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from contract.differences import ABSENT, Difference, differences
 from restore.compatibility_rules import RULES, Rule
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What changed since a checkpoint was taken: what it does not survive, and what is recorded."""
 
     incompatible: tuple[Difference, ...]

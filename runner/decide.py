@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from contract.documents import Identity, Inputs, Rules
 from contract.identity import training_inputs
 from restore.compatibility import compare
@@ -57,8 +59,7 @@ class Wanted:
         return Inputs(training=training_inputs(self.job), sources=self.sources, code=self.code)
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """No checkpoint yet: begin at zero."""
 
     goal: int
@@ -67,8 +68,7 @@ class Start:
         return f"starts at 0 of {self.goal:,} timesteps"
 
 
-@dataclass(frozen=True)
-class Continue:
+class Continue(msgspec.Struct, frozen=True):
     """Go on from the checkpoint that session `parent` made."""
 
     parent: int
@@ -81,8 +81,7 @@ class Continue:
         return f"{sentence} ({'; '.join(self.changes)})" if self.changes else sentence
 
 
-@dataclass(frozen=True)
-class Attach:
+class Attach(msgspec.Struct, frozen=True):
     """Session `session` was submitted and has not ended, as far as is known."""
 
     session: int
@@ -93,8 +92,7 @@ class Attach:
         return f"attaches to session {self.session:04d}, which was submitted to the {self.backend} backend"
 
 
-@dataclass(frozen=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True):
     """Session `session` stopped between two stages: do the remaining ones."""
 
     session: int
@@ -105,8 +103,7 @@ class Finish:
         return f"finishes session {self.session:04d}, which is {self.phase.name.lower()}"
 
 
-@dataclass(frozen=True)
-class Redo:
+class Redo(msgspec.Struct, frozen=True):
     """Session `session` is to be done again from the same parent: its inputs changed, or the user asks for it.
 
     `changes` is empty where nothing changed.
@@ -122,8 +119,7 @@ class Redo:
         return f"does session {self.session:04d} again, since {why}"
 
 
-@dataclass(frozen=True)
-class Rejudge:
+class Rejudge(msgspec.Struct, frozen=True):
     """What session `session` left was judged by other rules than now: judge it again before anything else."""
 
     session: int
@@ -132,8 +128,7 @@ class Rejudge:
         return f"judges what session {self.session:04d} left again, since the validation rules changed"
 
 
-@dataclass(frozen=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """The goal is met.
 
     `note` says what else is to be known, as that kaggle-relay's own code changed, which does nothing again unasked.
@@ -149,8 +144,7 @@ class Nothing:
         return f"{done}; {self.note}" if self.note else done
 
 
-@dataclass(frozen=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True):
     """The checkpoint does not survive the change of `field`."""
 
     job: str
@@ -174,8 +168,7 @@ class Refuse:
         return f"refused: {self.problem}; {self.remedy}"
 
 
-@dataclass(frozen=True)
-class Blocked:
+class Blocked(msgspec.Struct, frozen=True):
     """Whatever session `session` left was refused, so there is nothing to go on from."""
 
     job: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +17,7 @@ LOCKS = ".locks"
 JOBS_FILE = "jobs.yaml"
 
 
-@dataclass(frozen=True)
-class SessionFolder:
+class SessionFolder(msgspec.Struct, frozen=True):
     """The files of one session, `runs/<job>/<NNNN>/`."""
 
     path: Path
@@ -98,8 +98,7 @@ class SessionFolder:
         return self.path / "session.log"
 
 
-@dataclass(frozen=True)
-class RunsFolder:
+class RunsFolder(msgspec.Struct, frozen=True):
     """`runs/` below the folder of jobs.yaml."""
 
     root: Path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from runner.doit.graph import Graph, refuse_old_files
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from runner.workspace import LiveSession, Workspace
 
 
-@dataclass(frozen=True)
-class Creator:
+class Creator(msgspec.Struct, frozen=True):
     """Creates the tasks of one name.
 
     Args:
