@@ -27,7 +27,7 @@ from measuring.tables import note, publish, table, write_raw
 
 from contract.documents import Manifest, Package
 from emulator.running import Running, running
-from emulator.settings import Settings
+from emulator.settings import EmulatorSettings
 from runner.backends.kaggle.names import kernel_slug
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def measure(folder: Path, width: int) -> tuple[dict[str, float], dict[str, float
         "backend": "kaggle",
     }
     (project / "jobs.yaml").write_text(yaml.safe_dump({"jobs": {JOB: job}}), encoding="utf-8")
-    settings = Settings(data=folder / "data", users={USER: KEY}, dataset_delay_seconds=0.0)
+    settings = EmulatorSettings(data=folder / "data", users={USER: KEY}, dataset_delay_seconds=0.0)
     with running(settings) as server, counting(server.settings.port) as counter:
         return session(server, counter, project, 1, "run_quick"), session(server, counter, project, 2, "run_full")
 

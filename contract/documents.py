@@ -110,7 +110,7 @@ class Package(Document, frozen=True, kw_only=True):
     files: dict[str, FileEntry]
 
 
-class Entry(enum.StrEnum):
+class Submission(enum.StrEnum):
     """SUBMITTING: perhaps it was, perhaps not; SUBMITTED: it was; ENDED: its outcome is known."""
 
     SUBMITTING = "SUBMITTING"
@@ -131,17 +131,17 @@ class Ledger(Document, frozen=True, kw_only=True):
 
     key: str
     backend: str
-    entry: Entry = Entry.SUBMITTING
+    entry: Submission = Submission.SUBMITTING
     handle: str | None = None
     cancel_requested: bool = False
 
     def submitted(self, handle: str) -> Ledger:
         """The ledger once the backend has given `handle`."""
-        return msgspec.structs.replace(self, entry=Entry.SUBMITTED, handle=handle)
+        return msgspec.structs.replace(self, entry=Submission.SUBMITTED, handle=handle)
 
     def ended(self) -> Ledger:
         """The ledger once the session has ended."""
-        return msgspec.structs.replace(self, entry=Entry.ENDED)
+        return msgspec.structs.replace(self, entry=Submission.ENDED)
 
     def asked_to_stop(self, *, asked: bool = True) -> Ledger:
         """The ledger once the user has asked the session to stop, or the backend has refused that."""

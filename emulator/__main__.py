@@ -13,7 +13,7 @@ from emulator.core import EXECUTORS, Emulator
 from emulator.faults.plan import FaultPlan
 from emulator.faults.rules import read_rules
 from emulator.server import bind, client_environment, make_server
-from emulator.settings import GIGABYTE, P100, T4, ErrorStyle, MountLayout, Settings, WhenFull
+from emulator.settings import GIGABYTE, P100, T4, EmulatorSettings, ErrorStyle, MountLayout, WhenFull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until it is interrupted; return the exit code."""
     options = parser().parse_args(arguments)
     try:
-        listener, settings = bind(settings_of(options), allow_remote=options.allow_remote)
+        listener, settings = bind(chosen_settings(options), allow_remote=options.allow_remote)
         with listener:
             plan = FaultPlan()
             plan.add(rule for file in options.faults for rule in read_rules(file))
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: EmulatorSettings) -> None:
     """Say how to reach it, in lines that a shell can evaluate and a test can read."""
     user = next(iter(settings.users))
     lines = [f"export {name}={value}" for name, value in client_environment(settings, user).items()]
@@ -47,10 +47,10 @@ def _announce(settings: Settings) -> None:
     sys.stdout.flush()
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
+def chosen_settings(options: argparse.Namespace) -> EmulatorSettings:
     """The settings that the command line gives."""
     users = dict(options.user or [("alice", secrets.token_hex(16))])
-    return Settings(
+    return EmulatorSettings(
         data=options.data.absolute(),
         users=users,
         executor=options.executor,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from emulator.settings import Settings
+    from emulator.settings import EmulatorSettings
     from emulator.store.values import Dataset, Kernel
     from executors.base import Executor
 
@@ -48,7 +48,7 @@ class Emulator:
     """
 
     def __init__(
-        self, settings: Settings, executor: Executor | None = None, source: Callable[[], float] = time.time
+        self, settings: EmulatorSettings, executor: Executor | None = None, source: Callable[[], float] = time.time
     ) -> None:
         self.settings = settings
         self._lock = _locked(settings.data)

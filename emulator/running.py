@@ -16,7 +16,7 @@ from emulator.server import bind, client_environment, make_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator.settings import Settings
+    from emulator.settings import EmulatorSettings
 
 _PATIENCE_SECONDS = 20.0
 
@@ -31,7 +31,7 @@ class Running:
         faults: what goes wrong on it.
     """
 
-    settings: Settings
+    settings: EmulatorSettings
     emulator: Emulator
     faults: FaultPlan
 
@@ -46,7 +46,7 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(settings: Settings) -> Iterator[Running]:
+def running(settings: EmulatorSettings) -> Iterator[Running]:
     """Serve in a thread for as long as the block runs; its kernels outlive it, and the next one adopts them.
 
     Raises:

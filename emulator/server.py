@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     from emulator.core import Emulator
     from emulator.faults.plan import FaultPlan
-    from emulator.settings import Settings
+    from emulator.settings import EmulatorSettings
 
 _GRACE_SECONDS = 2
 _BACKLOG = 256
 
 
-def bind(settings: Settings, *, allow_remote: bool = False) -> tuple[socket.socket, Settings]:
+def bind(settings: EmulatorSettings, *, allow_remote: bool = False) -> tuple[socket.socket, EmulatorSettings]:
     """A listening socket, and the settings with its port.
 
     Args:
@@ -115,7 +115,7 @@ def make_server(
     return Server(config, on_start)
 
 
-def client_environment(settings: Settings, user: str) -> dict[str, str]:
+def client_environment(settings: EmulatorSettings, user: str) -> dict[str, str]:
     """What the official client needs in its environment to reach the emulator as `user`.
 
     It asks `http://localhost` then, through the emulator as its proxy; `no_proxy` must not stand in between.

@@ -43,7 +43,7 @@ class ErrorStyle(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Settings:
+class EmulatorSettings:
     """How an emulator behaves; times are in the emulated seconds of `time_scale`.
 
     Args:

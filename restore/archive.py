@@ -54,7 +54,7 @@ _IN_ZIP64_32 = 0xFFFFFFFF
 _DIRECTORY_BYTES_PER_MEMBER = 1024
 
 
-class Limits(NamedTuple):
+class ArchiveLimits(NamedTuple):
     """How much a zip may hold: `members`, and `total_bytes` in all."""
 
     members: int
@@ -94,7 +94,7 @@ class StrictZip:
             compressed, a link or folder, doubled, overlapping, or named to leave its folder.
     """
 
-    def __init__(self, source: BinaryIO | Span, limits: Limits) -> None:
+    def __init__(self, source: BinaryIO | Span, limits: ArchiveLimits) -> None:
         self._span = source if isinstance(source, Span) else Span(source)
         if self._span.size > limits.total_bytes:
             raise UnsoundError(f"has {self._span.size:,} bytes, more than the {limits.total_bytes:,} allowed")

@@ -28,7 +28,7 @@ from contract.layout import (
 )
 from contract.records import FORMAT, CheckpointRecord
 from job.algorithms.registry import ALGORITHMS
-from restore.archive import LOCAL_SIGNATURE, Limits, StrictZip
+from restore.archive import LOCAL_SIGNATURE, ArchiveLimits, StrictZip
 from restore.spans import Span, UnsoundError, number
 from restore.strict_json import read_object
 from restore.tensors import read_tensor_specs
@@ -79,7 +79,7 @@ def inspect_checkpoint(path: Path, *, job: str | None, expected: FileEntry | Non
         with path.open("rb") as stream:
             span = Span(stream)
             _check_file(span, expected, max_bytes)
-            archive = StrictZip(span, Limits(MAX_MEMBERS, max_bytes))
+            archive = StrictZip(span, ArchiveLimits(MAX_MEMBERS, max_bytes))
             record = _read_record(archive)
             _check_name(path.name, job, record)
             _check_members(archive, record)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from contract.errors import shown
-from restore.archive import Limits, StrictZip
+from restore.archive import ArchiveLimits, StrictZip
 from restore.pickle_machine import read_structure
 from restore.spans import UnsoundError
 from restore.tensor_specs import TensorSpec
@@ -64,7 +64,7 @@ def read_tensor_specs(span: Span) -> dict[str, TensorSpec]:
             strings and tensors; a storage is missing, left over or of another size; a CRC is wrong;
             a number is NaN or infinite.
     """
-    archive = StrictZip(span, Limits(MAX_STORAGES + len(_NOTES) + 1, span.size))
+    archive = StrictZip(span, ArchiveLimits(MAX_STORAGES + len(_NOTES) + 1, span.size))
     # torch takes the first member's folder, whatever its name, for the root.
     root = f"{archive.names[0].split('/')[0]}/" if archive.names else ""
     structure = read_structure(archive.read(f"{root}{_PICKLE}", MAX_PICKLE_BYTES))

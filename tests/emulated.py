@@ -16,7 +16,7 @@ from unittest import mock
 import httpx
 
 from emulator.running import Running, running
-from emulator.settings import Settings
+from emulator.settings import EmulatorSettings
 from emulator.store.values import KernelState
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ PATIENCE_SECONDS = 120.0
 NO_CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_KERNEL_RUN_TYPE")
 
 
-def settings(data: Path, **changes: Any) -> Settings:
+def settings(data: Path, **changes: Any) -> EmulatorSettings:
     """An emulator's settings with two users, whose datasets are ready at once unless `changes` say otherwise."""
     fields: dict[str, Any] = {"users": {USER: KEY, OTHER_USER: OTHER_KEY}, "dataset_delay_seconds": 0.0}
-    return Settings(data=data, **{**fields, **changes})
+    return EmulatorSettings(data=data, **{**fields, **changes})
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.confinement import Strictness, confined
 from emulator.calls.wire import ApiError
-from emulator.store.archives import stem_of, unpack
+from emulator.store.archives import stem_of, unpack_archive
 from emulator.store.values import StoredFile
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _contents(emulator: Emulator, name: str, sha256: str, size: int) -> list[tup
     if stem is not None:
         folder = Path(tempfile.mkdtemp(dir=emulator.settings.data))
         try:
-            members = unpack(emulator.blobs.path(sha256), folder, UNPACKED_LIMIT_BYTES)
+            members = unpack_archive(emulator.blobs.path(sha256), folder, UNPACKED_LIMIT_BYTES)
             if members is not None:
                 is_packed_alone = [path for path, _ in members] == [stem]  # x.csv.zip of x.csv
                 return [

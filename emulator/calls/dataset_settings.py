@@ -21,7 +21,7 @@ _KEPT = ("subtitle", "description", "keywords", "collaborators", "data", "expect
 _SOURCES = "userSpecifiedSources"
 
 
-def settings_of(request: Any) -> dict[str, object]:
+def stored_settings(request: Any) -> dict[str, object]:
     """The settings that a request to create a dataset brings with it."""
     given = {"subtitle": request.subtitle, "description": request.description, "keywords": request.category_ids}
     return {name: value for name, value in given.items() if value}

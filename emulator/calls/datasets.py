@@ -29,7 +29,7 @@ from starlette.responses import RedirectResponse, Response
 
 from contract.confinement import Strictness, confined
 from emulator.calls.dataset_files import uploaded_files
-from emulator.calls.dataset_settings import settings_of
+from emulator.calls.dataset_settings import stored_settings
 from emulator.calls.paging import page_of
 from emulator.calls.wire import ApiError, Call, Caller, denied, moment
 from emulator.store.values import Dataset
@@ -91,7 +91,7 @@ def create_dataset(caller: Caller, request: Any) -> Any:
     if not contents:
         return _refused("A dataset must have at least one file")
     now = emulator.clock.now()
-    new = Dataset(0, owner, slug, title, request.is_private, request.license_name or "", now, settings_of(request))
+    new = Dataset(0, owner, slug, title, request.is_private, request.license_name or "", now, stored_settings(request))
     with emulator.database.transaction():
         if emulator.datasets.find(owner, slug) is not None:
             return _refused(taken)

@@ -23,7 +23,7 @@ def stem_of(name: str) -> str | None:
     return name[: -len(suffix)] if suffix is not None else None
 
 
-def unpack(archive: Path, folder: Path, limit_bytes: int) -> list[tuple[str, Path]] | None:
+def unpack_archive(archive: Path, folder: Path, limit_bytes: int) -> list[tuple[str, Path]] | None:
     """Unpack `archive` into `folder`.
 
     Links, special files and names that lead out of the folder stay behind.

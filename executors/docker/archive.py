@@ -23,7 +23,7 @@ OPEN_FOLDER_MODE = 0o777
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """A file or a folder of an archive.
 
     Args:
@@ -37,20 +37,20 @@ class Entry:
     mode: int = FOLDER_MODE
 
 
-def entries_of(folder: Path, place: str) -> Iterator[Entry]:
+def entries_of(folder: Path, place: str) -> Iterator[ArchiveEntry]:
     """The folder as `place`, with the folders that lead there and all files below it."""
     parents = [str(each) for each in PurePosixPath(place).parents][:-1]
-    yield from (Entry(each) for each in reversed(parents))
-    yield Entry(place)
+    yield from (ArchiveEntry(each) for each in reversed(parents))
+    yield ArchiveEntry(place)
     for path in sorted(folder.rglob("*")):
         name = f"{place}/{path.relative_to(folder).as_posix()}"
         if path.is_dir():
-            yield Entry(name)
+            yield ArchiveEntry(name)
         elif path.is_file():
-            yield Entry(name, path, FILE_MODE)
+            yield ArchiveEntry(name, path, FILE_MODE)
 
 
-def packed(entries: Iterable[Entry]) -> Iterator[bytes]:
+def packed(entries: Iterable[ArchiveEntry]) -> Iterator[bytes]:
     """The entries as a tar stream, piece by piece; all belong to root.
 
     Raises:
@@ -76,7 +76,7 @@ def packed(entries: Iterable[Entry]) -> Iterator[bytes]:
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def unpack(stream: Iterator[bytes], folder: Path, most_bytes: int) -> None:
+def unpack_tar(stream: Iterator[bytes], folder: Path, most_bytes: int) -> None:
     """Write the plain files of a tar stream into `folder`, each whole or not at all.
 
     The stream comes from a machine that ran somebody's code. Links, devices and half-written files stay behind,

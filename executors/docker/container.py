@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
-from executors.docker.archive import FILE_MODE, OPEN_FOLDER_MODE, Entry, entries_of
+from executors.docker.archive import FILE_MODE, OPEN_FOLDER_MODE, ArchiveEntry, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from executors.base import Workload
-    from executors.docker.limits import Limits
+    from executors.docker.limits import ContainerLimits
 
 SCOPE_LABEL = "io.kaggle-relay.scope"
 WORKLOAD_LABEL = "io.kaggle-relay.workload"
@@ -92,16 +92,16 @@ def names_for(root: Path) -> Names:
     return Names(hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8])
 
 
-def files_of(workload: Workload) -> Iterator[Entry]:
+def files_of(workload: Workload) -> Iterator[ArchiveEntry]:
     """What a container finds below `/`."""
-    yield from (Entry("kaggle"), Entry("kaggle/input"))
+    yield from (ArchiveEntry("kaggle"), ArchiveEntry("kaggle/input"))
     for place, folder in workload.inputs.items():
         yield from entries_of(folder, f"kaggle/input/{place}")
-    yield from (Entry("kaggle/src"), Entry("kaggle/src/script.py", workload.script, FILE_MODE))
-    yield from (Entry(name, mode=OPEN_FOLDER_MODE) for name in ("kaggle/working", "kaggle/temp"))
+    yield from (ArchiveEntry("kaggle/src"), ArchiveEntry("kaggle/src/script.py", workload.script, FILE_MODE))
+    yield from (ArchiveEntry(name, mode=OPEN_FOLDER_MODE) for name in ("kaggle/working", "kaggle/temp"))
 
 
-def environment_of(workload: Workload, limits: Limits) -> dict[str, str]:
+def environment_of(workload: Workload, limits: ContainerLimits) -> dict[str, str]:
     """The variables beside those of the image."""
     limit = workload.limit_seconds
     return {
@@ -111,7 +111,9 @@ def environment_of(workload: Workload, limits: Limits) -> dict[str, str]:
     }
 
 
-def host_config(api: APIClient, workload: Workload, limits: Limits, attempt: Attempt, *, gpu: bool) -> dict[str, Any]:
+def host_config(
+    api: APIClient, workload: Workload, limits: ContainerLimits, attempt: Attempt, *, gpu: bool
+) -> dict[str, Any]:
     """How the container of a workload is bounded."""
     config: dict[str, Any] = api.create_host_config(
         mounts=attempt.mounts(to_fill=False),

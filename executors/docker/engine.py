@@ -108,10 +108,10 @@ def talking_to_engine(image: str = "") -> Iterator[None]:
     try:
         yield
     except (DockerException, RequestException, HTTPError) as error:
-        raise meaning_of(error, image) from error
+        raise explained(error, image) from error
 
 
-def meaning_of(error: Exception, image: str = "") -> BackendError:
+def explained(error: Exception, image: str = "") -> BackendError:
     """What an exception of the SDK says, with the next command."""
     if isinstance(error, ImageNotFound):
         return _missing_image(image)

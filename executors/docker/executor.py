@@ -15,7 +15,7 @@ from docker.errors import APIError, NotFound
 from contract.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
 from contract.files import CHUNK_BYTES, human_bytes
 from executors.base import Closeable
-from executors.docker.archive import packed, unpack
+from executors.docker.archive import packed, unpack_tar
 from executors.docker.container import (
     STOP_PATIENCE_SECONDS,
     WORKING,
@@ -27,7 +27,7 @@ from executors.docker.container import (
     names_for,
 )
 from executors.docker.engine import NoGpuError, ask, frames_in, open_engine, talking_to_engine
-from executors.docker.limits import DockerSettings, Limits, free_disk, limits_for
+from executors.docker.limits import ContainerLimits, DockerSettings, free_disk, limits_for
 from executors.docker.log import LogCursor
 from executors.docker.status import status_of, was_started
 
@@ -121,7 +121,7 @@ class DockerExecutor(Closeable):
             container = self._existing(name)
             with ask(self._api, f"/containers/{container['Id']}/archive", stream=True, path=WORKING) as answer:
                 most_bytes = int(container["Config"]["Labels"][WORKING_LABEL])
-                unpack(answer.iter_content(CHUNK_BYTES), folder, most_bytes)
+                unpack_tar(answer.iter_content(CHUNK_BYTES), folder, most_bytes)
 
     def stop(self, name: str) -> None:
         """Ask it to stop by SIGTERM; one that has ended stays as it is."""
@@ -170,7 +170,7 @@ class DockerExecutor(Closeable):
         self._api.put_archive(attempt.name, "/", packed(files_of(workload)))
         self._api.remove_container(attempt.name)
 
-    def _make_and_start(self, workload: Workload, limits: Limits, attempt: Attempt, *, gpu: bool) -> bool:
+    def _make_and_start(self, workload: Workload, limits: ContainerLimits, attempt: Attempt, *, gpu: bool) -> bool:
         name = self._names.container(workload.name)
         try:
             made = self._api.create_container(
@@ -258,7 +258,7 @@ class DockerExecutor(Closeable):
                 self._api.wait(container, timeout=REMOVE_PATIENCE_SECONDS, condition="removed")
 
 
-def _summary(name: str, image: str, limits: Limits, *, gpu: bool, internet: bool) -> str:
+def _summary(name: str, image: str, limits: ContainerLimits, *, gpu: bool, internet: bool) -> str:
     """What a workload is given, in one line."""
     given = (
         image,

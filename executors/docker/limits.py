@@ -55,7 +55,7 @@ class DockerSettings:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContainerLimits:
     """What a container gets, in the units of `DockerSettings`, and what it was cut down to."""
 
     memory: int
@@ -66,7 +66,7 @@ class Limits:
     cuts: tuple[str, ...]
 
 
-def limits_for(settings: DockerSettings, engine: Mapping[str, Any], free: int | None) -> Limits:
+def limits_for(settings: DockerSettings, engine: Mapping[str, Any], free: int | None) -> ContainerLimits:
     """The limits of a container.
 
     Args:
@@ -89,7 +89,7 @@ def limits_for(settings: DockerSettings, engine: Mapping[str, Any], free: int | 
     if free is not None and working > max(free - FREE_DISK, free // 2):
         working = max(free - FREE_DISK, free // 2)
         cuts.append(f"{human_bytes(working)} of disk instead of {human_bytes(settings.working)}")
-    return Limits(memory, cpus, min(shm, memory), working, settings.pids, tuple(cuts))
+    return ContainerLimits(memory, cpus, min(shm, memory), working, settings.pids, tuple(cuts))
 
 
 def free_disk(engine: Mapping[str, Any], base_url: str) -> int | None:

@@ -21,7 +21,7 @@ _SECOND_LENGTH = len("2026-01-31T12:30:59")
 _MICROSECONDS = 6
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A line of the log, or a piece of a long one, and when the engine got it."""
 
     time: dt.datetime
@@ -60,7 +60,7 @@ class LogCursor:
             frames = list(source(since.timestamp()))
         return self._take(entries_in(frames[known:]))
 
-    def _take(self, entries: Iterable[Entry]) -> bytes:
+    def _take(self, entries: Iterable[LogEntry]) -> bytes:
         news = bytearray()
         for entry in entries:
             news += entry.content
@@ -72,11 +72,11 @@ class LogCursor:
         return bytes(news)
 
 
-def entries_in(frames: Iterable[bytes]) -> Iterator[Entry]:
+def entries_in(frames: Iterable[bytes]) -> Iterator[LogEntry]:
     """The entries that the engine's frames hold."""
     for frame in frames:
         time, _, content = frame.partition(b" ")
-        yield Entry(_parsed(time.decode("ascii")), content)
+        yield LogEntry(_parsed(time.decode("ascii")), content)
 
 
 def _parsed(text: str) -> dt.datetime:

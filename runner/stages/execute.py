@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract.documents import Entry, Execution, Ledger, Package
+from contract.documents import Execution, Ledger, Package, Submission
 from contract.errors import (
     BackendBusyError,
     BackendUnreachableError,
@@ -66,7 +66,7 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
     A session that the backend refused was not submitted: with another job it may be packaged anew.
     """
     ledger = Ledger.read_if_there(folder.ledger_json)
-    if ledger is not None and ledger.entry is not Entry.SUBMITTING:
+    if ledger is not None and ledger.entry is not Submission.SUBMITTING:
         display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
         return ledger
     if ledger is not None and (handle := backend.find(key)) is not None:

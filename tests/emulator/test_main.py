@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from contract.errors import InputError
-from emulator.__main__ import main, parser, settings_of
+from emulator.__main__ import chosen_settings, main, parser
 from emulator.server import bind
 from emulator.settings import GIGABYTE, HOUR
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, settings
@@ -176,7 +176,7 @@ def test_every_option_is_in_the_documentation() -> None:
     page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
     options = [option for action in parser()._actions for option in action.option_strings]  # noqa: SLF001 - no other way
     assert [option for option in options if option.startswith("--") and option != "--help" and option not in page] == []
-    defaults = settings_of(parser().parse_args([]))
+    defaults = chosen_settings(parser().parse_args([]))
     assert f"| `--slots N`, `--cpu-slots N` | {defaults.gpu_slots}, {defaults.cpu_slots} |" in page
     hours = [f"`{seconds / HOUR:g}h`" for seconds in (defaults.session_limit_seconds, defaults.gpu_quota_seconds)]
     assert f"| `--session-limit`, `--gpu-quota` | {', '.join(hours)} |" in page

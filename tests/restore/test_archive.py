@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restore.archive import Limits, StrictZip
+from restore.archive import ArchiveLimits, StrictZip
 from restore.spans import UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LIMITS = Limits(members=20, total_bytes=1 << 20)
+LIMITS = ArchiveLimits(members=20, total_bytes=1 << 20)
 MEMBERS = {"data": b"{}", "policy.pth": bytes(range(256)) * 5, "relay/state.pkl": b"", "naïve": b"1"}
 LOCAL_HEADER = 30
 
 
-def strict(content: bytes, limits: Limits = LIMITS) -> StrictZip:
+def strict(content: bytes, limits: ArchiveLimits = LIMITS) -> StrictZip:
     return StrictZip(io.BytesIO(content), limits)
 
 
@@ -237,9 +237,9 @@ def test_overlapping_members_are_refused(zipped: Callable[..., bytes]) -> None:
 
 def test_limits_hold(sound: bytes) -> None:
     with pytest.raises(UnsoundError, match="4 members, more than the 3 allowed"):
-        strict(sound, Limits(3, 1 << 20))
+        strict(sound, ArchiveLimits(3, 1 << 20))
     with pytest.raises(UnsoundError, match="more than the 100 allowed"):
-        strict(sound, Limits(20, 100))
+        strict(sound, ArchiveLimits(20, 100))
     with pytest.raises(UnsoundError, match="more than the 1,279 allowed"):
         strict(sound).read("policy.pth", 1279)
     with pytest.raises(UnsoundError, match="lacks the member 'nothing'"):

@@ -17,7 +17,7 @@ import torch as th
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from restore.archive import Limits, StrictZip
+from restore.archive import ArchiveLimits, StrictZip
 from restore.spans import UnsoundError
 from restore.tensor_specs import TensorSpec
 from restore.tensors import MAX_PICKLE_BYTES, MAX_TENSORS, read_tensor_specs
@@ -54,7 +54,7 @@ def specs_of(content: bytes) -> Specs:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("x", content)
-    return read_tensor_specs(StrictZip(stream, Limits(1, 1 << 30)).span("x"))
+    return read_tensor_specs(StrictZip(stream, ArchiveLimits(1, 1 << 30)).span("x"))
 
 
 def flat(value: Any, path: tuple[str, ...] = ()) -> dict[str, th.Tensor]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.documents import Entry, Ledger
+from contract.documents import Ledger, Submission
 from contract.errors import RelayError
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ def test_before_the_first_submission_there_is_none(tmp_path: Path) -> None:
 def test_it_goes_from_submitting_over_submitted_to_ended(tmp_path: Path) -> None:
     path = tmp_path / "ledger.json"
     submitting = Ledger(key="k", backend="local").write(path)
-    assert submitting.entry is Entry.SUBMITTING
+    assert submitting.entry is Submission.SUBMITTING
     assert submitting.handle is None
     assert Ledger.read_if_there(path) == submitting
     submitted = submitting.submitted("handle").write(path)
-    assert submitted.entry is Entry.SUBMITTED
+    assert submitted.entry is Submission.SUBMITTED
     assert (
         Ledger.read_if_there(path)
         == submitted
-        == Ledger(key="k", backend="local", entry=Entry.SUBMITTED, handle="handle")
+        == Ledger(key="k", backend="local", entry=Submission.SUBMITTED, handle="handle")
     )
     ended = submitted.ended().write(path)
-    assert ended.entry is Entry.ENDED
+    assert ended.entry is Submission.ENDED
     assert Ledger.read_if_there(path) == ended
     assert ended.handle == "handle"
 

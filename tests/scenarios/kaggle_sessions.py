@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from contract import files, layout
 from contract.errors import BackendUnreachableError
 from contract.states import State
-from runner.backends.kaggle.api.settings import Settings
+from runner.backends.kaggle.api.settings import KaggleSettings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.backends.kaggle.metadata import METADATA_FILE
 from runner.backends.kaggle.names import dataset_slug
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 FAILURES_BORNE = 3
-QUICK = Settings(poll=0.02, patience=60.0, timeout=60.0)
+QUICK = KaggleSettings(poll=0.02, patience=60.0, timeout=60.0)
 """Pauses of milliseconds, and patience with a machine that has much else to do."""
 LEFT = {"a_final.zip": b"final" * 40, "checkpoints/a_checkpoint_100_steps.zip": b"checkpoint" * 3000, "notes.txt": b""}
 
@@ -113,7 +113,7 @@ def _metadata(slug: str, *, gpu: bool) -> dict[str, Any]:
     }
 
 
-def new_backend(root: Path, settings: Settings = QUICK) -> KaggleBackend:
+def new_backend(root: Path, settings: KaggleSettings = QUICK) -> KaggleBackend:
     """The backend as a new command has it.
 
     Args:
@@ -123,7 +123,7 @@ def new_backend(root: Path, settings: Settings = QUICK) -> KaggleBackend:
     return KaggleBackend(root, settings)
 
 
-def bring_home(given: Packaged, notes: Path, settings: Settings = QUICK, patience: float = 120.0) -> str:
+def bring_home(given: Packaged, notes: Path, settings: KaggleSettings = QUICK, patience: float = 120.0) -> str:
     """What a command does with a session: adopt or submit it, follow it, and fetch what it left; return its log.
 
     Args:

@@ -48,7 +48,7 @@ class DockerBackend(ExecutorBackend):
             InputError: its image has nothing to compute with on a GPU, which the job asks for.
             BackendError: the engine cannot start it; nothing stays behind.
         """
-        with DockerExecutor(self._root, settings_of(_job(folder)), say) as executor:
+        with DockerExecutor(self._root, container_settings(_job(folder)), say) as executor:
             executor.start(self.workload(folder, key))
         return key
 
@@ -74,7 +74,7 @@ def _job(folder: SessionFolder) -> dict[str, Any]:
     return Package.read(folder.package_json).job
 
 
-def settings_of(job: dict[str, Any]) -> DockerSettings:
+def container_settings(job: dict[str, Any]) -> DockerSettings:
     """How the containers of `job` (as JSON) are made.
 
     Raises:

@@ -18,12 +18,12 @@ from contract.errors import (
 from contract.states import State
 from executors.base import Closeable
 from runner.backends.base import Provisions
-from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import Quota, ask_quota
 from runner.backends.kaggle.api.retries import patiently
-from runner.backends.kaggle.api.settings import Settings, settings_from
+from runner.backends.kaggle.api.settings import KaggleSettings, settings_from
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
@@ -55,7 +55,7 @@ class KaggleBackend(Closeable):
 
     name = "kaggle"
 
-    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+    def __init__(self, root: Path, settings: KaggleSettings | None = None) -> None:
         self._root = root
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
@@ -95,7 +95,7 @@ class KaggleBackend(Closeable):
             version = kernel.find(key)
             if version is None:
                 self._prepare(folder, metadata, key)
-        except RefusalError as refusal:
+        except RejectedError as refusal:
             raise RefusedError(refusal.subject, refusal.problem, "see docs/kaggle.md") from None
         if version is None:
             version = self._push(kernel, metadata, folder.script.read_text(encoding="utf-8"), key)

@@ -18,7 +18,7 @@ from kagglesdk.datasets.types.dataset_api_service import (
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 
 from contract.errors import BackendUnreachableError, RefusedError
-from runner.backends.kaggle.api.answers import RefusalError, UnknownValueError
+from runner.backends.kaggle.api.answers import RejectedError, UnknownValueError
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.files.upload import upload_all
 
@@ -100,7 +100,7 @@ class Dataset:
                 answer = self._connection.ask(
                     "files of a dataset", self._connection.datasets.list_dataset_files, request
                 )
-            except RefusalError as refusal:
+            except RejectedError as refusal:
                 if refusal.is_absence:
                     return None
                 raise
@@ -185,7 +185,7 @@ class Dataset:
             )
         except UnknownValueError:
             return None
-        except RefusalError as refusal:
+        except RejectedError as refusal:
             if refusal.is_absence:  # not there yet
                 return None
             raise

@@ -21,7 +21,7 @@ from runner.wheels import bundle_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from runner.backends.kaggle.api.settings import Settings
+    from runner.backends.kaggle.api.settings import KaggleSettings
 
 PATIENCE_SECONDS = 10.0
 """Whoever asks a doctor waits for the answer."""
@@ -29,7 +29,7 @@ CLOCK_TOLERANCE_SECONDS = 300.0
 _VERSION_HEADER = "x-kaggle-apiversion"
 
 
-def checks(settings: Settings) -> Iterator[Check]:
+def checks(settings: KaggleSettings) -> Iterator[Check]:
     """One finding after the other; what depends on a failed one is left out."""
     yield _shipped()
     try:

@@ -18,7 +18,7 @@ from contract.errors import BackendBusyError, BackendError, RefusedError, Sessio
 from contract.layout import key_line
 from contract.states import State
 from executors.base import Status
-from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, UnknownValueError
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ class Kernel:
         subject = f"kernel {self._slug}"
         try:
             answer = self._connection.ask_once("push of a kernel", self._connection.kernels.save_kernel, request)
-        except RefusalError as refusal:
+        except RejectedError as refusal:
             raise RefusedError(subject, refusal.problem, "see docs/kaggle.md") from None
         if answer.error:
             message = self._anonymous(answer.error)
@@ -126,7 +126,7 @@ class Kernel:
             answer = self._connection.ask_once("the status of a session", method, request)
         except UnknownValueError as unknown:
             return Status(State.RUNNING, reason=f"Kaggle calls its state {unknown.value}, which is unknown here")
-        except RefusalError as refusal:
+        except RejectedError as refusal:
             if refusal.is_absence:
                 raise SessionLostError(f"session {handle.slug}/{handle.version}", "is not on Kaggle any more") from None
             raise
@@ -147,7 +147,7 @@ class Kernel:
             method = self._connection.kernels.list_kernel_session_output
             try:
                 answer = self._connection.ask("the output of a session", method, request)
-            except RefusalError as refusal:
+            except RejectedError as refusal:
                 if refusal.is_absence:
                     subject = f"session {handle.slug}/{handle.version}"
                     raise SessionLostError(subject, "left nothing on Kaggle") from None
@@ -166,7 +166,7 @@ class Kernel:
             request.version_label = f"v{version}"
         try:
             answer = self._connection.ask("a kernel", self._connection.kernels.get_kernel, request)
-        except RefusalError as refusal:
+        except RejectedError as refusal:
             if refusal.is_absence:
                 return None
             raise

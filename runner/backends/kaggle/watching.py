@@ -11,7 +11,7 @@ import httpx
 from contract.errors import SessionLostError
 from contract.states import State
 from executors.base import Status
-from runner.backends.kaggle.api.answers import RefusalError
+from runner.backends.kaggle.api.answers import RejectedError
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.logs import LiveLog, events_of, text_of
 
@@ -82,7 +82,7 @@ class Watch:
         """The whole log of a session that has ended."""
         if self._stored is None:
             stored = ""
-            with contextlib.suppress(SessionLostError, RefusalError):
+            with contextlib.suppress(SessionLostError, RejectedError):
                 stored = self._kernel.output(self._handle).log
             self._stored = text_of(events_of(stored), self._connection.owner).encode()
         return self._stored

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.store.archives import stem_of, unpack
+from emulator.store.archives import stem_of, unpack_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def test_names_that_lead_elsewhere_stay_behind(tmp_path: Path, name: str, suffix
             for each, content in contents.items():
                 zipped.writestr(each.replace("\udcff", "/etc"), content)
     (tmp_path / "into").mkdir()
-    members = unpack(archive, tmp_path / "into", limit_bytes=1_000)
+    members = unpack_archive(archive, tmp_path / "into", limit_bytes=1_000)
     assert members is not None
     assert [(each, path.read_bytes()) for each, path in members] == [("a/b.txt", b"in")]
 
@@ -57,9 +57,9 @@ def test_an_archive_that_unpacks_to_too_much_is_none(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("zeros", bytes(1_000_000))
     (tmp_path / "into").mkdir()
-    assert unpack(archive, tmp_path / "into", limit_bytes=999_999) is None
+    assert unpack_archive(archive, tmp_path / "into", limit_bytes=999_999) is None
     (tmp_path / "again").mkdir()
-    members = unpack(archive, tmp_path / "again", limit_bytes=1_000_000)
+    members = unpack_archive(archive, tmp_path / "again", limit_bytes=1_000_000)
     assert members is not None
     assert [(name, path.stat().st_size) for name, path in members] == [("zeros", 1_000_000)]
 
@@ -72,4 +72,4 @@ def test_a_damaged_archive_is_none(tmp_path: Path) -> None:
     content[40] ^= 0xFF
     archive.write_bytes(content)
     (tmp_path / "into").mkdir()
-    assert unpack(archive, tmp_path / "into", limit_bytes=1_000) is None
+    assert unpack_archive(archive, tmp_path / "into", limit_bytes=1_000) is None

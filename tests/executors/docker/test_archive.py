@@ -10,7 +10,7 @@ import pytest
 
 from contract.errors import BackendError
 from contract.files import TEMPORARY_PREFIX
-from executors.docker.archive import Entry, entries_of, packed, unpack
+from executors.docker.archive import ArchiveEntry, entries_of, packed, unpack_tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,8 @@ def test_what_is_packed_is_what_arrives(tmp_path: Path) -> None:
     (given / "replay").mkdir(parents=True)
     (given / "empty").write_bytes(b"")
     (given / "replay" / "交通.bin").write_bytes(bytes(range(256)) * 5000)
-    entries = [Entry("working"), *entries_of(given, "working/datasets/bob/slug")]
-    unpack(packed(entries), tmp_path / "there", PLENTY)
+    entries = [ArchiveEntry("working"), *entries_of(given, "working/datasets/bob/slug")]
+    unpack_tar(packed(entries), tmp_path / "there", PLENTY)
     there = tmp_path / "there" / "datasets" / "bob" / "slug"
     assert names_in(there) == {"empty", "replay/交通.bin"}
     assert (there / "replay" / "交通.bin").read_bytes() == (given / "replay" / "交通.bin").read_bytes()
@@ -74,7 +74,7 @@ def test_folders_lead_to_the_place_of_an_input(tmp_path: Path) -> None:
 def test_a_file_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"long")
-    stream = packed([Entry("log", path)])
+    stream = packed([ArchiveEntry("log", path)])
     next(stream)
     path.write_bytes(b"")
     with pytest.raises(OSError, match="became shorter"):
@@ -87,7 +87,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path: Path
 )
 def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "a" / "folder"
-    unpack(pieces(archive((name, b"out"), ("working/in", b"in"))), folder, PLENTY)
+    unpack_tar(pieces(archive((name, b"out"), ("working/in", b"in"))), folder, PLENTY)
     assert names_in(tmp_path) == {"a/folder/in"}
 
 
@@ -106,7 +106,7 @@ def test_links_devices_and_half_written_files_stay_behind(tmp_path: Path) -> Non
         (f"working/{TEMPORARY_PREFIX}1", b"half"),
         ("working/whole", b"whole"),
     )
-    unpack(pieces(content), tmp_path / "there", PLENTY)
+    unpack_tar(pieces(content), tmp_path / "there", PLENTY)
     assert names_in(tmp_path / "there") == {"folder/written", "whole"}
     assert not (tmp_path / "there" / "folder").is_symlink()
     assert names_in(tmp_path) == {"secret", "there/folder/written", "there/whole"}
@@ -114,14 +114,14 @@ def test_links_devices_and_half_written_files_stay_behind(tmp_path: Path) -> Non
 
 def test_several_names_of_one_file_become_several_files(tmp_path: Path) -> None:
     content = archive(("working/a", b"rows"), special("working/b/c", tarfile.LNKTYPE, "working/a"))
-    unpack(pieces(content), tmp_path, PLENTY)
+    unpack_tar(pieces(content), tmp_path, PLENTY)
     assert {name: (tmp_path / name).read_bytes() for name in names_in(tmp_path)} == {"a": b"rows", "b/c": b"rows"}
     assert not (tmp_path / "a").samefile(tmp_path / "b" / "c")
 
 
 def test_no_more_arrives_than_may_lie_there(tmp_path: Path) -> None:
     sparse = special("working/c", tarfile.LNKTYPE, "working/a")
-    unpack(pieces(archive(("working/a", bytes(6)), ("working/b", bytes(4)), sparse)), tmp_path, 15)
+    unpack_tar(pieces(archive(("working/a", bytes(6)), ("working/b", bytes(4)), sparse)), tmp_path, 15)
     assert names_in(tmp_path) == {"a", "b"}
 
 
@@ -129,11 +129,11 @@ def test_what_arrived_half_is_replaced_and_a_stream_that_is_cut_leaves_whole_fil
     (tmp_path / "one").write_bytes(b"half")
     content = archive(("working/one", b"one"), ("working/two", bytes(5000)))
     with pytest.raises(BackendError, match="Docker engine: what the session left arrived damaged"):
-        unpack(pieces(content[:4000]), tmp_path, PLENTY)
+        unpack_tar(pieces(content[:4000]), tmp_path, PLENTY)
     assert (tmp_path / "one").read_bytes() == b"one"
     assert names_in(tmp_path) == {"one"}
 
 
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="damaged"):
-        unpack(pieces(b"<html>" * 500), tmp_path, PLENTY)
+        unpack_tar(pieces(b"<html>" * 500), tmp_path, PLENTY)

@@ -16,7 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, TLSParameter
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from contract.errors import BackendError, BackendUnreachableError
-from executors.docker.engine import NoGpuError, frames_in, meaning_of, open_engine, talking_to_engine
+from executors.docker.engine import NoGpuError, explained, frames_in, open_engine, talking_to_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def test_an_engine_of_a_context_that_is_not_there_is_named_with_it(
         gc.collect()
     assert sentence == f"Docker engine {host}, of context moon: gives no answer (No such file or directory); {START_IT}"
     monkeypatch.setenv("DOCKER_CONTEXT", "default")
-    reset = str(meaning_of(failed_connection(ConnectionResetError(104, "Connection reset by peer"))))
+    reset = str(explained(failed_connection(ConnectionResetError(104, "Connection reset by peer"))))
     assert re.match(r"Docker engine (unix|npipe)://\S+: gives no answer \(Connection reset by peer\)", reset)
 
 
@@ -105,7 +105,7 @@ def test_an_address_that_is_none_is_no_reason_to_ask_again(monkeypatch: pytest.M
 
 def test_a_socket_of_others_says_how_to_be_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    error = meaning_of(failed_connection(PermissionError(13, "Permission denied")))
+    error = explained(failed_connection(PermissionError(13, "Permission denied")))
     assert not isinstance(error, BackendUnreachableError)
     assert str(error) == (
         "Docker engine: permission to use it is denied; "
@@ -123,7 +123,7 @@ def test_a_socket_of_others_says_how_to_be_let_in(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_an_answer_that_breaks_off_is_asked_for_again(error: Exception) -> None:
-    assert isinstance(meaning_of(error), BackendUnreachableError)
+    assert isinstance(explained(error), BackendUnreachableError)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_an_answer_that_breaks_off_is_asked_for_again(error: Exception) -> None:
 )
 def test_a_missing_image_says_how_to_get_it(image: str, remedy: str) -> None:
     error = ImageNotFound(f"No such image: {image}")
-    assert str(meaning_of(error, image)) == f"image {image}: is not there; {remedy}"
+    assert str(explained(error, image)) == f"image {image}: is not there; {remedy}"
 
 
 @pytest.mark.parametrize("text", [NO_GPU, NO_DRIVER])
 def test_a_missing_gpu_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    error = meaning_of(refusal(text))
+    error = explained(refusal(text))
     assert isinstance(error, NoGpuError)
     remedy = "install the NVIDIA driver and the NVIDIA Container Toolkit, or set `device: cpu`"
     assert str(error) == f"Docker engine: has no GPU for the session ({text}); {remedy}"
@@ -154,15 +154,15 @@ def test_a_missing_gpu_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, text:
 
 def test_a_full_disk_says_how_to_free_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    error = meaning_of(refusal("write /var/lib/docker/tmp/x: no space left on device"))
+    error = explained(refusal("write /var/lib/docker/tmp/x: no space left on device"))
     remedy = "free some with `docker system prune`, then run the same command again"
     assert str(error) == f"Docker engine: its disk is full; {remedy}"
 
 
 def test_any_other_refusal_is_passed_on_in_one_line() -> None:
-    error = meaning_of(refusal("invalid reference\nformat", 400))
+    error = explained(refusal("invalid reference\nformat", 400))
     assert "refuses: invalid reference format; see" in str(error)
-    assert isinstance(meaning_of(TLSParameterError("no certificate")), BackendError)
+    assert isinstance(explained(TLSParameterError("no certificate")), BackendError)
 
 
 def test_what_is_no_answer_of_the_engine_passes() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract import files
-from contract.documents import Entry, Execution, Ledger
+from contract.documents import Execution, Ledger, Submission
 from contract.errors import (
     BackendBusyError,
     BackendError,
@@ -62,7 +62,7 @@ class ScriptedBackend(Closeable):
     def submit(self, folder: SessionFolder, key: str) -> str:
         ledger = Ledger.read_if_there(folder.ledger_json)
         assert ledger is not None
-        assert ledger.entry is Entry.SUBMITTING  # so that a kill from here on is known of
+        assert ledger.entry is Submission.SUBMITTING  # so that a kill from here on is known of
         assert key not in self.known
         self.submitted.append(key)
         self.known[key] = f"handle-{len(self.submitted)}"
@@ -150,7 +150,7 @@ def test_a_new_session_is_submitted_and_its_end_is_written_down(
     }
     ledger = Ledger.read_if_there(folder.ledger_json)
     assert ledger is not None
-    assert (ledger.entry, ledger.handle) == (Entry.ENDED, "handle-1")
+    assert (ledger.entry, ledger.handle) == (Submission.ENDED, "handle-1")
     assert folder.log.read_bytes() == b"hello\n"
     assert stream.getvalue() == "hello\n"
 

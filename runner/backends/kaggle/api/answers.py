@@ -4,7 +4,7 @@ BackendUnreachableError
 ├── NoAnswerError        perhaps it was carried out, perhaps not: ask again
 └── UnknownValueError    an answer in which the SDK does not know a word, such as a new status
 BackendError
-└── RefusalError         an answer, and it is no
+└── RejectedError        an answer, and it is no
 CredentialsError    Kaggle does not know who asks
 """
 
@@ -55,7 +55,7 @@ class UnknownValueError(BackendUnreachableError):
         self.value = value
 
 
-class RefusalError(BackendError):
+class RejectedError(BackendError):
     """Kaggle refuses a request.
 
     Args:
@@ -91,7 +91,7 @@ def error_of(about: str, status: int, headers: Mapping[str, str], body: bytes) -
         return NoAnswerError(about, problem, retry_after=retry_after(headers), may_be_done=not is_certain)
     if message is None:
         return NoAnswerError(about, f"gave a web page instead of an answer ({status})")
-    return RefusalError(about, status, message)
+    return RejectedError(about, status, message)
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:

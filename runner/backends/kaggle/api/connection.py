@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.backends.kaggle.api.credentials import Credentials
-    from runner.backends.kaggle.api.settings import Settings
+    from runner.backends.kaggle.api.settings import KaggleSettings
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -45,7 +45,7 @@ class Connection:
         settings: how long to wait for answers.
     """
 
-    def __init__(self, credentials: Credentials, settings: Settings) -> None:
+    def __init__(self, credentials: Credentials, settings: KaggleSettings) -> None:
         self.settings = settings
         self._credentials = credentials
         self._rpc = _TimedClient(credentials, settings.timeout)

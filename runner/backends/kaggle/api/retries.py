@@ -11,13 +11,13 @@ from runner.backends.kaggle.api.answers import NoAnswerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.backends.kaggle.api.settings import Settings
+    from runner.backends.kaggle.api.settings import KaggleSettings
 
 LONGEST_PAUSE_SECONDS = 60.0
 Result = TypeVar("Result")
 
 
-def patiently(settings: Settings, attempt: Callable[[], Result]) -> Result:
+def patiently(settings: KaggleSettings, attempt: Callable[[], Result]) -> Result:
     """What `attempt` returns, once it gets an answer.
 
     Raises:
@@ -26,7 +26,7 @@ def patiently(settings: Settings, attempt: Callable[[], Result]) -> Result:
     return retrying(settings)(attempt)
 
 
-def retrying(settings: Settings) -> tenacity.Retrying:
+def retrying(settings: KaggleSettings) -> tenacity.Retrying:
     """The rule by which requests are repeated.
 
     A pause is chosen at random up to a bound that doubles, so that many clients do not come back at once
@@ -43,7 +43,7 @@ def retrying(settings: Settings) -> tenacity.Retrying:
 class _Wait(tenacity.wait.wait_base):
     """At random up to a bound that doubles, and never shorter than Kaggle asks for."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KaggleSettings) -> None:
         self._backing_off = tenacity.wait_random_exponential(settings.first_pause, LONGEST_PAUSE_SECONDS)
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> float:

@@ -18,7 +18,7 @@ TIMEOUT_VARIABLE = "RELAY_KAGGLE_TIMEOUT_SECONDS"
 
 
 @dataclass(frozen=True)
-class Settings:
+class KaggleSettings:
     """Times in seconds.
 
     Args:
@@ -37,17 +37,17 @@ class Settings:
         return min(1.0, self.poll)
 
 
-def settings_from(environment: Mapping[str, str] | None = None) -> Settings:
+def settings_from(environment: Mapping[str, str] | None = None) -> KaggleSettings:
     """The settings that the environment states.
 
     Raises:
         InputError: one is not a number of seconds.
     """
     given = os.environ if environment is None else environment
-    return Settings(
-        poll=_seconds(given, POLL_VARIABLE, Settings.poll),
-        patience=_seconds(given, PATIENCE_VARIABLE, Settings.patience),
-        timeout=_seconds(given, TIMEOUT_VARIABLE, Settings.timeout),
+    return KaggleSettings(
+        poll=_seconds(given, POLL_VARIABLE, KaggleSettings.poll),
+        patience=_seconds(given, PATIENCE_VARIABLE, KaggleSettings.patience),
+        timeout=_seconds(given, TIMEOUT_VARIABLE, KaggleSettings.timeout),
     )
 
 

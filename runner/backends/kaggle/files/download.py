@@ -13,7 +13,7 @@ from contract.confinement import Strictness, confined
 from contract.documents import Manifest
 from contract.errors import BackendUnreachableError, RelayError, SessionLostError
 from runner.backends.kaggle.api.retries import patiently
-from runner.backends.kaggle.files.transfer import AddressExpiredError, Wanted, transfer
+from runner.backends.kaggle.files.transfer import AddressExpiredError, WantedFile, transfer
 from runner.layout import SessionFolder
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ class Download:
             self._wait_for(set(listed.entries))
         for name, (size, sha256) in listed.entries.items():
             if is_confined(name) and name in self._urls:
-                self._bring(Wanted(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
+                self._bring(WantedFile(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
         if not listed.is_complete:  # the newest file may have come after the manifest: validation judges it
             for name in sorted(self._urls.keys() - listed.entries.keys() - {layout.MANIFEST_FILE}):
-                self._fetch(Wanted(name, "", is_settled=False), self._folder / PurePosixPath(name))
+                self._fetch(WantedFile(name, "", is_settled=False), self._folder / PurePosixPath(name))
         # Last, as the session wrote it: whoever finds it finds the rest.
         self._partial_manifest.replace(self._folder / layout.MANIFEST_FILE)
 
@@ -137,7 +137,7 @@ class Download:
 
     def _read_manifest(self) -> Listed | None:
         target = self._partial_manifest
-        self._fetch(Wanted(layout.MANIFEST_FILE, ""), target)
+        self._fetch(WantedFile(layout.MANIFEST_FILE, ""), target)
         try:
             if target.stat().st_size > _LARGEST_MANIFEST_BYTES:
                 return None
@@ -145,7 +145,7 @@ class Download:
         except (OSError, ValueError, RecursionError):
             return None
 
-    def _bring(self, wanted: Wanted, here: Path | None) -> None:
+    def _bring(self, wanted: WantedFile, here: Path | None) -> None:
         target = self._folder / PurePosixPath(wanted.name)
         digest = str(wanted.sha256)
         if target.is_file() and _is(target, wanted.bytes, digest):
@@ -155,9 +155,9 @@ class Download:
             return
         self._fetch(wanted, target)
 
-    def _fetch(self, wanted: Wanted, target: Path) -> None:
+    def _fetch(self, wanted: WantedFile, target: Path) -> None:
         def attempt() -> None:
-            now = Wanted(wanted.name, self._urls[wanted.name], wanted.sha256, wanted.bytes, wanted.is_settled)
+            now = WantedFile(wanted.name, self._urls[wanted.name], wanted.sha256, wanted.bytes, wanted.is_settled)
             try:
                 transfer(self._connection.plain, now, target)
             except AddressExpiredError:

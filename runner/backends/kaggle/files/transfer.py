@@ -24,7 +24,7 @@ class AddressExpiredError(NoAnswerError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file to fetch.
 
     Args:
@@ -47,7 +47,7 @@ class Wanted:
         return f"download of {self.name}"
 
 
-def transfer(client: httpx.Client, wanted: Wanted, target: Path) -> None:
+def transfer(client: httpx.Client, wanted: WantedFile, target: Path) -> None:
     """Bring a file to `target`, going on with what an earlier attempt has brought.
 
     Raises:
@@ -66,13 +66,13 @@ def transfer(client: httpx.Client, wanted: Wanted, target: Path) -> None:
     files.put_in_place(partial, target)
 
 
-def partial_of(wanted: Wanted, target: Path) -> Path:
+def partial_of(wanted: WantedFile, target: Path) -> Path:
     """Where the beginning of a file waits for its end; files of other content never share it."""
     stated = f"{wanted.name} {wanted.sha256 or wanted.url}"
     return target.parent / f"{files.TEMPORARY_PREFIX}{hashlib.sha256(stated.encode()).hexdigest()[:_PARTIAL_LENGTH]}"
 
 
-def _append(client: httpx.Client, wanted: Wanted, partial: Path, begin: int) -> None:
+def _append(client: httpx.Client, wanted: WantedFile, partial: Path, begin: int) -> None:
     # Compressed on the way, a file would have another length than it says.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begin}-"} if begin else {})
     with client.stream("GET", wanted.url, headers=headers) as answer:
@@ -101,7 +101,7 @@ def _append(client: httpx.Client, wanted: Wanted, partial: Path, begin: int) -> 
         raise NoAnswerError(wanted.about, f"broke off after {files.human_bytes(arrived)}")
 
 
-def _check(wanted: Wanted, partial: Path) -> None:
+def _check(wanted: WantedFile, partial: Path) -> None:
     """Refuse and remove what is not the file."""
     if wanted.sha256 is None or not wanted.is_settled:
         return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 from kagglesdk.blobs.types.blob_api_service import ApiBlobType, ApiStartBlobUploadRequest
 
-from runner.backends.kaggle.api.answers import FIRST_SERVER_ERROR, NOT_FOUND, NoAnswerError, RefusalError, retry_after
+from runner.backends.kaggle.api.answers import FIRST_SERVER_ERROR, NOT_FOUND, NoAnswerError, RejectedError, retry_after
 from runner.backends.kaggle.api.retries import patiently
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def upload_all(connection: Connection, files: Mapping[str, Path]) -> list[str]:
 
     Raises:
         NoAnswerError: Kaggle gave none for so long that its patience is at an end.
-        RefusalError: Kaggle does not take a file.
+        RejectedError: Kaggle does not take a file.
     """
     connection.plain  # noqa: B018 - made once, before several threads want it
     with ThreadPoolExecutor(max_workers=UPLOADS_AT_ONCE) as pool:
@@ -110,7 +110,7 @@ class _Upload:
         problem = f"was not taken ({status})"
         if status >= FIRST_SERVER_ERROR or self._started is None or status == httpx.codes.TOO_MANY_REQUESTS:
             raise NoAnswerError(self._about, problem, retry_after=retry_after(answer.headers))
-        raise RefusalError(self._about, status, "the file was not taken")
+        raise RejectedError(self._about, status, "the file was not taken")
 
 
 def _pieces(path: Path, begin: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from contract.states import State
 from executors.base import Status
 from executors.docker.limits import DockerSettings
 from job.model import session_part
-from runner.backends.docker.backend import KILL_GRACE_SECONDS, DockerBackend, settings_of
+from runner.backends.docker.backend import KILL_GRACE_SECONDS, DockerBackend, container_settings
 from runner.layout import RunsFolder
 from tests.engine import image
 from tests.runner.conftest import INPUTS, job_json
@@ -53,12 +53,12 @@ def session(root: Path, script: str = "", **changes: Any) -> SessionFolder:
 
 
 def test_a_job_that_asks_for_nothing_gets_what_kaggle_gives_and_a_gpu_where_there_is_one() -> None:
-    assert settings_of(job_json()) == DockerSettings(gpu_is_optional=True)
+    assert container_settings(job_json()) == DockerSettings(gpu_is_optional=True)
 
 
 def test_a_job_decides_on_its_container() -> None:
     wanted = {"image": "mine:1", "memory": "8g", "cpus": 2, "shm": "64m", "user": "1000:1000"}
-    assert settings_of(job_json(docker=wanted, device="cuda")) == DockerSettings(
+    assert container_settings(job_json(docker=wanted, device="cuda")) == DockerSettings(
         image="mine:1", memory=8 << 30, cpus=2.0, shm=64 << 20, user="1000:1000", gpu_is_optional=False
     )
 

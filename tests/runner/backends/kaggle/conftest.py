@@ -14,7 +14,7 @@ from contract.documents import Parent
 from contract.states import State
 from emulator.faults.rules import Kind, Rule
 from runner.backends.base import Origin, Output, Provisions
-from runner.backends.kaggle.api.settings import Settings
+from runner.backends.kaggle.api.settings import KaggleSettings
 from runner.backends.kaggle.backend import KaggleBackend
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.stages.parent import ParentFiles
 
 PATIENCE_SECONDS = 120.0
-SETTINGS = Settings(poll=0.02, patience=30.0, timeout=30.0)
+SETTINGS = KaggleSettings(poll=0.02, patience=30.0, timeout=30.0)
 TRAINER = """
 import hashlib
 import json

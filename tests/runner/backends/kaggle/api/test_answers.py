@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from contract.errors import BackendUnreachableError, CredentialsError
-from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, error_of, retry_after
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, error_of, retry_after
 
 FLAT = b'{"code": 403, "message": "Permission \'kernels.get\' was denied"}'
 NESTED = b'{"error": {"code": 404, "message": "Not found", "status": "NOT_FOUND"}}'
@@ -33,7 +33,7 @@ def test_a_page_of_html_is_not_kaggles_word(status: int) -> None:
 @pytest.mark.parametrize(("status", "body"), [(403, FLAT), (404, NESTED), (400, NESTED)])
 def test_a_refusal_has_kaggles_words_and_may_mean_absence(status: int, body: bytes) -> None:
     error = error_of("a kernel", status, {}, body)
-    assert isinstance(error, RefusalError)
+    assert isinstance(error, RejectedError)
     assert error.is_absence is (status != 400)
     assert "denied" in str(error) or "Not found" in str(error)
 

@@ -11,10 +11,10 @@ import pytest
 from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
 from contract.errors import BackendError, CredentialsError
-from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError, UnknownValueError
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import Credentials
-from runner.backends.kaggle.api.settings import Settings
+from runner.backends.kaggle.api.settings import KaggleSettings
 from tests.emulated import KEY, USER
 from tests.runner.backends.kaggle.conftest import SETTINGS
 
@@ -67,7 +67,7 @@ def test_a_word_that_the_sdk_does_not_know_is_told(kaggle: Kaggle) -> None:
 
 
 def test_a_refusal_is_final(kaggle: Kaggle) -> None:
-    with pytest.raises(RefusalError) as caught:
+    with pytest.raises(RejectedError) as caught:
         ask(kaggle.backend().connection)
     assert caught.value.is_absence
     assert kaggle.calls("GetKernelSessionStatus") == 1
@@ -86,12 +86,12 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_server_that_says_nothing_is_not_waited_for_forever(silent: str) -> None:
     assert silent
-    connection = Connection(Credentials("a test", username=USER, key=KEY), Settings(timeout=0.2))
+    connection = Connection(Credentials("a test", username=USER, key=KEY), KaggleSettings(timeout=0.2))
     began = time.monotonic()
     with pytest.raises(NoAnswerError, match="timed out"):
         ask(connection)
     connection.close()
-    assert time.monotonic() - began < Settings.timeout
+    assert time.monotonic() - began < KaggleSettings.timeout
 
 
 def test_a_machine_without_a_network_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import tenacity
 
-from runner.backends.kaggle.api.answers import NoAnswerError, RefusalError
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError
 from runner.backends.kaggle.api.retries import LONGEST_PAUSE_SECONDS, patiently, retrying
-from runner.backends.kaggle.api.settings import Settings
+from runner.backends.kaggle.api.settings import KaggleSettings
 
-QUICK = Settings(poll=0.001, patience=60.0)
+QUICK = KaggleSettings(poll=0.001, patience=60.0)
 
 
 def failing(times: int, error: Exception) -> tuple[list[int], object]:
@@ -34,19 +34,19 @@ def test_no_answer_is_asked_again_until_there_is_one() -> None:
 def test_patience_ends() -> None:
     _, attempt = failing(10**9, NoAnswerError("a kernel", "gave no answer (503)"))
     with pytest.raises(NoAnswerError, match="503"):
-        patiently(Settings(poll=0.001, patience=0.05), attempt)  # type: ignore[arg-type]
+        patiently(KaggleSettings(poll=0.001, patience=0.05), attempt)  # type: ignore[arg-type]
 
 
 def test_a_refusal_is_final() -> None:
-    calls, attempt = failing(1, RefusalError("a kernel", 400, "no"))
-    with pytest.raises(RefusalError):
+    calls, attempt = failing(1, RejectedError("a kernel", 400, "no"))
+    with pytest.raises(RejectedError):
         patiently(QUICK, attempt)  # type: ignore[arg-type]
     assert calls == [1]
 
 
 def pauses(error: NoAnswerError, count: int) -> list[float]:
     """What would be waited after each of so many attempts."""
-    policy = retrying(Settings(poll=1, patience=10**6))
+    policy = retrying(KaggleSettings(poll=1, patience=10**6))
     state = tenacity.RetryCallState(policy, None, (), {})
     waited = []
     for number in range(1, count + 1):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from runner.backends.kaggle.api.answers import NoAnswerError
-from runner.backends.kaggle.files.transfer import AddressExpiredError, Wanted, partial_of, transfer
+from runner.backends.kaggle.files.transfer import AddressExpiredError, WantedFile, partial_of, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,12 +91,12 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def wanted(address: str) -> Wanted:
+def wanted(address: str) -> WantedFile:
     """The file as a manifest lists it."""
-    return Wanted("checkpoints/a.zip", address, SHA256, len(CONTENT))
+    return WantedFile("checkpoints/a.zip", address, SHA256, len(CONTENT))
 
 
-def test_a_file_comes_whole(client: httpx.Client, wanted: Wanted, tmp_path: Path) -> None:
+def test_a_file_comes_whole(client: httpx.Client, wanted: WantedFile, tmp_path: Path) -> None:
     target = tmp_path / "checkpoints" / "a.zip"
     transfer(client, wanted, target)
     assert target.read_bytes() == CONTENT
@@ -105,7 +105,9 @@ def test_a_file_comes_whole(client: httpx.Client, wanted: Wanted, tmp_path: Path
 
 
 @pytest.mark.parametrize("cut", ["cut", "cut without a length"])
-def test_what_broke_off_goes_on_where_it_did(client: httpx.Client, wanted: Wanted, tmp_path: Path, cut: str) -> None:
+def test_what_broke_off_goes_on_where_it_did(
+    client: httpx.Client, wanted: WantedFile, tmp_path: Path, cut: str
+) -> None:
     Server.behaviour = cut
     with pytest.raises(NoAnswerError, match="broke off"):
         transfer(client, wanted, tmp_path / "a.zip")
@@ -118,7 +120,7 @@ def test_what_broke_off_goes_on_where_it_did(client: httpx.Client, wanted: Wante
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
 
 
-def test_a_server_without_ranges_sends_it_all_again(client: httpx.Client, wanted: Wanted, tmp_path: Path) -> None:
+def test_a_server_without_ranges_sends_it_all_again(client: httpx.Client, wanted: WantedFile, tmp_path: Path) -> None:
     partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
     Server.behaviour = "no ranges"
     transfer(client, wanted, tmp_path / "a.zip")
@@ -127,7 +129,7 @@ def test_a_server_without_ranges_sends_it_all_again(client: httpx.Client, wanted
 
 @pytest.mark.parametrize("behaviour", ["wrong range", "other", "416"])
 def test_a_beginning_that_does_not_fit_is_given_up(
-    client: httpx.Client, wanted: Wanted, tmp_path: Path, behaviour: str
+    client: httpx.Client, wanted: WantedFile, tmp_path: Path, behaviour: str
 ) -> None:
     partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
     Server.behaviour = behaviour
@@ -141,7 +143,7 @@ def test_a_beginning_that_does_not_fit_is_given_up(
 
 @pytest.mark.parametrize("behaviour", ["page as a file", "other", "endless"])
 def test_anything_else_under_its_name_is_never_a_file(
-    client: httpx.Client, wanted: Wanted, tmp_path: Path, behaviour: str
+    client: httpx.Client, wanted: WantedFile, tmp_path: Path, behaviour: str
 ) -> None:
     Server.behaviour = behaviour
     with pytest.raises(NoAnswerError):
@@ -150,7 +152,7 @@ def test_anything_else_under_its_name_is_never_a_file(
 
 
 def test_an_address_that_does_not_work_any_more_is_told_apart(
-    client: httpx.Client, wanted: Wanted, tmp_path: Path
+    client: httpx.Client, wanted: WantedFile, tmp_path: Path
 ) -> None:
     Server.behaviour = "page"
     with pytest.raises(AddressExpiredError, match="403"):
@@ -163,7 +165,7 @@ def test_an_address_that_does_not_work_any_more_is_told_apart(
 
 
 def test_a_whole_file_that_was_only_not_renamed_is_not_fetched(
-    client: httpx.Client, wanted: Wanted, tmp_path: Path
+    client: httpx.Client, wanted: WantedFile, tmp_path: Path
 ) -> None:
     partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT)
     Server.behaviour = "416"
@@ -173,6 +175,6 @@ def test_a_whole_file_that_was_only_not_renamed_is_not_fetched(
 
 def test_a_server_that_is_gone_is_no_answer(client: httpx.Client, tmp_path: Path) -> None:
     with pytest.raises(NoAnswerError, match="ConnectError"):
-        transfer(client, Wanted("a.zip", "http://127.0.0.1:1/a.zip", SHA256, 1), tmp_path / "a.zip")
+        transfer(client, WantedFile("a.zip", "http://127.0.0.1:1/a.zip", SHA256, 1), tmp_path / "a.zip")
     with pytest.raises(NoAnswerError):
-        transfer(client, Wanted("a.zip", "", SHA256, 1), tmp_path / "a.zip")
+        transfer(client, WantedFile("a.zip", "", SHA256, 1), tmp_path / "a.zip")
