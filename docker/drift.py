@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent
 IN_A_SESSION = tuple(FOLDER.parent / name for name in ("contract", "job", "trainer"))
+NOT_LOADED_THERE = frozenset({"msgspec"})  # the documents of the user's side travel along, and no session reads them
 # Prints, as JSON, the version of Python, of each package, and which of them are loaded with the modules named. A module
 # that knows its own build (torch: 2.10.0+cu128) is asked rather than its metadata, which may not.
 PROBE = """
@@ -142,7 +143,7 @@ def imports_of(folders: Collection[Path]) -> list[str]:
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
-    return sorted(found - own - sys.stdlib_module_names)
+    return sorted(found - own - sys.stdlib_module_names - NOT_LOADED_THERE)
 
 
 def look_into(image: str) -> dict[str, Any]:

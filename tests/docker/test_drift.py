@@ -96,6 +96,13 @@ def test_what_a_session_loads_is_read_off_the_sources(tmp_path: Path) -> None:
     assert {"torch", "stable_baselines3", "pydantic"} <= set(drift.imports_of(drift.IN_A_SESSION))
 
 
+def test_a_session_loads_none_of_what_only_the_users_side_needs() -> None:
+    loaded = "import trainer.__main__, trainer.session, trainer.description, sys; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert "trainer.session" in answer.stdout.split()
+    assert not drift.NOT_LOADED_THERE & set(answer.stdout.split())
+
+
 def test_the_probe_asks_a_module_for_its_build(tmp_path: Path) -> None:
     module, metadata = tmp_path / "built.py", tmp_path / "built_thing-1.2.dist-info"
     module.write_text("__version__ = '1.2+cu128'\nimport json\n", encoding="utf-8")

@@ -51,7 +51,7 @@ METADATA: dict[str, Any] = {
     "goal_met": False,
     "interrupted_by": "RuntimeError",
     "error": "RuntimeError: the road is closed",
-    "resume": {"exact": False, "reasons": ["the environment gives no state"]},
+    "resume": {"exact": False, "reasons": ["the environment gives no state"], "changes": []},
     "resumed": {"parent": PARENT, "mean_reward": 1.5, "first_rollout_mean_reward": 2.5},
     "mean_reward": 1.5,
     "best_mean_reward": 3.5,
@@ -69,7 +69,7 @@ METADATA_RULES = Rules(
         **dict.fromkeys([("resumed", "mean_reward"), ("resumed", "first_rollout_mean_reward")], OR_NUMBER),
     },
     optional=frozenset(
-        {("format",), ("resumed",), ("resume", "reasons"), ("libraries", "*")}
+        {("format",), ("resumed",), ("resume", "reasons"), ("resume", "changes"), ("libraries", "*")}
         | {("request", "format"), ("request", "sources_changed"), ("resumed", "first_rollout_mean_reward")}
     ),
     names=frozenset({("libraries",)}),

@@ -51,7 +51,7 @@ def record_of(sound: Sound, **changes: Any) -> dict[str, Any]:
         "training": {"algorithm": sound.algorithm},
         "parent": PARENT,
         "replay": REPLAY,
-        "resume": {"exact": False, "reasons": ["the environment gives no state"]},
+        "resume": {"exact": False, "reasons": ["the environment gives no state"], "changes": []},
         "best_mean_reward": 21.5,
     }
     document: dict[str, Any] = json.loads(json.dumps(make_record(dict(sound.members), **(values | changes))))

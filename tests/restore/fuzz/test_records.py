@@ -22,7 +22,7 @@ OR_NONE, OR_WHOLE = frozenset({"null"}), frozenset({"null", "integer"})
 RULES = Rules(
     anything=frozenset({"training", "observation_space", "action_space"}),
     also={("mean_reward",): OR_WHOLE, ("best_mean_reward",): OR_WHOLE, ("parent",): OR_NONE, ("replay",): OR_NONE},
-    optional=frozenset({("replay",), ("resume", "reasons"), ("libraries", "*")}),
+    optional=frozenset({("replay",), ("resume", "reasons"), ("resume", "changes"), ("libraries", "*")}),
     names=frozenset({("libraries",)}),
 )
 FREE = {"job", "session", "key", "goal", "training", "observation_space", "action_space", "libraries", "resume"} | {
