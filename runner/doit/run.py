@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,8 +15,10 @@ from runner.doit import reporter
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader
+from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter
 from runner.doit.selection import select
+from runner.doit.state import WriteThrough
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +41,24 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     name = "run"
 
     def get_reporters(self) -> dict[str, Any]:
-        """The reporters that there are: those of doit, and ours."""
-        reporters: dict[str, Any] = super().get_reporters() | {reporter.NAME: RelayReporter}
-        self.cmdparser["reporter"].choices = {name: each.desc for name, each in reporters.items()}
-        return reporters
+        """The reporters that there are: ours, those of doit, and installed ones."""
+        every = functools.cache(super().get_reporters)
+        known = {reporter.NAME: RelayReporter}
+        self.cmdparser["reporter"].choices = Plugins(
+            {name: each.desc for name, each in known.items()},
+            lambda: {name: each.desc for name, each in every().items()},
+        )
+        return Plugins(known, every)
+
+    def get_backends(self) -> dict[str, Any]:
+        """The kinds of memory that there are: ours, those of doit, and installed ones."""
+        every = functools.cache(super().get_backends)
+        known = {WriteThrough.NAME: WriteThrough}
+        self.cmdparser["backend"].choices = Plugins(
+            {name: each.desc for name, each in known.items()},
+            lambda: {name: getattr(each, "desc", "") for name, each in every().items()},
+        )
+        return Plugins(known, every)
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the tasks named by `args`; return doit's exit code."""

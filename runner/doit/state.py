@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.dependency import DatabaseException, SqliteDB
 
@@ -24,6 +24,7 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
     (https://github.com/pydoit/doit/issues/463).
     """
 
+    NAME: ClassVar = "write_through"
     desc = "sqlite3, written after each task"
 
     def _sqlite3(self, name: str) -> sqlite3.Connection:
