@@ -1,6 +1,7 @@
 """The user's side: plans, packages, executes, downloads and restores sessions.
 
-`decide`: what the next session is, a pure function of `lineage` (what is on disk) and of what is wanted (`workspace`).
+`decide`: what the next session is, a pure function of `lineage` (what is on disk) and of what is `wanted`; `workspace`
+reads both.
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
 `changes`: what is other than when a session was packaged.

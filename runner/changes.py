@@ -13,8 +13,8 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, changed_files, identit
 
 if TYPE_CHECKING:
     from contract.documents import Identity
-    from runner.decide import Wanted
     from runner.lineage import SessionState
+    from runner.wanted import Wanted
 
 Table = dict[str, list[str]]
 """Both digests of each source by its name in the bundle."""

@@ -12,29 +12,17 @@ from contract.documents import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import is_known, known_backends
-from runner.decide import (
-    Attach,
-    Blocked,
-    Continue,
-    Decision,
-    Finish,
-    Nothing,
-    Redo,
-    Refuse,
-    Rejudge,
-    Start,
-    Wanted,
-    decide,
-)
+from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
+from runner.wanted import Wanted
 
 if TYPE_CHECKING:
     from contract.documents import Identity
-    from runner.decide import Profile
     from runner.layout import SessionFolder
+    from runner.wanted import Profile
 
 
 @dataclass(frozen=True)

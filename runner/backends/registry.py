@@ -36,13 +36,13 @@ def _local() -> BackendEntry:
 
 
 def _docker() -> BackendEntry:
-    from runner.backends.docker.section import ENTRY  # noqa: PLC0415 - likewise
+    from runner.backends.docker.entry import ENTRY  # noqa: PLC0415 - likewise
 
     return ENTRY
 
 
 def _kaggle() -> BackendEntry:
-    from runner.backends.kaggle.section import ENTRY  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.entry import ENTRY  # noqa: PLC0415 - likewise
 
     return ENTRY
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from contract.errors import InputError
 
 if TYPE_CHECKING:
-    from runner.decide import Profile
+    from runner.wanted import Profile
 
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"

@@ -16,11 +16,11 @@ from contract.identity import training_inputs
 from contract.libraries import library_versions
 from job.model import parse_job
 from runner.backends.registry import sections
-from runner.decide import Profile, Wanted
 from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
 from runner.sources import meaning_of
+from runner.wanted import Profile, Wanted
 from tests.project import cart_pole
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -13,23 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.documents import Identity, Rules
-from runner.decide import (
-    Attach,
-    Blocked,
-    Continue,
-    Decision,
-    Finish,
-    Nothing,
-    Profile,
-    Redo,
-    Refuse,
-    Rejudge,
-    Start,
-    decide,
-)
+from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.lineage import Phase
 from tests.project import cart_pole
 from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted, write
+
+if TYPE_CHECKING:
+    from runner.wanted import Profile
 
 EDITED = Identity(content="1" * 64, meaning="2" * 64, python="3.12")
 COMMENTED = msgspec.structs.replace(SOURCES, content="3" * 64)

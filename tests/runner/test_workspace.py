@@ -21,7 +21,7 @@ from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.decide import Profile
+    from runner.wanted import Profile
 
 
 @pytest.fixture

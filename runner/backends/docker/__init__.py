@@ -1,4 +1,5 @@
 """The docker backend: sessions in containers laid out and limited as on Kaggle.
 
-`section`: what a job says of it. `backend`: the calls. `health`: what `doit doctor` asks of the engine.
+`section`: what a job says of it. `entry`: how it is found. `backend`: the calls. `health`: what `doit doctor` asks of
+the engine.
 """

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from job.model import Section, Size
-from runner.backends.base import BackendEntry
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runner.backends.base import Backend
 
 SMALLEST_MEMORY = 6 << 20
 """What Docker asks for at least."""
@@ -45,12 +39,3 @@ class Docker(Section):
     cpus: Annotated[float, Field(ge=0.01)] | None = None
     shm: Size | None = None
     user: Annotated[str, AfterValidator(_user)] | None = None
-
-
-def _open(root: Path) -> Backend:
-    from runner.backends.docker.backend import DockerBackend  # noqa: PLC0415 - it imports the SDK
-
-    return DockerBackend(root)
-
-
-ENTRY = BackendEntry(_open, Docker)

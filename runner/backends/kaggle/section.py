@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from job.model import Section
-from runner.backends.base import BackendEntry
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runner.backends.base import Backend
 
 NO_ACCELERATOR = "none"
 
@@ -46,12 +40,3 @@ class Kaggle(Section):
     accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
     carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
     image: Annotated[str, AfterValidator(_image)] = "original"
-
-
-def _open(root: Path) -> Backend:
-    from runner.backends.kaggle.backend import KaggleBackend  # noqa: PLC0415 - it imports Kaggle's SDK
-
-    return KaggleBackend(root)
-
-
-ENTRY = BackendEntry(_open, Kaggle)
