@@ -2,6 +2,9 @@
 
 It makes sure that one session starts in a sandbox at most once, lays out the variables of a Kaggle
 batch run, and leaves a record of how the process ended. It knows the standard library only.
+
+With a limit it has a guard, `python local_launcher.py --guard SECONDS SANDBOX`: a process of its own, since no thread
+runs while native code keeps Python's lock.
 """
 
 import contextlib
@@ -9,6 +12,7 @@ import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import threading
 import traceback
@@ -19,6 +23,7 @@ ENDED_FILE = "ended.json"
 STOP_FILE = "stop"
 ORDERS_FILE = "orders.json"
 KILLED = 137
+GUARD = "--guard"
 SCRIPT = Path("kaggle", "src", "script.py")
 INPUT = Path("kaggle", "input")
 WORKING = Path("kaggle", "working")
@@ -31,7 +36,8 @@ def main(sandbox: Path) -> None:
         sys.exit(0)
     orders = json.loads((sandbox / ORDERS_FILE).read_text(encoding="utf-8"))
     if orders["limit_seconds"] is not None:
-        end_in_time(sandbox, orders["limit_seconds"])
+        start_guard(sandbox, orders["limit_seconds"])
+    record_immediate_ends(sandbox)
     os.environ.update(orders["environment"])
     os.environ.update(
         {
@@ -60,6 +66,7 @@ def main(sandbox: Path) -> None:
     except BaseException:  # noqa: BLE001 - whatever ended the script, the record must say so
         traceback.print_exc()
     number = code if isinstance(code, int) else 0 if code is None else 1
+    wait_for_threads()
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
@@ -67,19 +74,58 @@ def main(sandbox: Path) -> None:
     os._exit(number)
 
 
-def end_in_time(sandbox: Path, seconds: float) -> None:
-    """Kill this process, and on POSIX all that it started, once its time is over."""
+def wait_for_threads() -> None:
+    """Wait for the threads that a script leaves, as Python does before it ends a process, on Kaggle too."""
+    while left := [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]:
+        left[0].join()
 
-    def end() -> None:
-        error = f"its time limit of {seconds:g} s was over"
-        write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
-        if sys.platform != "win32" and os.getpgid(0) == os.getpid():
+
+def record_immediate_ends(sandbox: Path) -> None:
+    """Let `os._exit` leave a record as well: a script may end by it, and waits for no thread then."""
+    end, own = os._exit, os.getpid()
+
+    def end_with_record(status: int) -> None:
+        if os.getpid() == own:  # a fork ends by it too
+            with contextlib.suppress(OSError):
+                write_once(sandbox / ENDED_FILE, {"exit_code": status, "error": None})
+        end(status)
+
+    os._exit = end_with_record  # type: ignore[assignment] # it does not return either
+
+
+def start_guard(sandbox: Path, seconds: float) -> None:
+    """Start the process that ends this one, and on POSIX all that it started, once its time is over."""
+    command = [sys.executable, "-I", "-S", __file__, GUARD, str(seconds), str(sandbox)]
+    # The pipe closes with this process, however it ends: the guard ends with it.
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - this very file
+    guards.append(guard)
+
+
+guards: "list[subprocess.Popen[bytes]]" = []
+"""Kept, so that the pipe stays open."""
+
+
+def guard(sandbox: Path, seconds: float) -> None:
+    """End the process that started this one, unless it ends within that many seconds."""
+    has_ended = threading.Event()
+
+    def wait_for_its_end() -> None:
+        sys.stdin.buffer.read()
+        has_ended.set()
+
+    started_by = os.getppid()
+    threading.Thread(target=wait_for_its_end, daemon=True).start()
+    if not has_ended.wait(seconds):
+        if not (sandbox / ENDED_FILE).exists():
+            error = f"its time limit of {seconds:g} s was over"
+            write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
+        if sys.platform == "win32":
+            os.kill(started_by, signal.SIGTERM)
+        elif os.getpgid(0) == started_by:
             os.killpg(0, signal.SIGKILL)
-        os._exit(KILLED)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+        else:
+            os.kill(started_by, signal.SIGKILL)
+    os._exit(0)
 
 
 def claim(sandbox: Path) -> bool:
@@ -105,4 +151,6 @@ def write_once(target: Path, value: object) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == GUARD:
+        guard(Path(sys.argv[3]), float(sys.argv[2]))
     main(Path(sys.argv[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from contract.documents import Package
 from executors.base import Closeable, Workload
 from runner.backends.base import Provisions
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from runner.backends.base import Check, Origin
     from runner.layout import SessionFolder
 
+KILL_GRACE_SECONDS = 60.0
+"""A session ends by itself at its limit, whatever hangs in it; one that does not is killed this much after it."""
 _NAME_LENGTH = 16
 
 
@@ -42,7 +45,9 @@ class ExecutorBackend(Closeable):
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
-        return Workload(name_of(key), folder.script, {folder.path.parent.name: folder.payload})
+        limit = float(job_of(folder)["session_limit"]) + KILL_GRACE_SECONDS
+        inputs = {folder.path.parent.name: folder.payload}
+        return Workload(name_of(key), folder.script, inputs, limit_seconds=limit)
 
     def find(self, key: str) -> str | None:
         """The key, if its session was ever started here."""
@@ -75,6 +80,11 @@ class ExecutorBackend(Closeable):
     def close(self) -> None:
         """Let go of what the executor has open."""
         self.executor.close()
+
+
+def job_of(folder: SessionFolder) -> dict[str, Any]:
+    """The job of a package (as JSON), with the section that says in what it runs."""
+    return Package.read(folder.package_json).job
 
 
 def name_of(key: str) -> str:

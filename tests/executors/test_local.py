@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,46 @@ def test_a_script_that_overruns_its_limit_is_killed_with_all_that_it_started(
 def test_a_script_that_keeps_to_its_limit_ends_by_itself(executor: LocalExecutor, tmp_path: Path) -> None:
     executor.start(workload(tmp_path, "print('done')", limit_seconds=PATIENCE_SECONDS))
     assert ended(executor) == Status(State.COMPLETE, 0)
+
+
+def test_a_script_is_killed_even_while_native_code_keeps_pythons_lock(executor: LocalExecutor, tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("it is the C library's sleep that keeps the lock here")
+    keeps_it = "import ctypes\nprint('waiting', flush=True)\nctypes.PyDLL(None).sleep(600)\n"
+    executor.start(workload(tmp_path, keeps_it, limit_seconds=2.0))
+    assert ended(executor) == Status(State.FAILED, 137, "its time limit of 2 s was over")
+
+
+def test_a_script_ends_when_its_threads_have_ended(executor: LocalExecutor, tmp_path: Path) -> None:
+    leaves_one = """
+import pathlib, threading, time
+def wait():
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+    print("the thread has ended", flush=True)
+threading.Thread(target=wait).start()
+print("the script is over", flush=True)
+"""
+    executor.start(workload(tmp_path, leaves_one, limit_seconds=PATIENCE_SECONDS))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while b"the script is over" not in executor.logs(NAME, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert executor.status(NAME).state is State.RUNNING
+    (tmp_path / "the sandboxes" / NAME / "kaggle" / "working" / "go").touch()
+    assert ended(executor) == Status(State.COMPLETE, 0)
+    assert executor.logs(NAME, 0).endswith(b"the thread has ended\n")
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, State.COMPLETE), (75, State.FAILED)])
+def test_a_script_may_end_at_once_and_its_exit_code_is_known(
+    executor: LocalExecutor, tmp_path: Path, code: int, state: State
+) -> None:
+    forks = "import os\nif hasattr(os, 'fork') and not os.fork():\n    os._exit(9)\n"
+    leaves_a_thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+    executor.start(workload(tmp_path, f"{forks}{leaves_a_thread}os._exit({code})\n", limit_seconds=PATIENCE_SECONDS))
+    status = ended(executor)
+    assert (status.state, status.exit_code) == (state, code)
 
 
 def test_a_killed_script_takes_all_that_it_started_along(executor: LocalExecutor, tmp_path: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from contract.documents import Package
 from contract.errors import InputError
 from contract.events import say
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
 from runner.backends.docker.section import Docker
-from runner.backends.on_executor import ExecutorBackend
+from runner.backends.on_executor import ExecutorBackend, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from runner.backends.base import Check
     from runner.layout import SessionFolder
 
-KILL_GRACE_SECONDS = 60.0
-"""A session ends by itself before its limit; one that hangs is killed this much after it."""
 CPU_IMAGE = DockerSettings.image
 
 
@@ -48,18 +45,17 @@ class DockerBackend(ExecutorBackend):
             InputError: its image has nothing to compute with on a GPU, which the job asks for.
             BackendError: the engine cannot start it; nothing stays behind.
         """
-        with DockerExecutor(self._root, container_settings(_job(folder)), say) as executor:
+        with DockerExecutor(self._root, container_settings(job_of(folder)), say) as executor:
             executor.start(self.workload(folder, key))
         return key
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
-        job = _job(folder)
+        job = job_of(folder)
         return replace(
             super().workload(folder, key),
             internet=job["internet"],
             gpu=job["device"] != "cpu",
-            limit_seconds=job["session_limit"] + KILL_GRACE_SECONDS,
         )
 
     def diagnose(self) -> Iterator[Check]:
@@ -67,11 +63,6 @@ class DockerBackend(ExecutorBackend):
         from runner.backends.docker.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
         return checks()
-
-
-def _job(folder: SessionFolder) -> dict[str, Any]:
-    """The job of a package, with the section that says in what it runs."""
-    return Package.read(folder.package_json).job
 
 
 def container_settings(job: dict[str, Any]) -> DockerSettings:

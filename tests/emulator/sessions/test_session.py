@@ -54,6 +54,17 @@ def test_a_push_may_set_a_shorter_limit(emulator: EmulatedKaggle) -> None:
         assert "1 seconds" in api.kernels_status("alice/limited-by-itself").failure_message
 
 
+def test_a_script_that_is_over_but_leaves_a_thread_is_killed_at_the_limit_and_its_output_lost(
+    emulator: EmulatedKaggle,
+) -> None:
+    leaves_one = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+    with emulator.client() as api:
+        api.kernels_push(str(emulator.kernel(LEAVES_A_FILE + leaves_one, "leaves-a-thread")), timeout="1")
+        assert emulator.wait("leaves-a-thread") is KernelState.ERROR
+        assert "1 seconds" in api.kernels_status("alice/leaves-a-thread").failure_message
+        assert api.kernels_list_files("alice/leaves-a-thread").files == []
+
+
 def test_too_much_output_is_lost(tmp_path: Path) -> None:
     with emulated(tmp_path, output_limit_bytes=1_000) as kaggle, kaggle.client() as api:
         api.kernels_push(str(kaggle.kernel("open('large', 'wb').write(bytes(1001))", "leaves-too-much")))

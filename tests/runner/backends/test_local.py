@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from contract.documents import Package
 from contract.errors import BackendError, SessionLostError
 from contract.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
 from contract.layout import segment_name
@@ -24,7 +25,9 @@ from contract.states import State
 from executors import local, local_launcher
 from executors.base import Status
 from runner.backends.local import LocalBackend
+from runner.backends.on_executor import KILL_GRACE_SECONDS
 from runner.layout import RunsFolder, SessionFolder
+from tests.runner.conftest import INPUTS, job_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,8 +116,13 @@ def session(tmp_path: Path, script: str) -> SessionFolder:
     folder = RunsFolder(tmp_path).session("cart", 1)
     folder.payload.mkdir(parents=True)
     (folder.payload / "payload.json").write_text("{}", encoding="utf-8")
+    Package(key=KEY, job=job_json(session_limit="1h"), inputs=INPUTS, files={}).write(folder.package_json)
     folder.script.write_text(script, encoding="utf-8")
     return folder
+
+
+def test_a_session_that_does_not_end_is_killed_a_minute_after_its_limit(backend: LocalBackend, tmp_path: Path) -> None:
+    assert backend.workload(session(tmp_path, ""), KEY).limit_seconds == 3600 + KILL_GRACE_SECONDS
 
 
 def ended(backend: LocalBackend, handle: str = KEY) -> Status:

@@ -15,7 +15,8 @@ from contract.states import State
 from executors.base import Status
 from executors.docker.limits import DockerSettings
 from job.model import session_part
-from runner.backends.docker.backend import KILL_GRACE_SECONDS, DockerBackend, container_settings
+from runner.backends.docker.backend import DockerBackend, container_settings
+from runner.backends.on_executor import KILL_GRACE_SECONDS
 from runner.layout import RunsFolder
 from tests.engine import image
 from tests.runner.conftest import INPUTS, job_json
