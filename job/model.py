@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 JOB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
+DEFAULT_PATIENCE = "15m"
+"""For how long a session may show no sign of life before it counts as hung."""
 
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
@@ -139,6 +141,7 @@ class Job(Section):
     seed: Annotated[int, BeforeValidator(whole_number), Field(ge=0, lt=2**32)] = 0
     eval: Evaluation = Evaluation()
     session_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_SESSION_LIMIT))
+    patience: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_PATIENCE))
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -120,6 +120,7 @@ RULES = (
     Rule("total_timesteps", "free", "the goal may move; only a schedule that ends at it takes a new line"),
     Rule("max_sessions", "free", "counts sessions"),
     Rule("session_limit", "free", "cuts the run elsewhere, and a cut changes nothing"),
+    Rule("patience", "free", "says when a session counts as hung"),
     Rule("save_freq", "free", "a save changes nothing"),
     Rule("eval.frequency", "free", "an evaluation has environments of its own"),
     Rule("eval.episodes", "free", "an evaluation has environments of its own"),

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import multiprocessing
+import os
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 STARTED = time.monotonic()
 """Before torch is imported, which counts towards the session limit like everything else."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a session, or only describe the model that it would train; return the exit code."""
+def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int:
+    """Run a session, or only describe the model that it would train; return the exit code.
+
+    Args:
+        arguments: instead of those of the process.
+        is_process: whether this process is nothing else, and may be ended where the session hangs.
+    """
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Run one session of a packaged job.")
     parser.add_argument("--input", type=Path, required=True, help="folder with the packaged job")
     parser.add_argument("--output", type=Path, help="folder for the artifacts")
@@ -38,14 +47,33 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         from trainer.session import run_session  # noqa: PLC0415 - a usage error must not wait for torch
 
-        return run_session(session_input, options.output, STARTED)
+        return run_session(session_input, options.output, STARTED, end if is_process else None)
     except RelayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     finally:
-        for worker in multiprocessing.active_children():
-            worker.kill()
+        end_workers()
+
+
+def end_workers() -> None:
+    """Kill the worker processes that are left."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+
+
+def end(code: int) -> NoReturn:
+    """End the process at once: threads that an environment left would keep it, for hours on Kaggle."""
+    with contextlib.suppress(OSError, ValueError):
+        end_workers()
+        main_thread, own = threading.main_thread(), threading.current_thread()
+        for left in threading.enumerate():
+            if left not in (main_thread, own) and not left.daemon:
+                sys.stdout.write(f"thread {left.name} was left running; it ends with the session\n")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main(is_process=True))

@@ -79,9 +79,15 @@ class RelayCallback(BaseCallback):
         else:
             self._pass_boundary("rollout_start")
         self._boundary_at = time.monotonic()
+        self._interruption.enter("rollout")
+
+    def _on_rollout_end(self) -> None:
+        self._interruption.enter("learning")
 
     def _on_step(self) -> bool:
-        if time.monotonic() - self._progress_at >= PROGRESS_SECONDS:
+        now = time.monotonic()
+        self._interruption.show_sign(now)
+        if now - self._progress_at >= PROGRESS_SECONDS:
             self._note_standing()
             self._show_progress()
         return True
@@ -91,7 +97,7 @@ class RelayCallback(BaseCallback):
         self._show_progress()
 
     def _start(self) -> None:
-        with self._interruption.saving():  # half a state is none
+        with self._interruption.saving("preparation"):  # half a state is none
             self._work.resume()
         self._started_learning = time.monotonic()
         self._episodes_seen = self._episodes_at_start = self._monitor.episode_count
@@ -171,7 +177,8 @@ class RelayCallback(BaseCallback):
     def _measure(self) -> None:
         began = time.monotonic()
         self._note_standing()
-        self._work.evaluate()
+        with self._interruption.within("evaluation"):
+            self._work.evaluate()
         self._standing.milestones.evaluated_at = self._standing.timesteps
         self._pace.note("evaluation", time.monotonic() - began)
 

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainer.activity import Activity
 from trainer.deadline import SESSION_LIMIT, is_out_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from trainer.activity import Look, Section
     from trainer.deadline import Pace
 
+STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK")
 STOP_FILE = "stop file"
 STOP_FILE_VARIABLE = "RELAY_STOP_FILE"
 """Names a file whose appearance asks the session to stop, for systems that have no SIGTERM."""
@@ -45,22 +48,23 @@ class StopRequest:
         return STOP_FILE if self.stop_file else None
 
 
-def gives_rollout_up(signals: tuple[str, ...]) -> bool:
+def gives_rollout_up(signals: tuple[str, ...], *, learning: bool = True) -> bool:
     """Whether a signal ends the session at once, and with it the running rollout.
 
     The first one lets the rollout end, so that no timestep is lost. Whoever sends a second one
-    cannot wait for that. While a checkpoint is saved or the session ends, this is not asked: that
-    is what the session would do next.
+    cannot wait for that. Before there is a rollout nothing can be lost. While a checkpoint is saved
+    or the session ends, this is not asked: that is what the session would do next.
 
     Args:
         signals: names of the signals that came, oldest first, the one at hand included.
+        learning: whether there is a rollout to lose.
     """
-    return len(signals) > 1
+    return len(signals) > (1 if learning else 0)
 
 
 def reason_for_giving_up(signals: tuple[str, ...]) -> str:
     """What `interrupted_by` says of a session that was ended by signals at once."""
-    return f"{signals[0]}, then {signals[-1]}"
+    return f"{signals[0]}, then {signals[-1]}" if len(signals) > 1 else signals[0]
 
 
 class SessionInterrupted(BaseException):
@@ -87,6 +91,10 @@ class Interruption:
         self._limit = limit
         self._signals: tuple[str, ...] = ()
         self._may_give_up = False
+        self._is_learning = False
+        self._activity = Activity()
+        self.exit_code = 0
+        """Of the session, once it has ended but for the closing of its environments."""
         name = os.environ.get(STOP_FILE_VARIABLE)
         self._stop_file = Path(name) if name else None
         self._has_stop_file = False
@@ -94,19 +102,19 @@ class Interruption:
 
     def listen(self) -> None:
         """Turn SIGTERM and SIGINT into a request to stop at the next rollout boundary."""
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        for name in STOP_SIGNALS:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._signals = (*self._signals, signal.Signals(number).name)
-        if self._may_give_up and gives_rollout_up(self._signals):
+        if self._may_give_up and gives_rollout_up(self._signals, learning=self._is_learning):
             self._may_give_up = False
             raise SessionInterrupted(reason_for_giving_up(self._signals))
 
     @contextlib.contextmanager
-    def learning(self) -> Iterator[None]:
-        """While this lasts, a second signal gives the running rollout up."""
+    def preparing(self) -> Iterator[None]:
+        """While this lasts, and no rollout has begun, a signal ends the session at once."""
         self._may_give_up = True
         try:
             yield
@@ -114,13 +122,44 @@ class Interruption:
             self._may_give_up = False
 
     @contextlib.contextmanager
-    def saving(self) -> Iterator[None]:
-        """While this lasts, a signal is noted and nothing more."""
-        before, self._may_give_up = self._may_give_up, False
+    def learning(self) -> Iterator[None]:
+        """While this lasts, a second signal gives the running rollout up."""
+        self._is_learning = self._may_give_up = True
         try:
             yield
         finally:
+            self._may_give_up = False
+
+    @contextlib.contextmanager
+    def saving(self, section: Section = "save") -> Iterator[None]:
+        """While this lasts, a signal is noted and nothing more."""
+        before, self._may_give_up = self._may_give_up, False
+        try:
+            with self.within(section):
+                yield
+        finally:
             self._may_give_up = before
+
+    def enter(self, section: Section) -> None:
+        """Note what the session does from now on."""
+        self._activity.enter(section)
+
+    @contextlib.contextmanager
+    def within(self, section: Section) -> Iterator[None]:
+        """Note what the session does while this lasts."""
+        before = self._activity.enter(section)
+        try:
+            yield
+        finally:
+            self._activity.enter(before)
+
+    def show_sign(self, moment: float) -> None:
+        """Note that the session has done a step, at `moment` of `time.monotonic()`."""
+        self._activity.show_sign(moment)
+
+    def look(self) -> Look:
+        """What is to be seen of the session now."""
+        return self._activity.look(self._started)
 
     @property
     def asked(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from contract import events
 from contract.errors import DivergedError, RelayError, SessionError
@@ -14,14 +14,31 @@ from trainer.divergence import NAN_LOSS
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared
+from trainer.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from trainer.session_input import SessionInput
+    from trainer.watchdog import ForcedEnd
 
 
-def run_session(session_input: SessionInput, output: Path, started: float) -> int:
+LAST_WORDS_SECONDS = 15.0
+"""For the metadata of a session that hangs: the disk may be what it hangs on."""
+
+
+class Outcome(NamedTuple):
+    """How a session ended: why before its goal, the error in one sentence, the exit code."""
+
+    reason: str | None = None
+    error: str | None = None
+    code: int = 0
+
+
+def run_session(
+    session_input: SessionInput, output: Path, started: float, end: Callable[[int], None] | None = None
+) -> int:
     """Train until the goal, or until something ends the session; return the process's exit code.
 
     Whatever happens, the artifacts written before it are whole, and the metadata says why it ended.
@@ -30,27 +47,53 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
         session_input: job, request and perhaps a parent.
         output: the folder for the artifacts.
         started: `time.monotonic()` when the session began.
+        end: ends the process with an exit code; a session that hangs is ended where there is such a way.
     """
+    job = session_input.job
     standing = Standing(session_input)
-    writer = ArtifactWriter(Artifacts(output, session_input.job.name), session_input.key)
-    interruption = Interruption(started, session_input.job.session_limit)
-    interruption.listen()
-    reason = error = None
-    code = 0
+    writer = ArtifactWriter(Artifacts(output, job.name), session_input.key)
+    interruption = Interruption(started, job.session_limit)
+    outcome: Outcome | None = None
+    if end is not None:
+
+        def last_words(forced: ForcedEnd) -> None:
+            _end_by_force(standing, writer, forced)
+
+        limits = job.session_limit, job.patience
+        Watchdog(interruption, limits, f"environment {job.env.id}", last_words, end).start()
+
+    def train() -> None:
+        nonlocal outcome
+        interruption.listen()
+        with interruption.preparing(), prepared(standing, writer, interruption) as training:
+            outcome = _outcome_of(training.run, session_input)
+            # Before the environments are closed: whatever comes of that, the session is worth what it has come to.
+            with interruption.saving():
+                outcome = _publish(standing, writer, outcome)
+            interruption.exit_code = outcome.code
+            interruption.enter("end")
+
+    around = _outcome_of(train, session_input)
+    if outcome is None or (outcome.reason is None and around.reason is not None):
+        with interruption.saving():
+            outcome = _publish(standing, writer, around)
+    writer.close()
+    return outcome.code
+
+
+def _outcome_of(action: Callable[[], None], session_input: SessionInput) -> Outcome:
     try:
-        with prepared(standing, writer, interruption) as training:
-            training.run()
+        action()
     except SessionInterrupted as interrupted:
-        reason = interrupted.reason
-        code = exit_code(reason)
+        return Outcome(interrupted.reason, None, exit_code(interrupted.reason))
     except DivergedError as failure:
-        reason, error, code = NAN_LOSS, str(failure), failure.exit_code
+        return Outcome(NAN_LOSS, str(failure), failure.exit_code)
     except RelayError as failure:
-        reason, error, code = type(failure).__name__, str(failure), failure.exit_code
+        return Outcome(type(failure).__name__, str(failure), failure.exit_code)
     except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so
         traceback.print_exc()
-        reason, error, code = type(failure).__name__, _sentence(failure, session_input), 1
-    return _end(standing, writer, reason, error) or code
+        return Outcome(type(failure).__name__, _sentence(failure, session_input), 1)
+    return Outcome()
 
 
 def _sentence(failure: Exception, session_input: SessionInput) -> str:
@@ -60,8 +103,8 @@ def _sentence(failure: Exception, session_input: SessionInput) -> str:
     return f"{type(failure).__name__}: {failure}"
 
 
-def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: str | None) -> int:
-    code = 0
+def _publish(standing: Standing, writer: ArtifactWriter, outcome: Outcome) -> Outcome:
+    reason, error, code = outcome
     for last_words in (False, True):
         try:
             if last_words:
@@ -69,6 +112,20 @@ def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: 
             writer.drain()
         except SessionError as failure:
             reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
+    _announce(standing, reason, error)
+    return Outcome(reason, error, code)
+
+
+def _end_by_force(standing: Standing, writer: ArtifactWriter, forced: ForcedEnd) -> None:
+    """Leave word of a session that is ended from beside its main thread."""
+    if forced.reason is None:
+        return
+    if not writer.publish_last(standing.metadata(forced.reason, forced.error), LAST_WORDS_SECONDS):
+        events.say("the disk did not take the session's last words; the checkpoints before are as they were")
+    _announce(standing, forced.reason, forced.error)
+
+
+def _announce(standing: Standing, reason: str | None, error: str | None) -> None:
     if error:
         events.say(error)
     events.emit(
@@ -79,4 +136,3 @@ def _end(standing: Standing, writer: ArtifactWriter, reason: str | None, error: 
         interrupted_by=reason,
         error=error,
     )
-    return code

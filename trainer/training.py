@@ -52,7 +52,8 @@ def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interrupt
     job, parent = session_input.job, session_input.request.parent
     use_threads(job.threads)
     device = usable_device(job.device)
-    resumption = check_environments(job)
+    with interruption.within("check"):
+        resumption = check_environments(job)
     stateless = resumption.reasons if resumption.method == "none" else ()
     with contextlib.ExitStack() as opened:
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))

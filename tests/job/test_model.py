@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from job.algorithms.off_policy import OffPolicyHyperparameters, ReplayBufferKwargs
 from job.algorithms.policy_kwargs import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, LstmKwargs
 from job.algorithms.registry import ALGORITHMS
-from job.model import DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
+from job.model import DEFAULT_PATIENCE, DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
 from job.problems import InvalidJobError, Problem, as_json
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
@@ -203,6 +203,8 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
             keys |= keys_of(inner[0], f"{prefix}{name}.")
         elif f"{prefix}{name}" == "session_limit":
             keys["session_limit"] = f"`{DEFAULT_SESSION_LIMIT}`"
+        elif f"{prefix}{name}" == "patience":
+            keys["patience"] = f"`{DEFAULT_PATIENCE}`"
         else:
             keys[prefix + name] = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
     return keys

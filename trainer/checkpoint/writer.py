@@ -42,6 +42,7 @@ class ArtifactWriter:
         self._replays: dict[Path, Replay | None] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="artifacts")
         self._pending: list[_Pending] = []
+        self._is_sealed = False
         self.longest_write = 0.0
         """Seconds that the slowest of all writes took."""
 
@@ -65,6 +66,31 @@ class ArtifactWriter:
             SessionError: a write failed; the files before it are whole.
         """
         self._collect(most=0, most_bytes=0)
+
+    def publish_last(self, metadata: TrainingMetadata, seconds: float) -> bool:
+        """Publish metadata from beside the thread that trains, which may hang, and let nothing be written after it.
+
+        Args:
+            metadata: what the session was.
+            seconds: for which this waits.
+
+        Returns:
+            Whether it is on the disk, and everything submitted before it too.
+        """
+
+        def write() -> None:
+            self.publish(metadata, complete=True)
+            self._is_sealed = True
+
+        try:
+            self._thread.submit(write).result(seconds)
+        except (OSError, TimeoutError, RuntimeError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let the thread end, once everything is written."""
+        self._thread.shutdown()
 
     def put(self, target: Path, content: bytes) -> None:
         """Write one artifact at once; call it from within `submit`."""
@@ -115,6 +141,8 @@ class ArtifactWriter:
             self._entries[self._name(path)] = entry
 
     def _timed(self, write: Callable[[], object]) -> None:
+        if self._is_sealed:
+            return
         began = time.monotonic()
         write()
         self.longest_write = max(self.longest_write, time.monotonic() - began)

@@ -27,6 +27,7 @@ from trainer.environments.recorded_actions import record_actions
 from trainer.environments.snapshot import SnapshotWrapper
 from trainer.environments.workers import all_or_none
 from trainer.envs.vector_adapter import SB3VectorAdapter
+from trainer.stacks import show_stacks_when_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +139,7 @@ def _make_in_worker(make: Callable[[], gym.Env[Any, Any]], seed: int) -> gym.Env
     # Ctrl-C and a stop of the whole group reach all; the session ends its workers after its last checkpoint.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    show_stacks_when_asked()
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - environments may use it
     torch.manual_seed(seed)

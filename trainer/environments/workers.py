@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import time
 from typing import TYPE_CHECKING
+
+from stable_baselines3.common.vec_env import SubprocVecEnv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from multiprocessing.process import BaseProcess
 
     from stable_baselines3.common.vec_env import VecEnv
+
+ANSWER_SECONDS = 2.0
+"""For the step that worker processes are in when a session ends in the middle of a rollout."""
 
 
 @contextlib.contextmanager
@@ -21,10 +27,23 @@ def closing(venv: VecEnv) -> Iterator[VecEnv]:
         yield venv
     finally:
         try:
+            _end_the_silent(venv, workers)
             with contextlib.suppress(EOFError, ConnectionError):  # who has died cannot be asked to end
                 venv.close()
         finally:
             _end(workers)
+
+
+def _end_the_silent(venv: VecEnv, workers: Iterable[BaseProcess]) -> None:
+    """Kill worker processes of which one owes an answer and does not give it: nobody may wait for that at the end."""
+    unwrapped = venv.unwrapped
+    if isinstance(unwrapped, SubprocVecEnv) and unwrapped.waiting:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        for remote in unwrapped.remotes:
+            with contextlib.suppress(OSError):
+                if not remote.poll(max(0.0, deadline - time.monotonic())):
+                    _end(workers)
+                    return
 
 
 @contextlib.contextmanager
