@@ -24,7 +24,7 @@ SHOWS_SIGNS: frozenset[Section] = frozenset({"rollout", "evaluation"})
 FACTOR = 10.0
 """How many times as long as its longest so far a section may take, where that is beyond the job's patience."""
 GRACE_SECONDS = 20.0
-"""Beyond the session limit, for a save and for what shows signs of life; whoever kills from outside waits longer."""
+"""Beyond the session limit, for a save and for what is alive; whoever kills from outside waits longer."""
 ALIVE_SECONDS = 10.0
 """A sign of life is as old as this at most."""
 END_SECONDS = 20.0
@@ -85,8 +85,8 @@ class Look:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it does something that shows signs of life, and showed one a moment ago."""
-        return self.section in SHOWS_SIGNS and self.silent < ALIVE_SECONDS
+        """Whether it did a step, or began with something else, a moment ago."""
+        return self.silent < ALIVE_SECONDS
 
 
 def seconds_left(look: Look, limit: float, patience: float) -> float:

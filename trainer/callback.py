@@ -12,15 +12,20 @@ from stable_baselines3.common.vec_env import VecMonitor, unwrap_vec_wrapper
 from contract import events
 from trainer.deadline import SESSION_LIMIT, Pace
 from trainer.divergence import refuse_unusable_losses
+from trainer.evaluation import EvaluationStopped
 from trainer.interruption import SessionInterrupted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from job.model import Job
     from trainer.checkpoint.resume_state import Boundary
     from trainer.interruption import Interruption
     from trainer.standing import Standing
 
 PROGRESS_SECONDS = 0.5
+LAST_EVALUATION_SECONDS = 5.0
+"""For the evaluation at the goal, once the session was asked to stop: less than who asks waits before it kills."""
 
 
 def is_due(now: int, last: int, frequency: int) -> bool:
@@ -37,10 +42,10 @@ class Work(Protocol):
     def note_rows(self) -> None:
         """Take notice of what the rollout added to the replay buffer, if there is one."""
 
-    def evaluate(self) -> None:
-        """Measure the policy, and keep it if it is the best."""
+    def evaluate(self, stop: Callable[[], str | None]) -> None:
+        """Measure the policy, and keep it if it is the best; an EvaluationStopped where `stop` gives a reason."""
 
-    def take_checkpoint(self, boundary: Boundary) -> None:
+    def take_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
         """Copy a checkpoint, and have it written."""
 
     @property
@@ -106,8 +111,10 @@ class RelayCallback(BaseCallback):
         if reason := self._interruption.asked:
             raise SessionInterrupted(reason)  # nothing has happened that a checkpoint would keep
         milestones = self._standing.milestones
-        if is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency):
-            self._measure()  # the session before had no time left for it
+        # The session before had no time left for it, or saved before it.
+        is_left_over = is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency)
+        if is_left_over and (reason := self._measure()):
+            raise SessionInterrupted(reason)
 
     @property
     def _monitor(self) -> VecMonitor:
@@ -141,26 +148,30 @@ class RelayCallback(BaseCallback):
             self._compare_with_parent()
         frequency = self._job.eval.frequency
         unmeasured_end = ends and frequency > 0 and now != milestones.evaluated_at
+        measures = unmeasured_end or is_due(now, milestones.evaluated_at, frequency)
         reason = None
-        if unmeasured_end or is_due(now, milestones.evaluated_at, frequency):
-            if not ends and self._interruption.is_out_of_time(pace.evaluation, pace):
-                reason = SESSION_LIMIT  # the next session begins with the evaluation
-            else:
-                self._measure()
+        if measures and not ends and self._interruption.is_out_of_time(pace.evaluation, pace):
+            reason, measures = SESSION_LIMIT, False  # the next session begins with the evaluation
+        saves = ends or is_due(now, milestones.saved_at, self._job.save_frequency)
+        if measures:
+            if saves:  # whatever comes of the evaluation; the next session begins with it
+                self._save(boundary, is_announced=not ends)
+            reason = self._measure(ends=ends)
+            saves = ends  # so that what the evaluation found stands in the last one
         if not ends and reason is None:
             reason = self._interruption.reason(pace)
-        if ends or reason or is_due(now, milestones.saved_at, self._job.save_frequency):
-            self._wait_for_checkpoint(boundary)
-        if reason:
+        if saves or (reason and milestones.saved_at != now):
+            self._save(boundary)
+        if reason and not ends:
             self._show_progress()
             raise SessionInterrupted(reason)
 
-    def _wait_for_checkpoint(self, boundary: Boundary) -> None:
+    def _save(self, boundary: Boundary, *, is_announced: bool = True) -> None:
         began = time.monotonic()
         self._note_standing()
         self._standing.milestones.saved_at = self._standing.timesteps
         with self._interruption.saving():
-            self._work.take_checkpoint(boundary)
+            self._work.take_checkpoint(boundary, is_announced=is_announced)
         self._pace.note("copy", time.monotonic() - began)
 
     def _compare_with_parent(self) -> None:
@@ -174,13 +185,34 @@ class RelayCallback(BaseCallback):
         last = "none" if resumed.mean_reward is None else f"{resumed.mean_reward:.2f}"
         events.say(f"[CHECKPOINT] Mean reward of the first rollout: {first:.2f}, of the parent's last: {last}")
 
-    def _measure(self) -> None:
-        began = time.monotonic()
+    def _measure(self, *, ends: bool = False) -> str | None:
+        """Measure the policy; give a reason to stop where one came up meanwhile, and the policy was not measured.
+
+        The last evaluation has nobody who would do it later, so it goes on for a while when it is asked to stop.
+        """
+        began, asked_at = time.monotonic(), float("inf")
+
+        def stop() -> str | None:
+            nonlocal asked_at
+            now = time.monotonic()
+            self._interruption.show_sign(now)
+            asked = self._interruption.asked
+            if asked is not None:
+                asked_at = min(asked_at, now)
+                if not ends or now - asked_at > LAST_EVALUATION_SECONDS:
+                    return asked
+            return SESSION_LIMIT if self._interruption.has_to_save(self._pace) else None
+
         self._note_standing()
-        with self._interruption.within("evaluation"):
-            self._work.evaluate()
+        try:
+            with self._interruption.within("evaluation"):
+                self._work.evaluate(stop)
+        except EvaluationStopped as stopped:
+            events.say(f"the evaluation at {self._standing.timesteps:,} timesteps was given up: {stopped.reason}")
+            return stopped.reason
         self._standing.milestones.evaluated_at = self._standing.timesteps
         self._pace.note("evaluation", time.monotonic() - began)
+        return None
 
     def _show_progress(self) -> None:
         self._progress_at = time.monotonic()

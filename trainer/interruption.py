@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,8 @@ class Interruption:
         self._may_give_up = False
         self._is_learning = False
         self._activity = Activity()
+        self.last_word = threading.RLock()
+        """Held for good by who writes how the session ended: the main thread, or the watchdog instead of it."""
         self.exit_code = 0
         """Of the session, once it has ended but for the closing of its environments."""
         name = os.environ.get(STOP_FILE_VARIABLE)
@@ -173,6 +176,10 @@ class Interruption:
     def is_out_of_time(self, step: float, pace: Pace) -> bool:
         """Whether a step (a rollout, an evaluation) of so many seconds and a checkpoint might not fit any more."""
         return is_out_of_time(time.monotonic() - self._started, self._limit, step, pace)
+
+    def has_to_save(self, pace: Pace) -> bool:
+        """Whether a checkpoint might not fit any more if it were taken later than now."""
+        return is_out_of_time(time.monotonic() - self._started, self._limit, 0.0, pace)
 
     def _finds_stop_file(self) -> bool:
         if self._stop_file is not None and time.monotonic() - self._looked_at >= STOP_FILE_SECONDS:

@@ -69,6 +69,7 @@ def run_session(
             outcome = _outcome_of(training.run, session_input)
             # Before the environments are closed: whatever comes of that, the session is worth what it has come to.
             with interruption.saving():
+                interruption.last_word.acquire()
                 outcome = _publish(standing, writer, outcome)
             interruption.exit_code = outcome.code
             interruption.enter("end")
@@ -76,6 +77,7 @@ def run_session(
     around = _outcome_of(train, session_input)
     if outcome is None or (outcome.reason is None and around.reason is not None):
         with interruption.saving():
+            interruption.last_word.acquire()
             outcome = _publish(standing, writer, around)
     writer.close()
     return outcome.code
@@ -118,8 +120,6 @@ def _publish(standing: Standing, writer: ArtifactWriter, outcome: Outcome) -> Ou
 
 def _end_by_force(standing: Standing, writer: ArtifactWriter, forced: ForcedEnd) -> None:
     """Leave word of a session that is ended from beside its main thread."""
-    if forced.reason is None:
-        return
     if not writer.publish_last(standing.metadata(forced.reason, forced.error), LAST_WORDS_SECONDS):
         events.say("the disk did not take the session's last words; the checkpoints before are as they were")
     _announce(standing, forced.reason, forced.error)

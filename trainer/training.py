@@ -20,13 +20,12 @@ from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
 from trainer.environments.self_check import check_environments
 from trainer.environments.workers import closing
-from trainer.evaluation import evaluate
+from trainer.evaluation import Evaluator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stable_baselines3.common.base_class import BaseAlgorithm
-    from stable_baselines3.common.vec_env import VecEnv
 
     from trainer.checkpoint.resume_state import Boundary
     from trainer.checkpoint.resuming import LoadedParent
@@ -58,9 +57,11 @@ def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interrupt
     with contextlib.ExitStack() as opened:
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))
         model = make_model(job, venv, device)
-        evaluation_envs = None
+        evaluator = None
         if job.eval.frequency:
-            evaluation_envs = opened.enter_context(closing(making.make_evaluation_envs(job)))
+            evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))
+            if evaluator.warning:
+                events.say(evaluator.warning)
         saver = Saver(model, standing, writer, stateless)
         if stateless:
             standing.add_inexact(stateless)
@@ -69,7 +70,7 @@ def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interrupt
         if parent is not None:
             loaded = load_parent(model, standing, parent)
             _hand_on_best_model(session_input, writer)
-        yield Training(standing, writer, interruption, model, evaluation_envs, saver, loaded)
+        yield Training(standing, writer, interruption, model, evaluator, saver, loaded)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Training:
         writer: writes the artifacts.
         interruption: what may end the session.
         model: the algorithm over its environments, with the parent's tensors and transitions in it.
-        evaluation_envs: environments of their own to measure the policy in; None where it is never measured.
+        evaluator: measures the policy; None where it is never measured.
         saver: takes checkpoints of the model.
         parent: what it goes on from; None from zero.
     """
@@ -90,7 +91,7 @@ class Training:
     writer: ArtifactWriter
     interruption: Interruption
     model: BaseAlgorithm
-    evaluation_envs: VecEnv | None
+    evaluator: Evaluator | None
     saver: Saver
     parent: LoadedParent | None
 
@@ -135,14 +136,19 @@ class Training:
         """Take notice of what the rollout added to the replay buffer, if there is one."""
         self.saver.note_rows()
 
-    def evaluate(self) -> None:
-        """Measure the policy, and keep it if it is the best."""
-        if self.evaluation_envs is None:
+    def evaluate(self, stop: Callable[[], str | None]) -> None:
+        """Measure the policy, and keep it if it is the best.
+
+        Args:
+            stop: asked after each step for a reason to stop.
+
+        Raises:
+            EvaluationStopped: there was one.
+        """
+        mean = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
+        if mean is None:
             return
-        job, milestones = self.standing.session_input.job, self.standing.milestones
-        mean = evaluate(
-            self.model, self.evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
-        )
+        milestones = self.standing.milestones
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
         events.emit("evaluation", timesteps=self.standing.timesteps, mean_reward=mean, improved=improved)
@@ -150,9 +156,9 @@ class Training:
             milestones.best_mean_reward = mean
             self.saver.submit_best()
 
-    def take_checkpoint(self, boundary: Boundary) -> None:
+    def take_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
         """Copy a checkpoint, and have it written."""
-        self.saver.submit_checkpoint(boundary)
+        self.saver.submit_checkpoint(boundary, is_announced=is_announced)
 
 
 def _hand_on_best_model(session_input: SessionInput, writer: ArtifactWriter) -> None:

@@ -56,7 +56,7 @@ class Watchdog:
         interruption: of the session.
         limits: how long the session may last, and the job's patience, in seconds.
         subject: what the sentence is about.
-        last_words: writes that end down; it must come back by itself.
+        last_words: writes that end down; it must come back by itself. The main thread has none from there on.
         end: ends the process with an exit code.
     """
 
@@ -116,26 +116,25 @@ class Watchdog:
         """The end of a session that goes on for too long."""
         if look.section == "end":
             return ForcedEnd(None, None, self._interruption.exit_code)
-        if look.is_alive:
-            problem = f"{WORDS[look.section]} did not end within the session limit of {self._limit:g} s and is lost"
-            return ForcedEnd(
-                SESSION_LIMIT, f"{self._subject}: {problem}; make rollouts shorter, or raise it", HUNG_CODE
-            )
-        call = None if look.section in ("learning", "save") else call_of_main_thread()
-        what = f"its {call} has not come back" if call else f"{WORDS[look.section]} has not ended"
-        where = f" in {WORDS[look.section]}" if call else ""
+        words, limit = WORDS[look.section], f"the session limit of {self._limit:g} s"
+        is_alive = look.is_alive and look.silent < self._patience
+        if is_alive and look.elapsed >= self._limit:
+            problem = f"{words} did not end within {limit} and is lost; make rollouts shorter, or raise session_limit"
+            return ForcedEnd(SESSION_LIMIT, f"{self._subject}: {problem}", HUNG_CODE)
+        call = None if is_alive or look.section in ("learning", "save") else call_of_main_thread()
+        seconds = look.lasts if is_alive else look.silent
+        problem = f"its {call} has not come back in {words}" if call else f"{words} has not ended"
+        problem += f" for {seconds:.0f} s" + (f", and {limit} is over" if look.elapsed >= self._limit else "")
         remedy = "the log shows where each thread stood; for a slow simulator raise `patience` in jobs.yaml"
-        return ForcedEnd(
-            f"hung in {call or look.section}",
-            f"{self._subject}: {what} for {look.silent:.0f} s{where}; {remedy}",
-            HUNG_CODE,
-        )
+        return ForcedEnd(f"hung in {call or look.section}", f"{self._subject}: {problem}; {remedy}", HUNG_CODE)
 
     def _end_by_force(self, forced: ForcedEnd) -> None:
         try:
             if forced.reason is None:
                 events.say(f"{self._subject}: {WORDS['end']} has not come to its end; the session ends without it")
+            # Either this thread has the last word or the main thread, should it come back just now.
+            if forced.reason is not None and self._interruption.last_word.acquire(blocking=False):
+                self._last_words(forced)
             print_stacks()
-            self._last_words(forced)
         finally:
             self._end(forced.code)

@@ -74,8 +74,12 @@ class Saver:
         self._rows_noted_at = self._model.num_timesteps
         self._submit_rows(self._recorder.take_full())
 
-    def submit_checkpoint(self, boundary: Boundary) -> None:
+    def submit_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
         """Copy the checkpoint of this boundary, and have it written.
+
+        Args:
+            boundary: where in the loop that is.
+            is_announced: whether its files are told of; not where others take their place at the same boundary.
 
         Raises:
             DivergedError: a weight is no finite number.
@@ -100,7 +104,7 @@ class Saver:
             sizes[target] = writer.put_checkpoint(target, contents, kept.model_copy(update={"replay": replay}))
             writer.rotate(store)
             writer.publish(metadata)
-            for path, size in sizes.items():
+            for path, size in sizes.items() if is_announced else ():
                 events.emit("checkpoint", timesteps=kept.timesteps, file=path.name, bytes=size)
 
         writer.submit(write, contents.held_bytes)

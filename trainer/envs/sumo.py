@@ -90,6 +90,7 @@ class SumoIntersection(gym.Env[np.ndarray[Any, Any], int]):
         self.observation_space = self._traffic.observation_space
         self.action_space = self._traffic.action_space
         self._route_draws_before = 0
+        self.max_episode_steps = -(-num_seconds // delta_time)
         _holders.add(self)
 
     def reset(

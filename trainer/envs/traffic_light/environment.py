@@ -64,6 +64,11 @@ class TrafficLightEnv(gym.Env["NDArray[Any]", "int | np.int64"]):
         self.action_space = spaces.Discrete(len(PHASES))
 
     @property
+    def max_episode_steps(self) -> int:
+        """After how many steps an episode is truncated."""
+        return self._batch.scenario.decisions
+
+    @property
     def scenario(self) -> Scenario:
         """The arguments that this environment was made with."""
         return self._batch.scenario

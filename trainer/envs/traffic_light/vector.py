@@ -51,6 +51,11 @@ class TrafficLightVectorEnv(VectorEnv["NDArray[np.float32]", "NDArray[np.int64]"
         self.action_space = batch_space(self.single_action_space, num_envs)
 
     @property
+    def max_episode_steps(self) -> int:
+        """After how many steps an episode is truncated."""
+        return self._batch.scenario.decisions
+
+    @property
     def scenario(self) -> Scenario:
         """The arguments that this environment was made with."""
         return self._batch.scenario
