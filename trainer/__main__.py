@@ -16,6 +16,9 @@ from typing import NoReturn
 STARTED = time.monotonic()
 """Before torch is imported, which counts towards the session limit like everything else."""
 
+WRITER_THREADS = "artifacts"
+"""Begins the names of the session's own threads that are no daemons."""
+
 
 def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int:
     """Run a session, or only describe the model that it would train; return the exit code.
@@ -67,7 +70,7 @@ def end(code: int) -> NoReturn:
         end_workers()
         main_thread, own = threading.main_thread(), threading.current_thread()
         for left in threading.enumerate():
-            if left not in (main_thread, own) and not left.daemon:
+            if left not in (main_thread, own) and not left.daemon and not left.name.startswith(WRITER_THREADS):
                 sys.stdout.write(f"thread {left.name} was left running; it ends with the session\n")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HUNG_CODE = 75
 """The exit code of a session that hung: a failure that may pass (EX_TEMPFAIL)."""
 LOOK_SECONDS = 1.0
-LAST_RESORT_SECONDS = 30.0
+LAST_RESORT_SECONDS = 20.0
 """After the moment at which this thread should have ended the session; then native code keeps Python's lock."""
 
 

@@ -296,14 +296,16 @@ def stopping(after: int | None) -> Iterator[None]:
 
 
 class SessionProcess:
-    """`python -m trainer` as a process of its own, whose log is read as it grows."""
+    """`python -m trainer` as a process of its own, whose log is read as it grows; `before` is run in it before that."""
 
-    def __init__(self, folder: Path, output: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, output: Path, before: str = "", **environment: str) -> None:
         self.artifacts = Artifacts(output, JOB)
         self._log = folder / "log.txt"
+        start = "from trainer.__main__ import end, main\nend(main(is_process=True))"
+        program = ["-c", f"{before}\n{start}"] if before else ["-m", "trainer"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "trainer", "--input", str(folder), "--output", str(output)],
+                [sys.executable, *program, "--input", str(folder), "--output", str(output)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,

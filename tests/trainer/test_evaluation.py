@@ -11,9 +11,10 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from job.model import parse_job
 from tests.trainer.conftest import digest_of, job_values
+from trainer import evaluation
 from trainer.algorithms.model import make_model
 from trainer.environments.making import make_evaluation_envs, make_training_envs
-from trainer.evaluation import evaluate
+from trainer.evaluation import EvaluationStopped, Evaluator, evaluate
 from trainer.generators import capture_generators
 
 if TYPE_CHECKING:
@@ -98,3 +99,45 @@ def test_it_normalizes_by_the_trainings_statistics_and_leaves_them_alone() -> No
     before = digest_of([training.obs_rms, training.ret_rms])
     evaluate(model, venv, STANDARD, episodes=2, seed=1)
     assert digest_of([venv.obs_rms, venv.ret_rms]) == digest_of([training.obs_rms, training.ret_rms]) == before
+
+
+def test_an_evaluation_ends_where_there_is_a_reason_to_stop() -> None:
+    job = parse_job(job_values(env={"id": "Pendulum-v1"}, eval={"frequency": 1}))
+    model, venv = make_model(job, make_training_envs(job)), make_evaluation_envs(job)
+    reasons = iter([None, None, "SIGTERM"])
+    before = digest_of(capture_generators())
+    with pytest.raises(EvaluationStopped) as stopped:
+        Evaluator(job, venv).measure(model, lambda: next(reasons))
+    assert stopped.value.reason == "SIGTERM"
+    assert digest_of(capture_generators()) == before
+    alone = evaluate(model, venv, STANDARD, episodes=job.eval.episodes, seed=job.seed)
+    assert Evaluator(job, venv).measure(model, lambda: None) == alone
+
+
+def endless(**kwargs: Any) -> Evaluator:
+    env = {"id": "CliffWalking-v1", "kwargs": kwargs}
+    return Evaluator(job := parse_job(job_values(env=env, eval={"frequency": 1})), make_evaluation_envs(job))
+
+
+def test_episodes_without_an_end_are_told_of_and_given_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluation, "MOST_STEPS", 10)
+    job = parse_job(job_values(env={"id": "CliffWalking-v1"}, eval={"frequency": 1}))
+    model = make_model(job, make_training_envs(job))
+    warned = endless()
+    assert warned.warning == (
+        "environment CliffWalking-v1: sets no limit to its episodes that is known here, so an evaluation may come to "
+        "no end; write `kwargs: {max_episode_steps: N}` in the job's env block"
+    )
+    assert warned.measure(model, lambda: None) is None
+    assert "the evaluation was given up after 51 steps" in capsys.readouterr().out
+    limited = endless(max_episode_steps=30)
+    assert limited.warning is None
+    assert limited.measure(model, lambda: None) is not None
+
+
+@pytest.mark.parametrize("vectorization", ["native", "dummy"])
+def test_the_shipped_environment_has_an_end_to_its_episodes(vectorization: str) -> None:
+    job = parse_job(job_values(env={"id": "TrafficLight-v0", "vectorization": vectorization}, eval={"frequency": 1}))
+    assert Evaluator(job, make_evaluation_envs(job)).warning is None
