@@ -46,14 +46,15 @@ HANGS_AFTER = 10 * ROLLOUT + 3
 def block(how: str) -> None:
     """Never come back: in Python, deaf to exceptions, in native code, or there with Python's lock."""
     events.say("the road is blocked")
+    ways: dict[str, Callable[[], object]] = {
+        "python": lambda: time.sleep(FOREVER),
+        "deaf": lambda: time.sleep(FOREVER),
+        "native": lambda: ctypes.CDLL(None).sleep(FOREVER),
+        "native with the lock": lambda: ctypes.PyDLL(None).sleep(FOREVER),
+    }
     while True:
         try:
-            {
-                "python": lambda: time.sleep(FOREVER),
-                "deaf": lambda: time.sleep(FOREVER),
-                "native": lambda: ctypes.CDLL(None).sleep(FOREVER),
-                "native with the lock": lambda: ctypes.PyDLL(None).sleep(FOREVER),
-            }[how]()
+            ways[how]()
         except BaseException:
             if how != "deaf":
                 raise
