@@ -11,6 +11,7 @@ from contract.errors import DivergedError, RelayError, SessionError
 from contract.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
+from trainer.environments.checks.faults import FAULTY_ENVIRONMENT, FaultyEnvironmentError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared
@@ -45,6 +46,8 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
         code = exit_code(reason)
     except DivergedError as failure:
         reason, error, code = NAN_LOSS, str(failure), failure.exit_code
+    except FaultyEnvironmentError as failure:
+        reason, error, code = FAULTY_ENVIRONMENT, str(failure), failure.exit_code
     except RelayError as failure:
         reason, error, code = type(failure).__name__, str(failure), failure.exit_code
     except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so

@@ -18,6 +18,7 @@ from trainer.checkpoint.resuming import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
+from trainer.environments.checks.faults import FaultyEnvironmentError
 from trainer.environments.self_check import check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import evaluate
@@ -99,6 +100,7 @@ class Training:
         Raises:
             SessionInterrupted: something ended the session.
             DivergedError: a loss or a weight is no finite number.
+            FaultyEnvironmentError: an environment gave what nothing can be learned from.
             SessionError: an artifact cannot be written.
         """
         session_input = self.standing.session_input
@@ -115,6 +117,8 @@ class Training:
         try:
             with self.interruption.learning():
                 self.model.learn(goal - start, callback=callback, reset_num_timesteps=self.parent is None)
+        except FaultyEnvironmentError as fault:
+            raise fault.at(self.model.num_timesteps) from None
         except ValueError:
             refuse_unusable_weights(self.model, job.name)  # a policy of NaNs fails in many ways
             raise
@@ -139,9 +143,13 @@ class Training:
         if self.evaluation_envs is None:
             return
         job, milestones = self.standing.session_input.job, self.standing.milestones
-        mean = evaluate(
-            self.model, self.evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
-        )
+        try:
+            mean = evaluate(
+                self.model, self.evaluation_envs, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed
+            )
+        except FaultyEnvironmentError as fault:
+            fault.timesteps_taken = 0
+            raise fault.at(self.standing.timesteps, "in the evaluation") from None
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
         events.emit("evaluation", timesteps=self.standing.timesteps, mean_reward=mean, improved=improved)
