@@ -45,7 +45,7 @@ class OneAfterTheOther(DummyVecEnv):
         """Take the actions noted last."""
         step = super().step_wait()
         if self._check:
-            _refuse_reported(self._check, step[3], self.reset_infos if step[2].any() else ())
+            _refuse_reported(self._check, step[3], self.reset_infos)
             self._check.step(step[0], step[1])
         return step
 
@@ -91,7 +91,7 @@ class InWorkers(SubprocVecEnv):
         """What came of the actions sent last."""
         step = super().step_wait()
         if self._check:
-            _refuse_reported(self._check, step[3], self.reset_infos if step[2].any() else ())
+            _refuse_reported(self._check, step[3], self.reset_infos)
             self._check.step(step[0], step[1])
         return step
 
@@ -116,9 +116,8 @@ class InWorkers(SubprocVecEnv):
 def _refuse_reported(
     check: BatchCheck, infos: Sequence[dict[str, Any]], reset_infos: Sequence[dict[str, Any] | None]
 ) -> None:
-    for index, info in enumerate(infos):
-        if FAULT in info:
-            raise check.error(index, info[FAULT], steps=True)
-    for index, reset_info in enumerate(reset_infos):
-        if reset_info and FAULT in reset_info:
-            raise check.error(index, reset_info[FAULT], steps=bool(infos))
+    steps = bool(infos)
+    for told in (infos, reset_infos):
+        for index, info in enumerate(told):
+            if info and FAULT in info:
+                raise check.error(index, info[FAULT], steps=steps)

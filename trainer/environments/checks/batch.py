@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.errors import DivergedError
 from trainer.environments.checks.faults import Fault, FaultyEnvironmentError, beginning
-from trainer.environments.checks.numbers import fault_in, holder_of, is_finite
+from trainer.environments.checks.numbers import cast, fault_in, holder_of, is_finite
 from trainer.environments.checks.step import OBSERVATION
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class BatchCheck:
         Raises:
             FaultyEnvironmentError: it is no number that can be learned from.
         """
-        if not is_finite(rewards) or rewards.dtype != np.float32:
+        if not is_finite(rewards if rewards.dtype == np.float32 else cast(rewards, _REWARDS.dtype)):
             self._refuse_rewards("the reward", rewards)
         for name, holds, part in self._holders:
             values = observations if name is None else observations[name]

@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from trainer.environments.checks.faults import Fault, beginning
-from trainer.environments.checks.numbers import fault_in
+from trainer.environments.checks.numbers import fault_in, holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ class StepCheck:
     def __init__(self, space: gym.Space[Any]) -> None:
         self._space = space
         self._fits = _fitting(space)
+        self._holds = None if isinstance(space, gym.spaces.Dict) else holder_of(space)
 
     def fault_in_step(self, step: tuple[Any, Any, Any, Any, Any]) -> Fault | None:
         """What is wrong with what `step` gave, if anything; not yet whether the numbers are finite."""
@@ -68,6 +69,8 @@ class StepCheck:
 
     def fault_in_final(self, observation: Any) -> Fault | None:
         """What is wrong with the numbers of an episode's last observation, which no array of all holds."""
+        if self._holds is not None and type(observation) is np.ndarray and self._holds(observation):
+            return None
         return _fault_in_numbers(FINAL_OBSERVATION, self._space, observation)
 
 
