@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
+FREE_OF_ENV = ("check",)
+"""Keys of the `env` block that no weight depends on."""
 
 
 def training_inputs(job: dict[str, Any]) -> dict[str, Any]:
     """The part of a job (as JSON) that decides the weights at a given timestep.
 
     The goal is left out: a longer run goes on from a shorter one. So is what only says how often
-    to save, how long a session may last, where it runs and how it is judged.
+    to save, how long a session may last, where it runs and how it is judged, and whether what
+    environments give is looked at.
     """
-    return {name: job[name] for name in TRAINING_INPUTS}
+    inputs = {name: job[name] for name in TRAINING_INPUTS}
+    return inputs | {"env": {name: value for name, value in inputs["env"].items() if name not in FREE_OF_ENV}}

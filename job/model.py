@@ -98,7 +98,8 @@ class Environment(Section):
     `vectorization` is how `n_envs` copies run: `dummy` one after the other, `subproc` in a process
     each, `native` in the environment's own vectorised form, `auto` native where there is one and
     dummy elsewhere. `frame_stack` is how many of the latest observations the agent sees as one; a
-    job without it is the same job as before there was one.
+    job without it is the same job as before there was one. `check` is whether what the environments give
+    is looked at in each step.
     """
 
     id: Annotated[str, AfterValidator(_environment_id)]
@@ -108,6 +109,7 @@ class Environment(Section):
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
     frame_stack: Annotated[Count, Field(gt=1)] | None = Field(default=None, exclude_if=lambda value: value is None)
+    check: bool = Field(default=True, exclude_if=lambda value: value is True)
 
 
 class Evaluation(Section):

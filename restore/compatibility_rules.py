@@ -100,6 +100,7 @@ RULES = (
     Rule("env.wrapper_kwargs.norm_obs", "incompatible", "the policy has learned from what the wrapper passes on"),
     Rule("env.wrapper_kwargs", "recorded", "other scales and bounds; running statistics are kept, episodes start anew"),
     Rule("env.frame_stack", "incompatible", "the network's first layer fits as many frames as it has seen"),
+    Rule("env.check", "free", "looks at what environments give, and changes nothing of it"),
     # Its hyperparameters.
     Rule("hyperparameters.policy_kwargs", "incompatible", "the network's tensors and its optimizer follow from it"),
     Rule("hyperparameters.use_sde", "incompatible", "state-dependent exploration has tensors of its own"),

@@ -1,7 +1,8 @@
 """Whether the replay buffer of a checkpoint is there and whole: its description, then the files that it names.
 
 Every number is checked before a file is opened. A segment is read once, in pieces: its digest is
-taken, and what is compressed is unpacked no further than its rows reach. Nothing of it is kept.
+taken, what is compressed is unpacked no further than its rows reach, and fractions must be finite
+numbers. Nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.errors import shown
 from contract.files import CHUNK_BYTES, short
 from contract.layout import segment_name
+from restore.finite_rows import Column, FiniteRows
 from restore.spans import Span, UnsoundError
 
 if TYPE_CHECKING:
@@ -42,12 +44,18 @@ _SLACK_SHARE, _SLACK_BYTES = 100, 1_024
 
 
 class SegmentReading(NamedTuple):
-    """All that the verdict on a segment's file depends on: what it must be, and what it must unpack to."""
+    """All that the verdict on a segment's file depends on: what it must be, and what its rows are."""
 
     sha256: str
     stored_bytes: int
-    raw_bytes: int
+    rows: int
+    columns: tuple[Column, ...]
     compression: str
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of its rows."""
+        return self.rows * sum(each.row_bytes for each in self.columns)
 
 
 Judged = dict[SegmentReading, str | None]
@@ -69,11 +77,11 @@ def check_replay(
     Raises:
         UnsoundError: a row is missing, described twice or damaged, or the description is impossible.
     """
-    row_bytes = _row_bytes(replay, max_bytes)
-    _check_rows(replay, row_bytes, max_bytes)
+    columns = _columns(replay, max_bytes)
+    _check_rows(replay, sum(each.row_bytes for each in columns), max_bytes)
     judged = {} if judged is None else judged
     for number, segment in enumerate(replay.segments, start=1):
-        reading = SegmentReading(segment.sha256, segment.bytes, segment.rows * row_bytes, segment.compression)
+        reading = SegmentReading(segment.sha256, segment.bytes, segment.rows, columns, segment.compression)
         if reading not in judged:
             judged[reading] = _problem_with(reading, folder, listed.get(segment_name(segment.sha256)))
         if problem := judged[reading]:
@@ -89,19 +97,20 @@ def _number(value: int) -> str:
     return f"{value:,}" if value < _LARGEST_SHOWN else "2**63 or more"
 
 
-def _row_bytes(replay: Replay, max_bytes: int) -> int:
-    """Bytes of one row over all arrays."""
+def _columns(replay: Replay, max_bytes: int) -> tuple[Column, ...]:
+    """The arrays, each with its bytes in one row."""
     if not 0 < len(replay.fields) <= MAX_FIELDS:
         raise UnsoundError(f"its replay buffer has {len(replay.fields):,} arrays instead of 1 to {MAX_FIELDS:,}")
     names = {field.name for field in replay.fields}
     if len(names) != len(replay.fields):
         raise UnsoundError("its replay buffer has two arrays of one name")
-    total = 0
+    total, columns = 0, []
     for field in replay.fields:
-        total += _field_bytes(field)
+        columns.append(Column(field.name, field.dtype, _field_bytes(field)))
+        total += columns[-1].row_bytes
         if total > max_bytes:
             raise _too_large(total, max_bytes)
-    return total
+    return tuple(columns)
 
 
 def _field_bytes(field: ReplayField) -> int:
@@ -181,16 +190,21 @@ def _check_size(reading: SegmentReading, found: int) -> None:
 
 def _check_content(reading: SegmentReading, span: Span) -> None:
     digest = hashlib.sha256()
-    unpacking = _Unpacking(reading.raw_bytes) if reading.compression == "zlib" else None
+    rows = FiniteRows(reading.columns, reading.rows)
+    unpacking = _Unpacking(reading.raw_bytes, rows) if reading.compression == "zlib" else None
     for chunk in span.chunks():
         digest.update(chunk)
         if unpacking:
             unpacking.feed(chunk)
+        else:
+            rows.feed(chunk)
     if (found := digest.hexdigest()) != reading.sha256:
         name = f"{short(reading.sha256)}…, which its name states"
         raise UnsoundError(f"has the sha256 {short(found)}… instead of {name}")
     if unpacking and (problem := unpacking.end()):
         raise UnsoundError(problem)
+    if rows.problem:
+        raise UnsoundError(rows.problem)
 
 
 class _Unpacking:
@@ -198,9 +212,11 @@ class _Unpacking:
 
     Args:
         expected: bytes that they must unpack to.
+        rows: looks at them.
     """
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, rows: FiniteRows) -> None:
+        self._rows = rows
         self._expected = expected
         self._left = expected
         self._stream = zlib.decompressobj()
@@ -236,3 +252,5 @@ class _Unpacking:
         self._left -= len(piece)
         if self._left < 0:
             self._problem = f"unpacks to more than the {self._expected:,} bytes of its rows"
+            return
+        self._rows.feed(piece)

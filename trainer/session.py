@@ -11,6 +11,7 @@ from contract.errors import DivergedError, RelayError, SessionError
 from contract.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
+from trainer.environments.checks.faults import FAULTY_ENVIRONMENT, FaultyEnvironmentError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared
@@ -90,6 +91,8 @@ def _outcome_of(action: Callable[[], None], session_input: SessionInput) -> Outc
         return Outcome(interrupted.reason, None, exit_code(interrupted.reason))
     except DivergedError as failure:
         return Outcome(NAN_LOSS, str(failure), failure.exit_code)
+    except FaultyEnvironmentError as failure:
+        return Outcome(FAULTY_ENVIRONMENT, str(failure), failure.exit_code)
     except RelayError as failure:
         return Outcome(type(failure).__name__, str(failure), failure.exit_code)
     except Exception as failure:  # noqa: BLE001 - an environment may raise anything, and the session must say so

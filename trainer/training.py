@@ -18,6 +18,7 @@ from trainer.checkpoint.resuming import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
+from trainer.environments.checks.faults import FaultyEnvironmentError
 from trainer.environments.self_check import check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import Evaluator
@@ -101,6 +102,7 @@ class Training:
         Raises:
             SessionInterrupted: something ended the session.
             DivergedError: a loss or a weight is no finite number.
+            FaultyEnvironmentError: an environment gave what nothing can be learned from.
             SessionError: an artifact cannot be written.
         """
         session_input = self.standing.session_input
@@ -117,6 +119,8 @@ class Training:
         try:
             with self.interruption.learning():
                 self.model.learn(goal - start, callback=callback, reset_num_timesteps=self.parent is None)
+        except FaultyEnvironmentError as fault:
+            raise fault.at(self.model.num_timesteps) from None
         except ValueError:
             refuse_unusable_weights(self.model, job.name)  # a policy of NaNs fails in many ways
             raise
@@ -144,8 +148,13 @@ class Training:
 
         Raises:
             EvaluationStopped: there was one.
+            FaultyEnvironmentError: an environment gave what nothing can be measured by.
         """
-        mean = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
+        try:
+            mean = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
+        except FaultyEnvironmentError as fault:
+            fault.timesteps_taken = 0
+            raise fault.at(self.standing.timesteps, "in the evaluation") from None
         if mean is None:
             return
         milestones = self.standing.milestones

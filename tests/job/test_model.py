@@ -95,6 +95,7 @@ def test_one_number_written_in_two_ways_is_one_job() -> None:
     [
         ({"total_timesteps": 9}, True),
         ({"save_freq": 7, "eval": {"frequency": 3}, "backend": "kaggle", "session_limit": "1h"}, True),
+        ({"env": {"id": "CartPole-v1", "check": False}}, True),
         ({"seed": 1}, False),
         ({"hyperparameters": {"gamma": 0.5}}, False),
         ({"env": {"id": "CartPole-v1", "kwargs": {"x": 1}}}, False),

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from contract.files import CHUNK_BYTES, sha256_of_bytes
 from contract.layout import segment_name
 from contract.records import FileEntry, Replay
+from restore.finite_rows import Column, FiniteRows
 from restore.replay import ITEM_BYTES, MAX_DIMENSIONS, MAX_FIELDS, MAX_SEGMENTS, Judged, check_replay
 from restore.spans import UnsoundError
 
@@ -96,6 +97,37 @@ def buffer(tmp_path: Path) -> Buffer:
 
 def test_a_whole_buffer_is_sound(buffer: Buffer) -> None:
     buffer.check()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("index", [0, 1], ids=["as it is", "compressed"])
+@pytest.mark.parametrize("place", [0, 17, 29])
+def test_a_row_that_is_no_number_is_found(buffer: Buffer, index: int, place: int, value: float) -> None:
+    raw = bytearray(5 * ROW_BYTES)
+    raw[4 * place : 4 * place + 4] = np.float32(value).tobytes()
+    buffer.put(index, zlib.compress(raw, 1) if index else bytes(raw))
+    assert buffer.refused().endswith("holds NaN or infinity among its 'observations'")
+
+
+def test_bits_of_whole_numbers_are_no_fractions(buffer: Buffer) -> None:
+    raw = bytearray(5 * ROW_BYTES)
+    raw[5 * 24 :] = b"\xff" * (5 * ROW_BYTES - 5 * 24)
+    buffer.put(0, bytes(raw))
+    buffer.check()
+
+
+@pytest.mark.parametrize("length", [1, 3, 7, 64, 1000])
+def test_rows_are_looked_at_in_pieces_of_any_length(length: int) -> None:
+    columns = (Column("actions", "<i8", 16), Column("rewards", "<f8", 8), Column("observations", "<f2", 6))
+    for spoilt in (None, "rewards", "observations"):
+        raw = bytearray(10 * 30)
+        if spoilt:
+            at, kind = (160 + 8 * 7, np.float64) if spoilt == "rewards" else (240 + 2 * 29, np.float16)
+            raw[at : at + np.dtype(kind).itemsize] = kind("nan").tobytes()
+        rows = FiniteRows(columns, 10)
+        for start in range(0, len(raw), length):
+            rows.feed(bytes(raw[start : start + length]))
+        assert rows.problem == (spoilt and f"holds NaN or infinity among its '{spoilt}'")
 
 
 @pytest.mark.parametrize("capacity", [13, 14])

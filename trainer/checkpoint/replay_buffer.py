@@ -20,6 +20,7 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 from contract.errors import CheckpointError
 from contract.records import Replay, ReplayField
 from trainer.checkpoint.segments import read_segment
+from trainer.divergence import refuse_unusable_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,8 +152,9 @@ class ReplayRecorder:
     def _copy(self, start: int, count: int) -> Rows:
         raw = np.empty(count * self._bytes_per_row, np.uint8)
         offset = 0
-        for array in arrays_of(self._buffer).values():
+        for name, array in arrays_of(self._buffer).items():
             source = array[start : start + count]
+            refuse_unusable_rows(name, source)
             raw[offset : offset + source.nbytes].view(array.dtype).reshape(source.shape)[...] = source
             offset += source.nbytes
         return Rows(start, count, raw)

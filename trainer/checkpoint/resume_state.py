@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from job.algorithms.registry import Algorithm
 
+_LATEST = ("_last_obs", "_last_original_obs")
+"""Attributes of an algorithm that hold observations, which the next rollout begins with."""
+
 Boundary = Literal["rollout_start", "training_end"]
 
 
@@ -46,6 +49,12 @@ class ResumeState:
     session: dict[str, Any]
     replay: dict[str, Any] | None = None
     inexact: tuple[str, ...] = field(default=())
+
+    @property
+    def judged(self) -> list[Mapping[str, Any]]:
+        """What must be finite numbers, wherever it came from."""
+        latest = {name: self.attributes[name] for name in _LATEST if name in self.attributes}
+        return [*self.statistics, *self.episodes, latest]
 
     def to_bytes(self) -> bytes:
         """The state as the content of a checkpoint's state member."""

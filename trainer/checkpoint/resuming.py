@@ -16,6 +16,7 @@ from contract.records import Resumed
 from trainer.checkpoint import archive as checkpoint
 from trainer.checkpoint import replay_buffer as replay
 from trainer.checkpoint.resume_state import put_back
+from trainer.divergence import refuse_unusable_statistics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,7 @@ def load_parent(model: BaseAlgorithm, standing: Standing, parent: Parent) -> Loa
         if record.training.get(name) != ours:
             problem = f"does not fit the job's {name}: {record.training.get(name)}, expected {ours}"
             raise SessionError(session.parent_checkpoint.name, problem, anew)
+    refuse_unusable_statistics(state.judged, session.parent_checkpoint.name, f"run `doit fresh:{session.job.name}`")
     try:
         checkpoint.load_tensors(model, content, session.job.entry.optimizers)
         _fill_replay(model, record, state, session.parent_replay)

@@ -11,7 +11,7 @@ from trainer.checkpoint import archive
 from trainer.checkpoint.replay_buffer import ReplayRecorder, fields_of
 from trainer.checkpoint.resume_state import capture
 from trainer.checkpoint.segments import SegmentStore
-from trainer.divergence import refuse_unusable_weights
+from trainer.divergence import refuse_unusable_statistics, refuse_unusable_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Saver:
             is_announced: whether its files are told of; not where others take their place at the same boundary.
 
         Raises:
-            DivergedError: a weight is no finite number.
+            DivergedError: a weight, a running statistic or a transition is no finite number.
             SessionError: an earlier write failed.
         """
         standing, writer, store = self._standing, self._writer, self._store
@@ -126,6 +126,8 @@ class Saver:
         refuse_unusable_weights(self._model, standing.session_input.job.name)
         entry, milestones = standing.session_input.job.entry, standing.milestones.to_plain()
         state = capture(self._model, entry, boundary, milestones)
+        at = f"job {standing.session_input.job.name} at {self._model.num_timesteps:,} timesteps"
+        refuse_unusable_statistics(state.judged, at)
         if self._stateless:
             state = replace(state, inexact=self._stateless)
         if set(state.inexact) - set(standing.inexact):

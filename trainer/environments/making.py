@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import (
-    DummyVecEnv,
-    SubprocVecEnv,
     VecEnv,
     VecFrameStack,
     VecMonitor,
@@ -25,6 +23,7 @@ from stable_baselines3.common.vec_env import (
 from contract.errors import InputError
 from trainer.environments.recorded_actions import record_actions
 from trainer.environments.snapshot import SnapshotWrapper
+from trainer.environments.vectorized import InWorkers, OneAfterTheOther
 from trainer.environments.workers import all_or_none
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.stacks import show_stacks_when_asked
@@ -46,7 +45,7 @@ GIVES_NOTHING_BACK = "the environments do not give their state back"
 class _Construction:
     """How environments are made: what and how many; how they give their state, or why they do not.
 
-    They run in worker processes only where these are given a seed.
+    They run in worker processes only where these are given a seed. `checked` says whether what they give is looked at.
     """
 
     env: Environment
@@ -54,6 +53,12 @@ class _Construction:
     method: ResumeMethod = "state"
     refusal: tuple[str, ...] = ()
     worker_seed: int | None = None
+    checked: bool = True
+
+    @property
+    def subject(self) -> str | None:
+        """What the sentence of a faulty environment begins with; None where nothing is looked at."""
+        return f"environment {self.env.id}" if self.checked and self.env.check else None
 
 
 def make_training_envs(job: Job, method: ResumeMethod = "state", reasons: tuple[str, ...] = ()) -> VecEnv:
@@ -90,7 +95,8 @@ def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
     Raises:
         InputError: the environment cannot be made: the sentence names its id and why.
     """
-    return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method))
+    # Unchecked: what they give is to be compared, and the training meets a fault itself.
+    return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method, checked=False))
 
 
 def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
@@ -115,13 +121,13 @@ def _vectorized(wanted: _Construction) -> VecEnv:
     try:
         if is_native(env):
             made = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
-            return SB3VectorAdapter(made, wanted.refusal)
+            return SB3VectorAdapter(made, wanted.refusal, wanted.subject)
         make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
         if env.vectorization == "subproc" and wanted.worker_seed is not None:
             seeds = range(wanted.worker_seed, wanted.worker_seed + count)
             with all_or_none():
-                return SubprocVecEnv([functools.partial(_make_in_worker, make, seed) for seed in seeds])
-        return DummyVecEnv([make] * count)
+                return InWorkers([functools.partial(_make_in_worker, make, seed) for seed in seeds], wanted.subject)
+        return OneAfterTheOther([make] * count, wanted.subject)
     except (EOFError, ConnectionError) as error:
         problem = "cannot be made: its worker process has died; the log shows what it printed last"
         raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error

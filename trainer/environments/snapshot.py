@@ -7,14 +7,18 @@ to another survive, since layers are pickled by their position.
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import zlib
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.utils import EzPickle
 
+from trainer.environments.checks.step import FAULT, StepCheck
+from trainer.environments.origins import from_zero, has_origin, to_environment
 from trainer.environments.spaces import random_states, set_random_states
 from trainer.generators import capture_generators, put_back_generators
 
@@ -40,6 +44,10 @@ class SnapshotError(Exception):
 class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
     """The outermost wrapper of each environment, so that worker processes answer for themselves.
 
+    Actions are counted from zero here, whatever the `start` of the environment's space
+    (`trainer.environments.origins`). The last observation of an episode is a copy, since environments
+    may write the next episode's first one into the same array.
+
     Args:
         env: the environment with its own wrappers.
         refusal: why no snapshot is to be taken, where that is known; empty where one can be.
@@ -48,6 +56,40 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gym.Env[Any, Any], refusal: tuple[str, ...] = ()) -> None:
         super().__init__(env)
         self._refusal = refusal
+        self._check: StepCheck | None = None
+        self._shifts_actions = has_origin(env.action_space)
+        if self._shifts_actions:
+            self.action_space = from_zero(env.action_space)
+
+    def begin_checks(self) -> None:
+        """Look at what each step and each reset gives from now on; what is wrong with it stands in its info."""
+        self._check = StepCheck(self.observation_space)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        fault = self._check.fault_in_observation(observation) if self._check else None
+        if fault:
+            return self._nothing(), {FAULT: tuple(fault)}
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take the action."""
+        if self._shifts_actions:
+            action = to_environment(self.env.action_space, action)
+        step = self.env.step(action)
+        if self._check and (fault := self._check.fault_in_step(step)):
+            return self._nothing(), 0.0, False, False, {FAULT: tuple(fault)}
+        observation, reward, terminated, truncated, info = step
+        if terminated or truncated:
+            observation = copy.deepcopy(observation)
+            if self._check and (fault := self._check.fault_in_final(observation)):
+                return self._nothing(), 0.0, False, False, {FAULT: tuple(fault)}
+        return observation, reward, terminated, truncated, info
+
+    def _nothing(self) -> Any:
+        """What stands in for an observation that nobody is to see."""
+        return _zeros(self.observation_space)
 
     def try_snapshot(self, *, generators: bool = True) -> bytes | SnapshotError:
         """A snapshot, or why there is none: an error that is raised would end a worker process."""
@@ -115,6 +157,12 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
         states = unpickler.load()
         if states is not None:
             put_back_generators(states)
+
+
+def _zeros(space: gym.Space[Any]) -> Any:
+    if isinstance(space, gym.spaces.Dict):
+        return {name: _zeros(part) for name, part in space.spaces.items()}
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def _layers(env: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.vec_env import VecEnv
 
 from contract.errors import InputError
+from trainer.environments.checks.vector import VectorCheck
+from trainer.environments.origins import from_zero, has_origin, to_environment
 from trainer.environments.snapshot import SnapshotError
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 class SB3VectorAdapter(VecEnv):
     """Steps all environments at once, where `DummyVecEnv` steps one after the other.
 
+    What it gives are copies, as `DummyVecEnv` gives them: an environment may write its next observations
+    into the arrays of the latest ones. Actions are counted from zero, whatever the `start` of their space.
+
     Infos are empty but where an episode ended: there they hold the episode's last info,
     `terminal_observation` and `TimeLimit.truncated`.
 
@@ -31,12 +37,15 @@ class SB3VectorAdapter(VecEnv):
     Args:
         env: a vectorised environment that resets within the step that ends an episode.
         refusal: why its state is not to be taken, where that is known; empty where it can be.
+        subject: what the sentence of a faulty environment begins with; None where what it gives is not looked at.
 
     Raises:
         InputError: `env` resets in another step, which Stable-Baselines3 cannot express.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], refusal: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, env: VectorEnv[Any, Any, Any], refusal: tuple[str, ...] = (), subject: str | None = None
+    ) -> None:
         mode = env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.SAME_STEP:
             found = mode.value if isinstance(mode, AutoresetMode) else mode
@@ -48,7 +57,9 @@ class SB3VectorAdapter(VecEnv):
         self.env = env
         self._refusal = refusal
         self._actions: NDArray[Any] = np.zeros(0)
-        super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self._shifts_actions = has_origin(env.single_action_space)
+        super().__init__(env.num_envs, env.single_observation_space, from_zero(env.single_action_space))
+        self._check = None if subject is None else VectorCheck(subject, self)
 
     def reset(self) -> VecEnvObs:
         """Reset every environment, with the seed and options set before, if any."""
@@ -59,24 +70,36 @@ class SB3VectorAdapter(VecEnv):
         self.reset_infos = [_info_of(infos, index) for index in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
-        return observations  # type: ignore[no-any-return]
+        if self._check:
+            self._check.shapes_of_reset(observations)
+            self._check.reset(observations)
+        return copy.deepcopy(observations)  # type: ignore[no-any-return]
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Note the actions; `step_wait` takes them."""
-        self._actions = actions
+        """Note a copy of the actions, which are the learner's; `step_wait` takes them."""
+        if self._check:
+            self._check.actions(actions)
+        self._actions = (
+            to_environment(self.env.single_action_space, actions) if self._shifts_actions else actions.copy()
+        )
 
     def step_wait(self) -> VecEnvStepReturn:
         """Take the actions noted last."""
-        observations, rewards, terminated, truncated, infos = self.env.step(self._actions)
+        observations, rewards, terminated, truncated, infos = step = self.env.step(self._actions)
+        if self._check:
+            self._check.shapes_of_step(step)
+            self._check.step(observations, rewards)
         dones = terminated | truncated
         details: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if dones.any():
             final_infos = infos.get("final_info", {})
             for index in np.flatnonzero(dones).tolist():
-                details[index] = _info_of(final_infos, index)
-                details[index]["terminal_observation"] = infos["final_obs"][index]
+                details[index] = copy.deepcopy(_info_of(final_infos, index))
+                details[index]["terminal_observation"] = copy.deepcopy(infos["final_obs"][index])
                 details[index]["TimeLimit.truncated"] = bool(truncated[index] and not terminated[index])
-        return observations, rewards.astype(np.float32), dones, details
+                if self._check:
+                    self._check.final(index, details[index]["terminal_observation"])
+        return copy.deepcopy(observations), rewards.astype(np.float32), dones, details
 
     def close(self) -> None:
         """Close the vectorised environment."""
@@ -121,7 +144,10 @@ class SB3VectorAdapter(VecEnv):
         self._expect_all(indices, f"call {method_name}")
         if not hasattr(self.env, "call"):
             raise NotImplementedError(f"{self.env} has no separate environments to call {method_name} of")
-        return list(self.env.call(method_name, *method_args, **method_kwargs))
+        answers = list(self.env.call(method_name, *method_args, **method_kwargs))
+        if self._check:
+            self._check.answers(method_name, answers)
+        return answers
 
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None

@@ -28,6 +28,7 @@ from job.problems import InvalidJobError
 from tests.trainer.conftest import TROUBLED, job_values
 from trainer.environments.making import ResumeMethod, make_evaluation_envs, make_training_envs
 from trainer.environments.recorded_actions import ActionRecorder
+from trainer.environments.vectorized import OneAfterTheOther
 from trainer.envs.vector_adapter import SB3VectorAdapter
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def test_auto_is_native_where_that_gives_its_state(
 ) -> None:
     venv = made(**env)
     assert isinstance(venv, VecMonitor)
-    assert type(venv.unwrapped) is innermost
+    assert isinstance(venv.unwrapped, innermost)
     assert venv.num_envs == env.get("n_envs", 1)
 
 
@@ -130,7 +131,7 @@ def test_evaluation_sees_what_the_training_sees(made: Callable[..., VecEnv]) -> 
     assert training.observation_space == evaluation.observation_space
     assert training.observation_space.shape == (2, 40, 40)
     layers = [[type(each) for each in _layers(venv)] for venv in (training, evaluation)]
-    assert layers[0] == layers[1] == [VecTransposeImage, VecFrameStack, VecNormalize, VecMonitor, DummyVecEnv]
+    assert layers[0] == layers[1] == [VecTransposeImage, VecFrameStack, VecNormalize, VecMonitor, OneAfterTheOther]
     training.reset()
     training.step(np.zeros(1, int))
     sync_envs_normalization(training, evaluation)

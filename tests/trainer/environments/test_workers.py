@@ -7,13 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from contract import layout
 from job.model import parse_job
 from tests.trainer.conftest import PATIENCE_SECONDS, job_values
 from trainer.environments import making
 from trainer.environments.making import make_training_envs
+from trainer.environments.vectorized import InWorkers
 from trainer.environments.workers import all_or_none, closing
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[BaseProcess]:
     """Every worker process that environments have started so far."""
     processes: list[BaseProcess] = []
 
-    class Watched(SubprocVecEnv):
+    class Watched(InWorkers):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             processes.extend(self.processes)
 
-    monkeypatch.setattr(making, "SubprocVecEnv", Watched)
+    monkeypatch.setattr(making, "InWorkers", Watched)
     return processes
 
 

@@ -1,0 +1,144 @@
+"""What several environments give together, and are given: the numbers in it, at a cost of microseconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import gymnasium as gym
+import numpy as np
+
+from contract.errors import DivergedError
+from trainer.environments.checks.faults import Fault, FaultyEnvironmentError, beginning
+from trainer.environments.checks.numbers import cast, fault_in, holder_of, is_finite
+from trainer.environments.checks.step import OBSERVATION
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from stable_baselines3.common.vec_env import VecEnv
+
+_REWARDS = gym.spaces.Box(-np.inf, np.inf, (), np.float32)
+_MASKS, _REWARDS_OF_GOALS = "action_masks", "compute_reward"
+
+
+class BatchCheck:
+    """Looks at numbers: finite and within float32 where fractions, within their space where whole; and at masks.
+
+    Args:
+        subject: what a fault's sentence begins with.
+        venv: the environments.
+    """
+
+    def __init__(self, subject: str, venv: VecEnv) -> None:
+        self._subject = subject
+        self._count = venv.num_envs
+        self._space = venv.observation_space
+        self._choices = _choices(venv.action_space)
+        self._of_fractions = isinstance(venv.action_space, gym.spaces.Box)
+        parts: list[tuple[str | None, gym.Space[Any]]] = [(None, self._space)]
+        if isinstance(self._space, gym.spaces.Dict):
+            parts = list(self._space.spaces.items())
+        self._holders = tuple((name, holds, part) for name, part in parts if (holds := holder_of(part)))
+
+    def actions(self, actions: NDArray[Any]) -> None:
+        """Look at actions before the environments take them.
+
+        Raises:
+            DivergedError: they are no finite numbers, as those of a policy that is not any more.
+        """
+        if self._of_fractions and not is_finite(actions):
+            problem = "was to take an action that is not finite: the policy's weights are no numbers any more"
+            remedy = "the checkpoints before it are intact: lower the learning rate or clip the gradients, and go on"
+            raise DivergedError(self._subject, problem, remedy)
+
+    def step(self, observations: Any, rewards: NDArray[Any]) -> None:
+        """Look at what a step gave.
+
+        Raises:
+            FaultyEnvironmentError: it is no number that can be learned from.
+        """
+        if not is_finite(rewards if rewards.dtype == np.float32 else cast(rewards, _REWARDS.dtype)):
+            self._refuse_rewards("the reward", rewards)
+        for name, holds, part in self._holders:
+            values = observations if name is None else observations[name]
+            if not holds(values):
+                self._refuse(name, part, values, steps=True)
+
+    def reset(self, observations: Any) -> None:
+        """Look at what a reset gave.
+
+        Raises:
+            FaultyEnvironmentError: it is no number that can be learned from.
+        """
+        for name, holds, part in self._holders:
+            values = observations if name is None else observations[name]
+            if not holds(values):
+                self._refuse(name, part, values, steps=False)
+
+    def answers(self, method: str, answers: list[Any]) -> None:
+        """Look at what a method of the environments gave, where learning depends on it.
+
+        Raises:
+            FaultyEnvironmentError: it is nothing that can be learned from.
+        """
+        if method == _MASKS and self._choices:
+            for index, mask in enumerate(answers):
+                if fault := _fault_in_mask(mask, self._choices):
+                    raise self.error(index, fault, steps=False)
+        elif method == _REWARDS_OF_GOALS:
+            for rewards in answers:
+                if not is_finite(np.asarray(rewards)):
+                    fault = Fault("the reward that compute_reward()", "gave is not finite", beginning(rewards))
+                    raise self.error(0, fault, steps=False)
+
+    def error(self, index: int | None, fault: Fault, *, steps: bool) -> FaultyEnvironmentError:
+        """The error of a fault.
+
+        Args:
+            index: whose it is; None where it is that of all together.
+            fault: what is wrong.
+            steps: whether the environments were stepped, or just reset.
+        """
+        error = FaultyEnvironmentError(self._subject, index, Fault(*fault))
+        error.timesteps_taken = self._count if steps else 0
+        return error
+
+    def _refuse_rewards(self, what: str, rewards: NDArray[Any]) -> None:
+        for index, each in enumerate(rewards):
+            if fault := fault_in(what, _REWARDS, np.asarray(each)):
+                raise self.error(index, fault, steps=True)
+
+    def _refuse(self, name: str | None, space: gym.Space[Any], values: NDArray[Any], *, steps: bool) -> NoReturn:
+        what = OBSERVATION if name is None else f"{name!r} in {OBSERVATION}"
+        faults = ((index, fault_in(what, space, each)) for index, each in enumerate(values))
+        index, fault = next((index, fault) for index, fault in faults if fault)
+        raise self.error(index, fault, steps=steps)
+
+
+def _choices(space: gym.Space[Any]) -> tuple[int, ...]:
+    """How many values each part of an action has; none where they cannot be masked."""
+    if isinstance(space, gym.spaces.Discrete):
+        return (int(space.n),)
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        return tuple(int(each) for each in space.nvec.ravel())
+    if isinstance(space, gym.spaces.MultiBinary):
+        return (2,) * int(np.prod(space.shape))
+    return ()
+
+
+def _fault_in_mask(mask: Any, choices: tuple[int, ...]) -> Fault | None:
+    what = "the action mask"
+    try:
+        allowed = np.asarray(mask).astype(bool).ravel()
+    except (TypeError, ValueError):
+        return Fault(what, "is no array of truths", beginning(mask))
+    if allowed.size != sum(choices):
+        return Fault(what, f"has {allowed.size:,} entries instead of {sum(choices):,}", beginning(mask))
+    if allowed.all():
+        return None
+    begins = 0
+    for part, count in enumerate(choices):
+        if not allowed[begins : begins + count].any():
+            which = "" if len(choices) == 1 else f" in part {part}"
+            return Fault(what, "allows no action", f"all {count:,} are forbidden{which}")
+        begins += count
+    return None
