@@ -11,6 +11,7 @@ from contract.errors import DivergedError, RelayError, SessionError
 from contract.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
+from trainer.environments.self_check import MadeOnceError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trainer.session_input import SessionInput
 
 
-def run_session(session_input: SessionInput, output: Path, started: float) -> int:
+def run_session(session_input: SessionInput, output: Path, started: float, unchecked: str | None = None) -> int:
     """Train until the goal, or until something ends the session; return the process's exit code.
 
     Whatever happens, the artifacts written before it are whole, and the metadata says why it ended.
@@ -30,6 +31,10 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
         session_input: job, request and perhaps a parent.
         output: the folder for the artifacts.
         started: `time.monotonic()` when the session began.
+        unchecked: why its environments are not checked before the training; None where they are.
+
+    Raises:
+        MadeOnceError: the check has made the only environment that this process can make; nothing is written yet.
     """
     standing = Standing(session_input)
     writer = ArtifactWriter(Artifacts(output, session_input.job.name), session_input.key)
@@ -38,8 +43,10 @@ def run_session(session_input: SessionInput, output: Path, started: float) -> in
     reason = error = None
     code = 0
     try:
-        with prepared(standing, writer, interruption) as training:
+        with prepared(standing, writer, interruption, unchecked) as training:
             training.run()
+    except MadeOnceError:
+        raise
     except SessionInterrupted as interrupted:
         reason = interrupted.reason
         code = exit_code(reason)
