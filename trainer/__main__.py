@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,10 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from job.model import Job
 
 STARTED = time.monotonic()
 """Before torch is imported, which counts towards the session limit like everything else."""
+
+_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 1 << 16
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,8 +87,16 @@ def _begin_again(options: argparse.Namespace, reason: str) -> int:
     command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
     sys.stdout.flush()
     if os.name == "posix":
-        os.execv(sys.executable, command)  # noqa: S606 - our own module, under this process's number
-    return subprocess.call(command)  # noqa: S603 - likewise
+        os.closerange(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS)  # what the environment holds in spite of its close()
+    process = subprocess.Popen(command)  # noqa: S603 - our own module
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or this system knows no such signal
+            process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    return process.wait()
 
 
 if __name__ == "__main__":

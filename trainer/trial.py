@@ -6,10 +6,12 @@ What is being tried is printed as it begins, so that whoever waits for something
 from __future__ import annotations
 
 import io
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from contract import events
 from contract.errors import InputError, RelayError
@@ -46,6 +48,7 @@ def try_job(job: Job) -> Trial:
     Raises:
         InputError: no session of it could train: the sentence says what is wrong and what to do.
     """
+    _spare_the_compiler()
     small = _smaller(job)
     _begin("the import of its module")
     is_native(job.env)
@@ -55,6 +58,7 @@ def try_job(job: Job) -> Trial:
         _refuse_a_window(job, venv)
         refuse_unsuitable(job, venv)
         _begin("the making of the model")
+        warnings.simplefilter("ignore")  # Stable-Baselines3's on the sizes of buffers, which are the trial's
         model = construct(job, venv, "cpu", _small_buffers(job, venv))
         _step(job, model, venv)
         _save_and_load(job, model, venv)
@@ -74,6 +78,13 @@ def try_job(job: Job) -> Trial:
     with _closed(job, venv):
         pass
     return trial.model_copy(update={"notes": tuple(_notes(job))})
+
+
+def _spare_the_compiler() -> None:
+    """Let an optimizer be made without torch's compiler, which it imports to be left alone by it: half of a trial."""
+    for method in vars(torch.optim.Optimizer).values():
+        if (plain := getattr(method, "__wrapped__", None)) is not None:
+            vars(plain).setdefault("__dynamo_disable", plain)
 
 
 def _smaller(job: Job) -> Job:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -49,8 +50,17 @@ def spec_of(env_id: str) -> EnvSpec:
     try:
         return gym.spec(name)
     except gym.error.Error as error:
-        problem = f"is not known: {' '.join(str(error).split()).rstrip('.')}"
-        raise InputError(f"environment {env_id}", problem, _remedy(module, name)) from error
+        raise InputError(f"environment {env_id}", _problem(error, name), _remedy(module, name)) from error
+
+
+def _problem(error: gym.error.Error, name: str) -> str:
+    if isinstance(error, gym.error.NamespaceNotFound):
+        return f"is not known: nothing is registered under {name.rpartition('/')[0]}/"
+    if isinstance(error, gym.error.NameNotFound):
+        return "is not known: no environment of this name is registered"
+    if isinstance(error, gym.error.VersionNotFound | gym.error.DeprecatedEnv):
+        return "is not known: there is no such version of it any more, or not yet"
+    return f"is not known: {' '.join(str(error).split()).rstrip('.')}"
 
 
 def _import(env_id: str, module: str) -> None:
@@ -60,9 +70,9 @@ def _import(env_id: str, module: str) -> None:
     except ModuleNotFoundError as error:
         missing = str(error.name)
         if missing == module or module.startswith(f"{missing}."):
-            problem = f"is not known: there is no module {missing}, neither in the job's sources nor installed"
-            known = [name for name in _importable_beside() if name != top]
-            nearest = difflib.get_close_matches(top, known, n=1)
+            places = f"neither in the job's sources nor installed in {sys.prefix}"
+            problem = f"is not known: there is no module {missing}, {places}"
+            nearest = difflib.get_close_matches(top, [each.name for each in pkgutil.iter_modules()], n=1)
             remedy = f"did you mean {nearest[0]}?" if nearest else "install it, or list its folder under sources"
             raise UnavailableError(subject, problem, remedy) from error
         problem = (
@@ -74,11 +84,6 @@ def _import(env_id: str, module: str) -> None:
         problem = f"is not known: its module {module} cannot be imported: {in_words(error)}"
         kind = UnavailableError if isinstance(error, ImportError | OSError) else InputError
         raise kind(subject, problem, "correct the module, or env.id") from error
-
-
-def _importable_beside() -> list[str]:
-    """The packages that were imported so far, without their parts: what a mistyped name may have meant."""
-    return sorted({name.partition(".")[0] for name in sys.modules if not name.startswith("_")})
 
 
 def _remedy(module: str, name: str) -> str:

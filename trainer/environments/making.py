@@ -142,7 +142,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
             problem = "cannot be made: its worker process has died; the log shows what it printed last"
             raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
         if made:
-            problem = f"cannot be made {count} times in one process, which n_envs: {count} needs"
+            problem = "cannot be made a second time in one process, which n_envs above 1 needs"
             raise refusal_of(env.id, problem, error, "set n_envs to 1, or vectorization to subproc") from error
         raise refusal_of(env.id, "cannot be made", error, "correct the environment, or the job's env block") from error
 
