@@ -59,7 +59,7 @@ class Port(gym.Env[Any, Any]):
 
 
 if "Port-v0" not in gym.registry:
-    gym.register("Port-v0", Port)
+    gym.register("Port-v0", f"{__name__}:Port")
 
 
 @pytest.fixture(autouse=True)
