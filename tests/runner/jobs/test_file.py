@@ -61,6 +61,20 @@ def added(text: str) -> str:
     ("addition", "line", "key", "problem"),
     [
         # Names that nobody knows.
+        ("n_timesteps: 1000", 6, "n_timesteps", "unknown key; write total_timesteps"),
+        (
+            "callback: my.Callback",
+            6,
+            "callback",
+            "unknown key; there are no callbacks: save_freq, eval and session_limit do what they mostly do",
+        ),
+        (
+            "env_wrapper: my.Wrapper",
+            6,
+            "env_wrapper",
+            "unknown key; wrap it where the environment is registered, in the job's sources; VecNormalize is `wrapper` under env",
+        ),
+        ("policy_kwargs: {}", 6, "policy_kwargs", "unknown key; it belongs under hyperparameters"),
         ("sede: 1", 6, "sede", "unknown key; did you mean seed?"),
         ("quik: {}", 6, "quik", "unknown key; did you mean quick?"),
         (
