@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from contract.files import human_bytes
+from job.algorithms.off_policy import OffPolicyHyperparameters
 
 if TYPE_CHECKING:
     from contract.documents import Memory
 
-OF_THE_PROCESS = 600 << 20
-"""Python with torch, before anything is trained."""
+OF_THE_PROCESS = 300 << 20
+"""Python with torch, before anything is trained; at least."""
 NEAR = 0.8
 WORTH_SAYING = 1 << 30
 
@@ -29,12 +30,11 @@ def memory_note(job: dict[str, Any], memory: Memory, there: int | None) -> str |
     Raises:
         InputError: a session of the job cannot fit.
     """
-    capacity = int(job["hyperparameters"].get("buffer_size") or 0)
-    filled = min(1.0, job["total_timesteps"] / capacity) if capacity else 1.0
+    filled = min(1.0, job["total_timesteps"] / _capacity(job))
     beside = memory.rollout + memory.networks + OF_THE_PROCESS
     full, used = memory.replay + beside, int(memory.replay * filled) + beside
     if there is not None and (used > there or memory.replay > 2 * there):
-        problem = f"{_shares(memory)} take{'' if memory.replay else 's'} {human_bytes(full)} of memory"
+        problem = f"{_shares(memory)} take {human_bytes(full)} of memory"
         place = f"a session on the {job['backend']} backend has {human_bytes(there)}"
         raise InputError(f"job {job['name']}", f"{problem}, and {place}", _remedy(memory, job, there - beside))
     if full < WORTH_SAYING:
@@ -46,15 +46,18 @@ def memory_note(job: dict[str, Any], memory: Memory, there: int | None) -> str |
     return f"{said}, of {human_bytes(there)} that a session on the {job['backend']} backend has{warning}"
 
 
+def _capacity(job: dict[str, Any]) -> int:
+    return int(job["hyperparameters"].get("buffer_size") or OffPolicyHyperparameters.default_buffer_size)
+
+
 def _shares(memory: Memory) -> str:
     if memory.replay:
         return f"its full replay buffer ({human_bytes(memory.replay)}) and the rest"
-    return f"its rollout ({human_bytes(memory.rollout)}) with the rest"
+    return f"its rollout ({human_bytes(memory.rollout)}) and the rest"
 
 
 def _remedy(memory: Memory, job: dict[str, Any], left: int) -> str:
     if not memory.replay:
         return "lower n_steps, n_envs or the size of the network"
-    rows = int(job["hyperparameters"].get("buffer_size") or 1_000_000)
-    fitting = int(rows * NEAR * left / memory.replay)
+    fitting = int(_capacity(job) * NEAR * left / memory.replay)
     return f"set hyperparameters.buffer_size to {fitting:,} or less" if fitting > 0 else "give it more memory"

@@ -19,6 +19,7 @@ from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
 from runner.backends.registry import sections
 from runner.jobs.file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
+from runner.jobs.other_tools import OURS
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import OWN_PACKAGES
 
@@ -72,7 +73,7 @@ def added(text: str) -> str:
             "env_wrapper: my.Wrapper",
             6,
             "env_wrapper",
-            "unknown key; wrap it where the environment is registered, in the job's sources; VecNormalize is `wrapper` under env",
+            f"unknown key; {OURS['env_wrapper']}",
         ),
         ("policy_kwargs: {}", 6, "policy_kwargs", "unknown key; it belongs under hyperparameters"),
         ("sede: 1", 6, "sede", "unknown key; did you mean seed?"),
