@@ -3,5 +3,5 @@
 `session`: one session; `session_input`: what it is given; `standing`: how far it has come. `training` and `callback`:
 the loop; `deadline` and `interruption`: when it stops; `evaluation`, `divergence`, `generators`. `checkpoint/`,
 `environments/`, `algorithms/`: what is saved, acted in and learned with. `envs/`: environments that come along.
-`inference`: a trained policy elsewhere. `description`: what a model would be.
+`inference`: a trained policy elsewhere. `trial`: a job tried before a session.
 """

@@ -2,5 +2,6 @@
 
 `making`: made, vectorised and wrapped as the job says. `snapshot`: the state of one environment; `states`: of all.
 `recorded_actions`: for environments without a state; `box2d_worlds`: what gymnasium's need for that. `self_check`:
-whether it works, measured before the training. `spaces`: spaces as JSON.
+whether it works, measured before the training. `spaces`: spaces as JSON; `unreadable_spaces`: those that no
+policy reads. `identifiers`: what an id names. `failures`: what a user's code raised, in a sentence.
 """
