@@ -2,6 +2,7 @@
 
     RelayError                  exit code 1
     ├── InputError              exit code 2: what the user wrote cannot be used
+    │   └── UnavailableError         it needs what this machine lacks, and another one may have
     ├── IncompatibleError       the parent checkpoint does not fit the job
     ├── CheckpointError         a checkpoint cannot be read, written or trusted
     ├── SessionError            a session cannot start or go on
@@ -48,6 +49,10 @@ class InputError(RelayError):
     """What the user wrote (a config file, an argument) cannot be used."""
 
     exit_code = 2
+
+
+class UnavailableError(InputError):
+    """What the user wrote needs something that this machine lacks: a module, a library, a file, a port."""
 
 
 class IncompatibleError(RelayError):

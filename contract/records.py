@@ -214,6 +214,32 @@ class TrainingMetadata(Record):
     libraries: dict[str, str]
 
 
+class Memory(BaseModel):
+    """Bytes that a training takes once its buffers are full: of the replay buffer, of a rollout, of the networks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    replay: Size
+    rollout: Size
+    networks: Size
+
+
+class Trial(Record):
+    """What came of making a job's environment and model, stepping, saving and loading them.
+
+    Args:
+        observation_space, action_space, parameters: as in a checkpoint's record.
+        memory: what a session of the job needs.
+        notes: what is to be known, and stops nothing, a sentence each.
+    """
+
+    observation_space: dict[str, Any]
+    action_space: dict[str, Any]
+    parameters: dict[str, tuple[Size, ...]]
+    memory: Memory
+    notes: tuple[str, ...] = ()
+
+
 class Manifest(Record):
     """Every artifact of a session by its path with forward slashes, and the session's key.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+import operator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,30 +13,11 @@ PREFIXES = ("linear", "lin", "constant")
 """`lin` is how rl-baselines3-zoo abbreviates `linear`."""
 
 
-@dataclass(frozen=True)
-class LinearSchedule:
-    """From `initial` at the start of training down to zero at the goal."""
+def parse_schedule(text: str) -> Callable[[float], float] | float:
+    """The schedule that `text` names, as the constructor of an algorithm takes it.
 
-    initial: float
-
-    def __call__(self, progress_remaining: float) -> float:
-        """The value where `progress_remaining` (1 at the start, 0 at the goal) is left."""
-        return progress_remaining * self.initial
-
-
-@dataclass(frozen=True)
-class ConstantSchedule:
-    """`initial` throughout."""
-
-    initial: float
-
-    def __call__(self, progress_remaining: float) -> float:  # noqa: ARG002 - the protocol of a schedule
-        """`initial`, whatever is left."""
-        return self.initial
-
-
-def parse_schedule(text: str) -> Callable[[float], float]:
-    """The schedule that `text` names.
+    A linear one is the number times what is left of the training (1 at the start, 0 at the goal); a constant one is
+    the number. Both are pickled without anything of ours, so that Stable-Baselines3 alone opens a checkpoint.
 
     Raises:
         ValueError: `text` is not `<linear|lin|constant>_<number>`, or its number is negative or not finite.
@@ -47,4 +29,4 @@ def parse_schedule(text: str) -> Callable[[float], float]:
         initial = -1.0
     if prefix not in PREFIXES or not 0 <= initial < float("inf"):
         raise ValueError("must be a number, or a schedule such as linear_0.0003")
-    return ConstantSchedule(initial) if prefix == "constant" else LinearSchedule(initial)
+    return initial if prefix == "constant" else functools.partial(operator.mul, initial)

@@ -13,6 +13,8 @@ from runner import doctor
 from runner.backends.registry import open_backend
 from runner.changes import changed_code
 from runner.lineage import Phase, SessionState, read_lineage
+from runner.preflight.verdict import SPENDING, judge
+from runner.wanted import PROFILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +24,17 @@ if TYPE_CHECKING:
 
 
 def show_plan(workspace: Workspace, job: str) -> None:
-    """Say what `run_quick` and `run_full` would do, and why."""
-    for profile in ("quick", "full"):
-        say(f"{job}: run_{profile} {workspace.plan(job, profile).decision}")
+    """Say what `run_quick` and `run_full` would do, and why, and what can be known of it before.
+
+    Raises:
+        InputError: no session of the job could train where it is to run.
+    """
+    plans = [workspace.plan(job, profile) for profile in PROFILES]
+    for plan in plans:
+        say(f"{job}: run_{plan.wanted.profile} {plan.decision}")
+    notes = [note for plan in plans if isinstance(plan.decision, SPENDING) for note in judge(workspace, plan).notes]
+    for note in dict.fromkeys(notes):
+        say(f"{job}: {note}")
 
 
 def show_status(workspace: Workspace, jobs: list[str]) -> None:

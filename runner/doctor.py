@@ -10,6 +10,7 @@ from contract.events import say
 from contract.libraries import library_versions
 from runner.backends.base import Check
 from runner.backends.registry import open_backend
+from runner.preflight.verdict import SPENDING, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     Raises:
         BackendError: a session could not run on one of them; the sentence names what is wrong.
     """
-    problems = []
+    problems: list[str] = []
     for name in sorted({workspace.plan(job, "full").wanted.job["backend"] for job in jobs}):
         say(f"backend {name}")
         for check in _checks(workspace, name):
@@ -31,10 +32,28 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
             say(f"  {mark}  {check.about}: {check.finding}")
             if not check.is_well:
                 problems.append(f"{name}: {check.about}")
+    for job in jobs:
+        check = _check_of(workspace, job)
+        say(f"job {job}")
+        say(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.about}: {check.finding}")
+        if not check.is_well:
+            problems.append(f"{job}: {check.about}")
     if problems:
         raise BackendError(
             "doctor", f"these checks failed: {', '.join(problems)}", "mend what is marked WRONG above, and ask again"
         )
+
+
+def _check_of(workspace: Workspace, job: str) -> Check:
+    """What comes of trying a job where nothing of it runs: a session of its would find the same."""
+    plan = workspace.plan(job, "full")
+    if not isinstance(plan.decision, SPENDING):
+        return Check("trial", f"none is needed: {plan.decision}")
+    try:
+        notes = judge(workspace, plan).notes
+    except RelayError as error:
+        return Check("trial", str(error), is_well=False)
+    return Check("trial", "; ".join(("its environment and model can be made, stepped, saved and loaded", *notes)))
 
 
 def _checks(workspace: Workspace, name: str) -> Iterator[Check]:

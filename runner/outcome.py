@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contract.errors import IncompatibleError, SessionError
+from contract.errors import IncompatibleError, InputError, SessionError
 from contract.events import say
 from contract.states import State
 from runner.decide import REFUSALS, Nothing, Rejudge
+from runner.endings import Ending, ending_of, what_next
 from runner.lineage import Phase, SessionState, read_lineage
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
 
     Raises:
         IncompatibleError: it was refused.
+        InputError: its session ended by a mistake of the user's.
         SessionError: its session failed.
     """
     decision = planned.decision
@@ -34,8 +36,21 @@ def announce(workspace: Workspace, planned: Plan) -> None:
         raise SessionError(f"job {planned.job}", f"session {number:04d} was not restored", "run the same command again")
     sentence, failed = outcome_sentence(session)
     if failed:
-        raise SessionError(f"{planned.job}", sentence, f"see {session.folder.log}; `doit resume:{planned.job}` goes on")
+        ending = ending_of(session)
+        remedy = what_next(ending, planned.job, has_advanced=has_advanced(session))
+        if len(read_lineage(workspace.runs, planned.job).sessions) >= planned.wanted.job["max_sessions"]:
+            remedy = "raise max_sessions in jobs.yaml to go on"
+        kind = InputError if ending is Ending.MISTAKE else SessionError
+        raise kind(f"{planned.job}", sentence, f"see {session.folder.log}; {remedy}")
     say(f"{planned.job}: {sentence}")
+
+
+def has_advanced(session: SessionState) -> bool:
+    """Whether a restored session got further than what it went on from."""
+    checkpoint, parent = session.restored.checkpoint, session.request.parent
+    if checkpoint is None or checkpoint.session != session.folder.number:
+        return False
+    return checkpoint.timesteps > (parent.timesteps if parent else 0)
 
 
 def outcome_sentence(session: SessionState) -> tuple[str, bool]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Profile = Literal["quick", "full"]
 """Which form of a job: with its `quick` block, or without."""
+PROFILES: tuple[Profile, ...] = ("quick", "full")
 
 
 @dataclass(frozen=True)

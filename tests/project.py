@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from contract import layout
+from contract import files, layout
 from contract.documents import CheckpointReference, Restored
 from runner.layout import RunsFolder, SessionFolder
 from tests.network_guard import GUARDED
@@ -88,8 +89,17 @@ class Project:
         """Write jobs.yaml."""
         (self.root / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}), encoding="utf-8")
 
+    def _share_trials(self, *, before: bool) -> None:
+        """What was found of a job holds in every project of a test run: it is tried once in all of them."""
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"of-{os.getpid()}")
+        shared, own = Path(tempfile.gettempdir()) / f"relay-trials-{run}.json", self.runs.cache("trials")
+        source, target = (shared, own) if before else (own, shared)
+        if source.exists() and not (before and own.exists()):
+            files.write_bytes(target, source.read_bytes())
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start doit, its output in one pipe."""
+        self._share_trials(before=True)
         process = subprocess.Popen(
             [sys.executable, "-m", "doit", *arguments],
             cwd=self.root,
@@ -117,6 +127,7 @@ class Project:
         """Run doit to its end; return what it printed."""
         process = self.start(*arguments)
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        self._share_trials(before=False)
         assert process.returncode == expect, output
         return output
 

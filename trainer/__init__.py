@@ -3,5 +3,6 @@
 `session`: one session; `session_input`: what it is given; `standing`: how far it has come. `training` and `callback`:
 the loop; `deadline` and `interruption`: when it stops; `activity`, `watchdog`, `stacks`: when it hangs; `evaluation`,
 `divergence`, `generators`. `checkpoint/`, `environments/`, `algorithms/`: what is saved, acted in and learned with.
-`envs/`: environments that come along. `inference`: a trained policy elsewhere. `description`: what a model would be.
+`envs/`: environments that come along. `inference`: a trained policy elsewhere. `trial`: a job tried before a
+session.
 """

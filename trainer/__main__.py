@@ -7,21 +7,26 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from job.model import Job
 
 STARTED = time.monotonic()
 """Before torch is imported, which counts towards the session limit like everything else."""
 
 WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
+_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 1 << 16
 
 
 def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int:
-    """Run a session, or only describe the model that it would train; return the exit code.
+    """Run a session, or only try the job that it would train; return the exit code.
 
     Args:
         arguments: instead of those of the process.
@@ -30,12 +35,16 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     parser = argparse.ArgumentParser(prog="python -m trainer", description="Run one session of a packaged job.")
     parser.add_argument("--input", type=Path, required=True, help="folder with the packaged job")
     parser.add_argument("--output", type=Path, help="folder for the artifacts")
-    parser.add_argument("--describe", action="store_true", help="print what the model would be as JSON, and end")
+    parser.add_argument("--try", dest="tries", action="store_true", help="make, step and save it once, and end")
+    parser.add_argument(
+        "--unchecked", metavar="REASON", help="why the environments are not checked before the training"
+    )
+    parser.add_argument("--started", type=float, default=STARTED, help="when the session began, by the monotonic clock")
     options = parser.parse_args(arguments)
     # Importing torch makes a million objects and no garbage: looking for some takes half a second.
     # Training turns it on again.
     gc.disable()
-    if not options.describe and options.output is None:
+    if not options.tries and options.output is None:
         parser.error("--output is missing: name the folder for the artifacts")
 
     from contract.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
@@ -43,14 +52,21 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
 
     try:
         session_input = read_session_input(options.input)
-        if options.describe:
-            from trainer.description import describe  # noqa: PLC0415 - a usage error must not wait for torch
+        if options.tries:
+            return _try(session_input.job)
+        from trainer.environments.self_check import MadeOnceError  # noqa: PLC0415 - likewise
+        from trainer.session import run_session  # noqa: PLC0415 - likewise
 
-            sys.stdout.write(f"{describe(session_input.job)}\n")
-            return 0
-        from trainer.session import run_session  # noqa: PLC0415 - a usage error must not wait for torch
-
-        return run_session(session_input, options.output, STARTED, end if is_process else None)
+        try:
+            return run_session(
+                session_input,
+                options.output,
+                options.started,
+                end if is_process else None,
+                unchecked=options.unchecked,
+            )
+        except MadeOnceError as error:
+            return _begin_again(options, error.reason)
     except RelayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -76,6 +92,36 @@ def end(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _try(job: Job) -> int:
+    """Print what came of the trial of a job; return the exit code."""
+    from contract import events  # noqa: PLC0415 - a usage error must not wait for torch
+    from contract.errors import RelayError, UnavailableError  # noqa: PLC0415 - likewise
+    from trainer import trial  # noqa: PLC0415 - likewise
+
+    try:
+        found = trial.try_job(job)
+    except RelayError as error:
+        elsewhere = isinstance(error, UnavailableError)
+        said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
+        events.emit(trial.REFUSED, **said, may_be_there_elsewhere=elsewhere)
+        return error.exit_code
+    events.emit(trial.TRIED, **found.model_dump(mode="json"))
+    return 0
+
+
+def _begin_again(options: argparse.Namespace, reason: str) -> int:
+    """The session from the start, without the check: in this process its environment cannot be made any more."""
+    session = ["--input", str(options.input), "--output", str(options.output), "--started", str(options.started)]
+    command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
+    end_workers()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.closerange(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS)  # what the environment holds in spite of its close()
+        os.execv(sys.executable, command)  # noqa: S606 - our own module, which stays the process that is waited for
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own module
 
 
 if __name__ == "__main__":

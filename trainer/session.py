@@ -12,6 +12,7 @@ from contract.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
 from trainer.environments.checks.faults import FAULTY_ENVIRONMENT, FaultyEnvironmentError
+from trainer.environments.self_check import MadeOnceError
 from trainer.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.standing import Standing
 from trainer.training import prepared
@@ -38,7 +39,12 @@ class Outcome(NamedTuple):
 
 
 def run_session(
-    session_input: SessionInput, output: Path, started: float, end: Callable[[int], None] | None = None
+    session_input: SessionInput,
+    output: Path,
+    started: float,
+    end: Callable[[int], None] | None = None,
+    *,
+    unchecked: str | None = None,
 ) -> int:
     """Train until the goal, or until something ends the session; return the process's exit code.
 
@@ -49,24 +55,30 @@ def run_session(
         output: the folder for the artifacts.
         started: `time.monotonic()` when the session began.
         end: ends the process with an exit code; a session that hangs is ended where there is such a way.
+        unchecked: why its environments are not checked before the training; None where they are.
+
+    Raises:
+        MadeOnceError: the check has made the only environment that this process can make; nothing is written yet.
     """
     job = session_input.job
     standing = Standing(session_input)
     writer = ArtifactWriter(Artifacts(output, job.name), session_input.key)
     interruption = Interruption(started, job.session_limit)
     outcome: Outcome | None = None
+    watchdog: Watchdog | None = None
     if end is not None:
 
         def last_words(forced: ForcedEnd) -> None:
             _end_by_force(standing, writer, forced)
 
         limits = job.session_limit, job.patience
-        Watchdog(interruption, limits, f"environment {job.env.id}", last_words, end).start()
+        watchdog = Watchdog(interruption, limits, f"environment {job.env.id}", last_words, end)
+        watchdog.start()
 
     def train() -> None:
         nonlocal outcome
         interruption.listen()
-        with interruption.preparing(), prepared(standing, writer, interruption) as training:
+        with interruption.preparing(), prepared(standing, writer, interruption, unchecked) as training:
             outcome = _outcome_of(training.run, session_input)
             # Before the environments are closed: whatever comes of that, the session is worth what it has come to.
             with interruption.saving():
@@ -75,7 +87,13 @@ def run_session(
             interruption.exit_code = outcome.code
             interruption.enter("end")
 
-    around = _outcome_of(train, session_input)
+    try:
+        around = _outcome_of(train, session_input)
+    except MadeOnceError:
+        writer.close()
+        if watchdog is not None:
+            watchdog.stop()
+        raise
     if outcome is None or (outcome.reason is None and around.reason is not None):
         with interruption.saving():
             interruption.last_word.acquire()
@@ -87,6 +105,8 @@ def run_session(
 def _outcome_of(action: Callable[[], None], session_input: SessionInput) -> Outcome:
     try:
         action()
+    except MadeOnceError:
+        raise
     except SessionInterrupted as interrupted:
         return Outcome(interrupted.reason, None, exit_code(interrupted.reason))
     except DivergedError as failure:

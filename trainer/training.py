@@ -19,7 +19,7 @@ from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
 from trainer.environments.checks.faults import FaultyEnvironmentError
-from trainer.environments.self_check import check_environments
+from trainer.environments.self_check import Resumption, check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import Evaluator
 
@@ -37,13 +37,16 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interruption) -> Iterator[Training]:
+def prepared(
+    standing: Standing, writer: ArtifactWriter, interruption: Interruption, unchecked: str | None = None
+) -> Iterator[Training]:
     """A training that has everything it needs; its environments and their worker processes end with the block.
 
     Args:
         standing: where the session stands; kept up to date.
         writer: writes the artifacts.
         interruption: what may end the session.
+        unchecked: why the environments are not checked; None where they are.
 
     Raises:
         RelayError: the model cannot be made, or does not go on from the parent.
@@ -53,7 +56,7 @@ def prepared(standing: Standing, writer: ArtifactWriter, interruption: Interrupt
     use_threads(job.threads)
     device = usable_device(job.device)
     with interruption.within("check"):
-        resumption = check_environments(job)
+        resumption = check_environments(job) if unchecked is None else Resumption("none", (unchecked,))
     stateless = resumption.reasons if resumption.method == "none" else ()
     with contextlib.ExitStack() as opened:
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))

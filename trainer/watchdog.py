@@ -76,16 +76,26 @@ class Watchdog:
         self._heard: list[str] = []
         self._heard_at = 0.0
         self._ear, self._mouth = socket.socketpair()
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> None:
         """Begin to watch; only the main thread may, since signals are told to a process by it."""
         self._mouth.setblocking(False)
         # Written to by the system's own handler: the main thread may never come to run one of Python's.
         signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer: the session begins again in another process. Only the main thread may."""
+        signal.set_wakeup_fd(-1)
+        self._is_over.set()
+        self._mouth.send(b"\0")
+        self._thread.join()
+        faulthandler.cancel_dump_traceback_later()
 
     def _watch(self) -> None:
-        while True:
+        while not self._is_over.is_set():
             look = self._interruption.look()
             left = seconds_left(look, self._limit, self._patience)
             forced = self._by_request(look) or (self._overdue(look) if left <= 0 else None)

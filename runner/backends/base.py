@@ -80,6 +80,10 @@ class Provisions:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
+def _unknown(_job: Mapping[str, Any]) -> None:
+    """What a backend says of its memory that does not know it."""
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """What is known of a backend before it is opened: what an entry point of the group names.
@@ -90,10 +94,12 @@ class BackendEntry:
         open: makes the backend, given a folder of its own, which need not exist.
         section: the model of the section of a job that has the backend's name, each field with a default; None for
             a backend that reads none.
+        memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
     """
 
     open: Callable[[Path], Backend]
     section: type[BaseModel] | None = None
+    memory: Callable[[Mapping[str, Any]], int | None] = _unknown
 
 
 class Backend(Closeable, Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contract.files import human_bytes
 from executors.local import LocalExecutor
@@ -12,7 +12,7 @@ from runner.backends.base import BackendEntry, Check
 from runner.backends.on_executor import ExecutorBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -49,4 +49,10 @@ class LocalBackend(ExecutorBackend):
             yield Check("sandboxes", f"{human_bytes(free)} are free in {place}")
 
 
-ENTRY = BackendEntry(LocalBackend)
+def _memory(_job: Mapping[str, Any]) -> int:
+    import psutil  # noqa: PLC0415 - few commands ask
+
+    return psutil.virtual_memory().total
+
+
+ENTRY = BackendEntry(LocalBackend, memory=_memory)

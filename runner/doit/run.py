@@ -19,15 +19,17 @@ from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
+from runner.endings import ending_of, may_pass
+from runner.lineage import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.doit.graph import Graph
+    from runner.endings import Ending
     from runner.lineage import Lineage
     from runner.workspace import Plan
 
-PASSES_WITHOUT_PROGRESS = 2
 _INTERRUPTED = 130
 
 
@@ -148,6 +150,13 @@ class Pass:
         return head is not None and head.folder.execution_json.exists() and head.execution.cancel_requested
 
     @property
+    def ending(self) -> Ending | None:
+        """Why the newest session ended, once it is restored."""
+        head = self.after.lineage.head
+        is_known = head is not None and head.phase is Phase.RESTORED and head.folder.execution_json.exists()
+        return ending_of(head) if head is not None and is_known else None
+
+    @property
     def has_no_session_left(self) -> bool:
         """Whether the goal is ahead, and the job has had as many sessions as it may."""
         most = int(self.after.wanted.job["max_sessions"])
@@ -172,7 +181,7 @@ def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
         return not isinstance(done.after.decision, Rejudge)  # to do, or to say, what follows from it
     if isinstance(done.after.decision, Nothing | REFUSALS) or isinstance(done.before.decision, Nothing | REFUSALS):
         return False
-    if idle >= PASSES_WITHOUT_PROGRESS or done.was_stopped:
+    if done.was_stopped or not may_pass(done.ending, idle):
         return False
     if done.has_no_session_left:
         return False

@@ -1,5 +1,6 @@
 """The jobs of jobs.yaml.
 
 `file`: each job in its two forms, or what is wrong with it. `yaml_positions`: the file with the line of every key.
-`source_folders`: what is wrong with the folders in `sources`. `cache`: the same jobs without checking them again.
+`other_tools`: what those call our keys. `source_folders`: what is wrong with the folders in `sources`. `cache`: the
+same jobs without checking them again.
 """

@@ -15,6 +15,7 @@ from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
+from runner.jobs.other_tools import OURS
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
 from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
@@ -162,6 +163,8 @@ def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
     for known, home in homes:
         if known == key:
             return f"it belongs under {dotted(home)}" if home else "it belongs to the job itself"
+    if key in OURS:
+        return OURS[key]
     siblings = [each for each, home in homes if home == tuple(section)]
     return _nearest(key, siblings) or f"the keys here are {_listed(siblings, 'and')}"
 

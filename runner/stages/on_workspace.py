@@ -10,6 +10,7 @@ from runner.backends.registry import open_backend
 from runner.changes import changed_code, sources_changed
 from runner.display import Display
 from runner.lineage import Phase, SessionState
+from runner.preflight.verdict import judge
 from runner.stages import download as downloading
 from runner.stages import execute as executing
 from runner.stages import package as packaging
@@ -27,6 +28,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
     Raises:
         CheckpointError: no checkpoint of the parent is intact.
         IncompatibleError: the parent's checkpoint does not fit the job.
+        InputError: no session of the job could train where it is to run.
     """
     if live.folder.package_json.exists():
         return
@@ -44,8 +46,12 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         sources_changed=sources_changed(made_by, wanted),
         changes=(change_of_code,) if change_of_code else (),
     )
-    if made_by is not None:
-        refuse_misfit(wanted.job, request, made_by, workspace.source_folders(wanted.job))
+    verdict = judge(workspace, live.plan)
+    with _display(live) as display:
+        for note in verdict.notes:
+            display.say(note)
+    if made_by is not None and verdict.trial is not None:
+        refuse_misfit(wanted.job, request, made_by, verdict.trial)
     with open_backend(wanted.job["backend"], workspace.runs) as backend:
         provisions = backend.provisions(wanted.job, Origin(parent.size, _output(live, made_by)) if parent else None)
     packaging.package(

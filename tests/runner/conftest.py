@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from contract import files
-from contract.documents import Identity, Inputs, Request
+from contract.documents import Identity, Inputs, Memory, Request, Trial
 from contract.identity import training_inputs
 from contract.libraries import library_versions
 from job.model import parse_job
@@ -215,6 +215,21 @@ def each_source_is_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("runner.sources.reading.meaning_of", functools.cache(meaning_of))
         yield
+
+
+FITS = Trial(
+    observation_space={"text": "Box(4,)"},
+    action_space={"text": "Discrete(2)"},
+    parameters={"w": (8,)},
+    memory=Memory(replay=0, rollout=0, networks=0),
+)
+"""What is found of a job that is as it should be."""
+
+
+@pytest.fixture(autouse=True)
+def each_job_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the tests that are about something else the seconds of a trial; `tests/runner/preflight` has real ones."""
+    monkeypatch.setattr("runner.preflight.trial.try_job", lambda *_job: FITS)
 
 
 @pytest.fixture

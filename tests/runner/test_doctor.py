@@ -26,8 +26,9 @@ def test_each_backend_of_the_jobs_is_examined_once(tmp_path: Path, capsys: pytes
     assert lines[0] == "backend local"
     assert lines[1].startswith("  ok     this machine: Python 3.")
     assert " are free in " in lines[2]
-    assert len(lines) == 3
-    assert not (tmp_path / "runs").exists()
+    tried = "  ok     trial: its environment and model can be made, stepped, saved and loaded"
+    assert lines[3:] == ["job one", tried, "job two", tried]
+    assert [path.name for path in (tmp_path / "runs").rglob("*.*") if path.is_file()] == ["trials.json"]
 
 
 def test_what_is_wrong_is_said_and_ends_the_command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract.errors import IncompatibleError, SessionError
+from contract.errors import IncompatibleError, InputError, SessionError
 from runner.lineage import Phase
 from runner.outcome import announce
 from runner.workspace import Workspace
@@ -83,6 +83,41 @@ def test_a_session_that_failed_is_an_error_that_says_how_to_go_on(
     with pytest.raises(SessionError) as caught:
         announce(workspace, planned)
     assert str(caught.value) == f"cart: session 0001 {ending}; see {folder.log}; `doit resume:cart` goes on"
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "changes", "remedy"),
+    [
+        (None, {"execution": {"state": "FAILED", "exit_code": 2}}, "correct it, then run `doit resume:cart`"),
+        (96, {"outcome": {"interrupted_by": "InputError"}}, "correct it, then run `doit resume:cart`"),
+        (96, {"outcome": {"interrupted_by": "NaN loss"}}, "change its hyperparameters, then run `doit resume:cart`"),
+        (None, {"outcome": {"interrupted_by": "ValueError"}}, "correct it, then run `doit resume:cart`"),
+        (
+            None,
+            {"execution": {"state": "FAILED", "reason": "it ran out of memory at 700 MiB"}},
+            "lower what it keeps in memory, or give it more, then run `doit resume:cart`",
+        ),
+    ],
+)
+def test_going_on_is_not_promised_where_another_session_would_end_likewise(
+    workspace: Workspace, cart: JobOnDisk, timesteps: int | None, changes: dict[str, Any], remedy: str
+) -> None:
+    planned = workspace.plan("cart", "full")
+    cart.add(Phase.RESTORED, timesteps=timesteps, **{"execution": {"state": "FAILED"}, **changes})
+    with pytest.raises((SessionError, InputError)) as caught:
+        announce(workspace, planned)
+    assert str(caught.value).endswith(f"; another session would end as this one did: {remedy}")
+    is_mistake = "exit_code" in changes.get("execution", {}) or "InputError" in str(changes)
+    assert caught.value.exit_code == (2 if is_mistake else 1)
+
+
+def test_going_on_is_not_promised_where_no_session_is_left(cart: JobOnDisk, tmp_path: Path) -> None:
+    write_jobs(tmp_path, cart=cart_pole(max_sessions=1))
+    workspace = Workspace(tmp_path)
+    planned = workspace.plan("cart", "full")
+    cart.add(Phase.RESTORED, timesteps=96, execution={"state": "FAILED", "reason": "killed"})
+    with pytest.raises(SessionError, match=r"; raise max_sessions in jobs[.]yaml to go on$"):
+        announce(workspace, planned)
 
 
 @pytest.mark.parametrize("phase", [None, Phase.SUBMITTED, Phase.VALIDATED])

@@ -16,6 +16,8 @@ from job.schedules import parse_schedule
 from trainer.algorithms.suitability import refuse_unsuitable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecEnv
 
@@ -48,10 +50,28 @@ def make_model(job: Job, env: VecEnv, device: str | None = None) -> BaseAlgorith
         InputError: it cannot learn in `env`, or its constructor refuses the job's hyperparameters.
     """
     refuse_unsuitable(job, env)
-    arguments = constructor_arguments(job, env.action_space.shape or ())
+    return construct(job, env, device or job.device, {})
+
+
+def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> BaseAlgorithm:
+    """The untrained algorithm of `job` over `env`, which suits it.
+
+    Args:
+        job: what is trained.
+        env: what it acts in.
+        device: where its tensors lie.
+        sizes: hyperparameters that are to be other than the job's, such as a small `buffer_size`.
+
+    Raises:
+        InputError: its constructor refuses the job's hyperparameters, or the memory is not there.
+    """
+    arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
-        return job.entry.load_class()(job.policy, env, seed=job.seed, device=device or job.device, **arguments)
-    except (TypeError, ValueError, AssertionError, AttributeError, LookupError, RuntimeError, MemoryError) as error:
+        return job.entry.load_class()(job.policy, env, seed=job.seed, device=device, **arguments)
+    except MemoryError as error:
+        problem = f"{job.algorithm} needs more memory than there is: {' '.join(str(error).split())}"
+        raise InputError(f"job {job.name}", problem, "make its buffer or its network smaller") from error
+    except (TypeError, ValueError, AssertionError, AttributeError, LookupError, RuntimeError) as error:
         subject = f"job {job.name}"
         problem = f"{job.algorithm} refuses its hyperparameters: {' '.join(str(error).split())}"
         raise InputError(subject, problem, "correct them in jobs.yaml") from error

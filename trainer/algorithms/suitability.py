@@ -22,6 +22,9 @@ MASKING_ALGORITHM = "MaskablePPO"
 EPISODES_IN_BUFFER = 2
 """How many of the longest episodes a buffer must hold, so that one is whole while the other is overwritten."""
 
+LEARNABLE = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+"""The actions that some algorithm takes."""
+
 _TIME_LIMIT = "_max_episode_steps"
 """Where gymnasium's `TimeLimit` keeps it."""
 
@@ -41,7 +44,9 @@ def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
     if not isinstance(env.action_space, allowed):
         expected = " or ".join(job.entry.actions)
         problem = f"its actions are {_named(env.action_space)}, and {job.algorithm} takes {expected} only"
-        yield problem, "choose another algorithm, as docs/jobs.md lists them"
+        some_take_it = isinstance(env.action_space, LEARNABLE)
+        wrap = "turn them into one of these in a wrapper of your own, in the job's sources"
+        yield problem, "choose another algorithm, as docs/jobs.md lists them" if some_take_it else wrap
     yield from _misfits_of_policy(job, env.observation_space)
     if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
         yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or set algorithm to PPO"

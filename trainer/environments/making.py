@@ -20,9 +20,12 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
-from contract.errors import InputError
+from contract.errors import InputError, RelayError
+from trainer.environments.failures import in_words, refusal_of
+from trainer.environments.identifiers import spec_of
 from trainer.environments.recorded_actions import record_actions
 from trainer.environments.snapshot import SnapshotWrapper
+from trainer.environments.unreadable_spaces import refuse_unreadable
 from trainer.environments.vectorized import InWorkers, OneAfterTheOther
 from trainer.environments.workers import all_or_none
 from trainer.envs.vector_adapter import SB3VectorAdapter
@@ -37,6 +40,9 @@ if TYPE_CHECKING:
 
 ResumeMethod = Literal["state", "actions", "none"]
 """How an environment gives its state: by the protocol and pickling, by its recorded actions, not at all."""
+
+_LOST_PIPE = (EOFError, ConnectionError)
+"""What comes of a worker process that has died."""
 
 GIVES_NOTHING_BACK = "the environments do not give their state back"
 
@@ -84,7 +90,13 @@ def make_evaluation_envs(job: Job) -> VecEnv:
         InputError: the environment cannot be made: the sentence names its id and why.
     """
     count = job.eval.episodes if is_native(job.env) else 1
-    return _wrapped(VecMonitor(_vectorized(_Construction(job.env, count))), job.env, training=False)
+    try:
+        made = _vectorized(_Construction(job.env, count))
+    except InputError as error:
+        problem = f"evaluation makes a second one beside the training's, which {error.problem}"
+        remedy = "set eval.frequency to 0, or, where each process may have one, vectorization to subproc"
+        raise type(error)(error.subject, problem, remedy) from error
+    return _wrapped(VecMonitor(made), job.env, training=False)
 
 
 def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
@@ -112,31 +124,46 @@ def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
         return BaseAlgorithm._wrap_env(venv)  # noqa: SLF001 - the rule is Stable-Baselines3's
     except (AssertionError, TypeError, ValueError, NotImplementedError) as error:
         venv.close()
-        problem = f"Stable-Baselines3 cannot take its observations: {error}"
+        problem = f"Stable-Baselines3 cannot take its observations: {in_words(error)}"
         raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
 
 
 def _vectorized(wanted: _Construction) -> VecEnv:
     env, count = wanted.env, wanted.count
+    made: list[gym.Env[Any, Any]] = []
     try:
         if is_native(env):
-            made = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
-            return SB3VectorAdapter(made, wanted.refusal, wanted.subject)
+            several = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
+            return SB3VectorAdapter(several, wanted.refusal, wanted.subject)
+        spec_of(env.id)
         make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
         if env.vectorization == "subproc" and wanted.worker_seed is not None:
             seeds = range(wanted.worker_seed, wanted.worker_seed + count)
             with all_or_none():
                 return InWorkers([functools.partial(_make_in_worker, make, seed) for seed in seeds], wanted.subject)
-        return OneAfterTheOther([make] * count, wanted.subject)
-    except (EOFError, ConnectionError) as error:
-        problem = "cannot be made: its worker process has died; the log shows what it printed last"
-        raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
-    except (gym.error.Error, TypeError, ValueError, ImportError) as error:
-        raise InputError(f"environment {env.id}", f"cannot be made: {error}", "correct the job's env block") from error
+        return OneAfterTheOther([functools.partial(_noted, make, made)] * count, wanted.subject)
+    except RelayError:
+        raise
+    except Exception as error:  # anything may come out of a user's constructor
+        if wanted.worker_seed is not None and env.vectorization == "subproc" and isinstance(error, _LOST_PIPE):
+            problem = "cannot be made: its worker process has died; the log shows what it printed last"
+            raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
+        if made:
+            problem = "cannot be made a second time in one process, which n_envs above 1 needs"
+            raise refusal_of(env.id, problem, error, "set n_envs to 1, or vectorization to subproc") from error
+        raise refusal_of(env.id, "cannot be made", error, "correct the environment, or the job's env block") from error
+
+
+def _noted(make: Callable[[], gym.Env[Any, Any]], made: list[gym.Env[Any, Any]]) -> gym.Env[Any, Any]:
+    """What `make` gives, once it is among those that were made."""
+    made.append(make())
+    return made[-1]
 
 
 def _make_one(env_id: str, kwargs: dict[str, Any], method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
-    wrapper = SnapshotWrapper(gym.make(env_id, **kwargs), refusal)
+    env = gym.make(env_id, **kwargs)
+    refuse_unreadable(env_id, env.observation_space)
+    wrapper = SnapshotWrapper(env, refusal)
     return record_actions(wrapper) if method == "actions" else wrapper
 
 
@@ -160,23 +187,11 @@ def is_native(env: Environment) -> bool:
     """
     if env.vectorization in ("dummy", "subproc"):
         return False
-    native = _has_native_form(_spec(env.id))
+    native = _has_native_form(spec_of(env.id))
     if env.vectorization == "native" and not native:
         problem = "has no vectorised form of its own that gives its state"
         raise InputError(f"environment {env.id}", problem, "write `vectorization: auto` in the job's env block")
     return native
-
-
-def _spec(env_id: str) -> EnvSpec:
-    module, _, name = env_id.rpartition(":")
-    try:
-        if module:
-            importlib.import_module(module)
-        return gym.spec(name)
-    except (gym.error.Error, ImportError) as error:
-        problem = f"is not known: {error}"
-        remedy = "correct env.id, or list the folder of its package under `sources`"
-        raise InputError(f"environment {env_id}", problem, remedy) from error
 
 
 def _has_native_form(spec: EnvSpec) -> bool:

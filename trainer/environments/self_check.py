@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from contract.errors import RelayError
+from contract.errors import InputError, RelayError
 from trainer.environments.making import ResumeMethod, is_native, make_envs_to_check
 from trainer.environments.snapshot import SnapshotError
 from trainer.environments.states import restore_states, take_states
@@ -68,24 +68,71 @@ def check_environments(job: Job) -> Resumption:
 
     Raises:
         InputError: they cannot be made.
+        MadeOnceError: they could be made, and cannot be made again: this process has none left to train in.
     """
     methods: tuple[ResumeMethod, ...] = ("state",) if is_native(job.env) else ("state", "actions")
     reasons: list[str] = []
+    maker = _Maker(job)
     try:
         with preserved_generators():
             for method in methods:
                 try:
-                    _check(job, method)
+                    _check(maker, method)
                 except SnapshotError as error:
                     reasons += error.reasons
                 else:
                     return Resumption(method, tuple(reasons))
-    except RelayError:
+    except (RelayError, MadeOnceError):
         raise
     except Exception as error:  # noqa: BLE001 - anything may come out of a user's environment
         raised = f"{type(error).__name__}: {' '.join(str(error).split())}"
         reasons = [f"{job.env.id} failed while its resume was checked before the training ({raised})"]
     return Resumption("none", tuple(reasons))
+
+
+class MadeOnceError(Exception):
+    """An environment that a process can make only once, which the check before the training has done.
+
+    Args:
+        reason: which, and what came of the second one, in a sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Maker:
+    """Makes the environments that a check looks at, one after the other.
+
+    Args:
+        job: whose.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._has_made = False
+
+    def __call__(self, method: ResumeMethod) -> VecEnv:
+        """Fresh ones.
+
+        Raises:
+            InputError: they cannot be made at all.
+            MadeOnceError: they cannot be made again.
+        """
+        try:
+            venv = make_envs_to_check(self.job, method)
+        except InputError as error:
+            if self._has_made:
+                raise MadeOnceError(once(self.job.env.id, error)) from error
+            raise
+        self._has_made = True
+        return venv
+
+
+def once(env_id: str, error: InputError) -> str:
+    """What is said of an environment whose second instance, made after the first was closed, is refused."""
+    return f"{env_id} can be made only once in a process, so that its resume cannot be checked (it {error.problem})"
 
 
 @dataclass(frozen=True)
@@ -134,12 +181,13 @@ class _Course:
         self.snapshots.append(_Snapshot(len(self.actions), take_states(self._venv), capture_generators()))
 
 
-def _check(job: Job, method: ResumeMethod) -> None:
+def _check(make: _Maker, method: ResumeMethod) -> None:
     """Raise a SnapshotError where that method does not do."""
-    with contextlib.closing(make_envs_to_check(job, method)) as venv:
+    job = make.job
+    with contextlib.closing(make(method)) as venv:
         course = _record(venv, job.seed, EFFORT[method])
     for snapshot in course.snapshots:
-        with contextlib.closing(make_envs_to_check(job, method)) as venv:
+        with contextlib.closing(make(method)) as venv:
             venv.seed(job.seed + 1)
             venv.reset()
             restore_states(venv, snapshot.states)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from executors.docker.limits import KAGGLE_MEMORY
 from runner.backends.base import BackendEntry
 from runner.backends.docker.section import Docker
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runner.backends.base import Backend
@@ -19,4 +21,8 @@ def _open(root: Path) -> Backend:
     return DockerBackend(root)
 
 
-ENTRY = BackendEntry(_open, Docker)
+def _memory(job: Mapping[str, Any]) -> int:
+    return int(job["docker"]["memory"] or KAGGLE_MEMORY)
+
+
+ENTRY = BackendEntry(_open, Docker, _memory)

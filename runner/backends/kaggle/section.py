@@ -16,6 +16,8 @@ _IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@
 
 
 def _accelerator(value: str) -> str:
+    if value.lower().startswith("tpu"):
+        raise ValueError("must not be a TPU, which is not supported: torch trains on a GPU or a CPU here")
     if not _ACCELERATOR.fullmatch(value):
         raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
     if value.lower() == "nvidiateslap100":

@@ -14,7 +14,8 @@ from doit.task import Task
 from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start
 from runner.doit.loader import RelayLoader
 from runner.doit.reporter import NAME
-from runner.doit.run import PASSES_WITHOUT_PROGRESS, Pass, RelayRun, goes_on, reached
+from runner.doit.run import Pass, RelayRun, goes_on, reached
+from runner.endings import SESSIONS_WITHOUT_PROGRESS
 from runner.lineage import Lineage, Phase
 from runner.lock import held
 from runner.workspace import Plan, Workspace
@@ -38,9 +39,9 @@ REDO = Redo(session=1, parent=None, changes=("its sources",), goal=256)
         (Start(256), CONTINUE, 0, True, True),
         (CONTINUE, CONTINUE, 0, True, True),
         (REDO, CONTINUE, 0, True, True),
-        (CONTINUE, CONTINUE, PASSES_WITHOUT_PROGRESS - 1, True, True),
-        (CONTINUE, CONTINUE, PASSES_WITHOUT_PROGRESS, True, False),
-        (Start(256), Start(256), PASSES_WITHOUT_PROGRESS, True, False),
+        (CONTINUE, CONTINUE, SESSIONS_WITHOUT_PROGRESS - 1, True, True),
+        (CONTINUE, CONTINUE, SESSIONS_WITHOUT_PROGRESS, True, False),
+        (Start(256), Start(256), SESSIONS_WITHOUT_PROGRESS, True, False),
         (CONTINUE, NOTHING, 0, True, False),
         (CONTINUE, REFUSE, 0, True, False),
         (REFUSE, REFUSE, 1, True, False),
@@ -171,7 +172,29 @@ def test_run_full_runs_one_session(doit: Doit) -> None:
 def test_resume_gives_up_where_nothing_is_gained(doit: Doit) -> None:
     doit.passes = [doit.fails("cart", doit.session(None)) for _ in range(5)]
     assert doit.run("resume") == 1
-    assert len(doit.asked) == PASSES_WITHOUT_PROGRESS
+    assert len(doit.asked) == SESSIONS_WITHOUT_PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("changes", "timesteps", "sessions"),
+    [
+        ({"outcome": {"interrupted_by": "InputError"}, "execution": {"state": "FAILED", "exit_code": 2}}, None, 1),
+        ({"outcome": {"interrupted_by": "InputError"}, "execution": {"state": "FAILED", "exit_code": 2}}, 64, 1),
+        ({"outcome": {"interrupted_by": "NaN loss"}, "execution": {"state": "FAILED", "exit_code": 1}}, 64, 1),
+        ({"outcome": {"interrupted_by": "session limit"}}, None, 1),
+        ({"outcome": {"interrupted_by": "ValueError"}, "execution": {"state": "FAILED", "exit_code": 1}}, None, 1),
+        ({"execution": {"state": "FAILED", "reason": "it ran out of memory at 700 MiB"}}, None, 1),
+        ({"outcome": {"interrupted_by": "hung in step"}, "execution": {"state": "FAILED"}}, None, 2),
+        ({"execution": {"state": "FAILED", "reason": "the machine went down"}}, None, 2),
+        ({"execution": {"state": "CANCELLED", "reason": "it was cancelled on Kaggle"}}, None, 2),
+    ],
+)
+def test_a_session_is_repeated_only_where_its_reason_may_pass(
+    doit: Doit, changes: dict[str, Any], timesteps: int | None, sessions: int
+) -> None:
+    doit.passes = [doit.fails("cart", doit.session(timesteps, **changes)) for _ in range(5)]
+    assert doit.run("resume") == 1
+    assert len(doit.asked) == sessions
 
 
 def test_a_session_that_failed_and_was_made_up_for_is_no_failure(doit: Doit) -> None:

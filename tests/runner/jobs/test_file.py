@@ -19,6 +19,7 @@ from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
 from runner.backends.registry import sections
 from runner.jobs.file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
+from runner.jobs.other_tools import OURS
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import OWN_PACKAGES
 
@@ -61,6 +62,20 @@ def added(text: str) -> str:
     ("addition", "line", "key", "problem"),
     [
         # Names that nobody knows.
+        ("n_timesteps: 1000", 6, "n_timesteps", "unknown key; write total_timesteps"),
+        (
+            "callback: my.Callback",
+            6,
+            "callback",
+            "unknown key; there are no callbacks: save_freq, eval and session_limit do what they mostly do",
+        ),
+        (
+            "env_wrapper: my.Wrapper",
+            6,
+            "env_wrapper",
+            f"unknown key; {OURS['env_wrapper']}",
+        ),
+        ("policy_kwargs: {}", 6, "policy_kwargs", "unknown key; it belongs under hyperparameters"),
         ("sede: 1", 6, "sede", "unknown key; did you mean seed?"),
         ("quik: {}", 6, "quik", "unknown key; did you mean quick?"),
         (

@@ -5,23 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from contract import files, layout
-from contract.errors import CheckpointError, IncompatibleError
+from contract.errors import CheckpointError, IncompatibleError, InputError, UnavailableError
 from contract.layout import Artifacts
 from runner.backends.kaggle.metadata import METADATA_FILE
 from runner.lineage import Phase
-from runner.stages import fit_probe, on_workspace
+from runner.preflight import trial
+from runner.preflight.verdict import judge
+from runner.stages import on_workspace
 from runner.workspace import LiveSession, Workspace
 from tests.project import cart_pole
-from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
+from tests.runner.conftest import FITS, JobOnDisk, as_wanted, write, write_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-SPACES = {"observation_space": {"text": "Box(4,)"}, "action_space": {"text": "Discrete(2)"}, "parameters": {"w": [8]}}
+    from contract.documents import Trial
+
+SPACES = FITS.described()
 
 
 @pytest.fixture
@@ -32,11 +37,11 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def probes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The answers of the trainer to what a job's model would be; each is given once."""
-    answers: list[dict[str, Any]] = []
-    monkeypatch.setattr(fit_probe, "probe_model", lambda _job, _request, _folders: answers.pop(0))
-    return answers
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
+    """What the trials of a job find, one after the other."""
+    found: list[Trial] = []
+    monkeypatch.setattr(trial, "try_job", lambda *_job: found.pop(0))
+    return found
 
 
 def next_session(workspace: Workspace) -> LiveSession:
@@ -225,7 +230,7 @@ def test_a_sealed_package_is_left_as_it_is(workspace: Workspace, cart: JobOnDisk
 
 @pytest.mark.parametrize("change", [{"env": {"id": "CartPole-v1", "n_envs": 4}}, "sources"])
 def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spent(
-    workspace: Workspace, cart: JobOnDisk, probes: list[dict[str, Any]], change: Any
+    workspace: Workspace, cart: JobOnDisk, trials: list[Trial], change: Any
 ) -> None:
     if change == "sources":
         restored(workspace, cart, sources={"content": "other", "meaning": "other", "python": "3.12"})
@@ -234,21 +239,74 @@ def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spe
         write_jobs(cart.runs.root, cart=cart_pole(**change))
     changed = Workspace(cart.runs.root)
     live = next_session(changed)
-    probes[:] = [SPACES | {"observation_space": {"text": "Box(6,)"}}, SPACES]
+    trials[:] = [msgspec.structs.replace(FITS, observation_space={"text": "Box(6,)"}), FITS]
     there = r"observation_space is Box\(4,\) in the checkpoint of session 0001"
     sentence = rf"^job cart: {there} and Box\(6,\) in the job; run `doit fresh:cart` to archive"
     with pytest.raises(IncompatibleError, match=sentence):
         on_workspace.package(changed, live)
     assert not live.folder.path.exists()
+    changed.runs.cache("trials").unlink()
     on_workspace.package(changed, live)
     assert live.folder.package_json.exists()
-    assert probes == []
+    assert trials == []
 
 
-def test_nothing_is_tried_where_neither_changed(
-    workspace: Workspace, cart: JobOnDisk, probes: list[dict[str, Any]]
-) -> None:
+def test_nothing_is_compared_where_neither_changed(workspace: Workspace, cart: JobOnDisk, trials: list[Trial]) -> None:
     restored(workspace, cart)
-    probes[:] = [{}]
+    trials[:] = [msgspec.structs.replace(FITS, observation_space={"text": "Box(6,)"})]
+    live = next_session(workspace)
+    on_workspace.package(workspace, live)
+    assert live.folder.package_json.exists()
+
+
+def test_a_job_is_tried_once_however_often_it_is_asked_about(
+    workspace: Workspace, cart: JobOnDisk, trials: list[Trial]
+) -> None:
+    trials[:] = [FITS]
+    for _ in range(2):
+        judge(workspace, workspace.plan("cart", "full"))
     on_workspace.package(workspace, next_session(workspace))
-    assert probes == [{}]
+    assert trials == []
+    write_jobs(cart.runs.root, cart=cart_pole(seed=6, total_timesteps=512))
+    judge(Workspace(cart.runs.root), Workspace(cart.runs.root).plan("cart", "full"))
+    write_jobs(cart.runs.root, cart=cart_pole(env={"id": "CartPole-v1", "n_envs": 3}))
+    trials[:] = [FITS]
+    judge(Workspace(cart.runs.root), Workspace(cart.runs.root).plan("cart", "full"))
+    assert trials == []
+
+
+def test_what_is_refused_uses_no_number_and_is_tried_again(
+    workspace: Workspace, cart: JobOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_job: Any) -> Trial:
+        raise InputError("environment Nowhere-v0", "is not known", "write CartPole-v1")
+
+    live = next_session(workspace)
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(trial, "try_job", refuse)
+        for _ in range(2):
+            with pytest.raises(InputError, match="is not known; write CartPole-v1"):
+                on_workspace.package(workspace, live)
+    assert not cart.runs.job("cart").exists()
+    on_workspace.package(workspace, live)
+    assert live.folder.number == "0001"
+
+
+@pytest.mark.parametrize(("backend", "is_refused"), [("local", True), ("docker", False), ("kaggle", False)])
+def test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, is_refused: bool
+) -> None:
+    def lack(*_job: Any) -> Trial:
+        raise UnavailableError("environment sumo_rl:Crossing-v0", "there is no module sumo_rl", "install it")
+
+    write_jobs(tmp_path, cart=cart_pole(backend=backend))
+    monkeypatch.setattr(trial, "try_job", lack)
+    workspace = Workspace(tmp_path)
+    plan = workspace.plan("cart", "full")
+    if is_refused:
+        with pytest.raises(InputError, match="there is no module sumo_rl; install it"):
+            judge(workspace, plan)
+        return
+    (note,) = judge(workspace, plan).notes
+    assert note.startswith(f"it could not be tried on this machine, which may lack what the {backend} backend has: ")
+    assert note.endswith("there is no module sumo_rl; install it")

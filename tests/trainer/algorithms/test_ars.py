@@ -10,7 +10,7 @@ import sb3_contrib
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from job.schedules import LinearSchedule
+from job.schedules import parse_schedule
 from trainer.algorithms.ars import ARS
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ARGUMENTS: dict[str, Any] = {
     "n_delta": 2,
-    "learning_rate": LinearSchedule(0.5),
-    "delta_std": LinearSchedule(0.2),
+    "learning_rate": parse_schedule("linear_0.5"),
+    "delta_std": parse_schedule("linear_0.2"),
     "seed": 3,
     "device": "cpu",
 }

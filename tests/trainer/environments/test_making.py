@@ -170,7 +170,7 @@ def test_only_where_actions_are_to_be_repeated_are_they_recorded(method: ResumeM
 @pytest.mark.parametrize(
     ("env", "problem"),
     [
-        ({"id": "Blackjack-v1", "frame_stack": 2}, "environment Blackjack-v1: Stable-Baselines3 cannot take its obs"),
+        ({"id": "Blackjack-v1", "frame_stack": 2}, "environment Blackjack-v1: its observations are a Tuple, which"),
         (
             {"id": "FrozenLake-v1", "wrapper": "VecNormalize"},
             "environment FrozenLake-v1: Stable-Baselines3 cannot take",

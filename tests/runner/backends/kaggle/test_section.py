@@ -31,6 +31,12 @@ def test_a_p100_is_refused(name: str) -> None:
     assert problems(accelerator=name) == [Problem(("kaggle", "accelerator"), message)]
 
 
+@pytest.mark.parametrize("name", ["TpuV38", "tpu1vmV38", "TPU"])
+def test_a_tpu_is_not_supported(name: str) -> None:
+    message = f'must not be a TPU, which is not supported: torch trains on a GPU or a CPU here, found "{name}"'
+    assert problems(accelerator=name) == [Problem(("kaggle", "accelerator"), message)]
+
+
 def test_an_image_is_one_of_kaggles_or_a_word_for_one() -> None:
     (problem,) = problems(image="two words")
     assert problem.message.startswith("must be original, latest, or one of Kaggle's images by its full name")

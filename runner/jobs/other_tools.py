@@ -1,0 +1,42 @@
+"""What other tools call things: somebody who writes their key is told ours."""
+
+from __future__ import annotations
+
+_WRAP = "wrap it where the environment is registered, in the job's sources; VecNormalize is `wrapper` under env"
+_NO_CALLBACKS = "there are no callbacks: save_freq, eval and session_limit do what they mostly do"
+_SECTION_OF_EVALUATION = "under eval"
+
+OURS = {
+    "n_timesteps": "write total_timesteps",
+    "timesteps": "write total_timesteps",
+    "total_steps": "write total_timesteps",
+    "num_timesteps": "write total_timesteps",
+    "algo": "write algorithm",
+    "env_id": "write `id` under env",
+    "env_kwargs": "write `kwargs` under env",
+    "num_envs": "write `n_envs` under env",
+    "env_wrapper": _WRAP,
+    "vec_env_wrapper": _WRAP,
+    "wrappers": _WRAP,
+    "vec_env": "write `vectorization` under env",
+    "normalize": "write `wrapper: VecNormalize` under env",
+    "normalize_kwargs": "write `wrapper_kwargs` under env",
+    "callback": _NO_CALLBACKS,
+    "callbacks": _NO_CALLBACKS,
+    "eval_freq": f"write `frequency` {_SECTION_OF_EVALUATION}",
+    "eval_episodes": f"write `episodes` {_SECTION_OF_EVALUATION}",
+    "n_eval_episodes": f"write `episodes` {_SECTION_OF_EVALUATION}",
+    "checkpoint_freq": "write save_freq",
+    "save_interval": "write save_freq",
+    "lr": "write `learning_rate` under hyperparameters",
+    "net_arch": "write `net_arch` in policy_kwargs under hyperparameters",
+    "activation_fn": "write `activation_fn` in policy_kwargs under hyperparameters",
+    "hyperparams": "write hyperparameters",
+    "num_threads": "write threads",
+    "time_limit": "write session_limit",
+    "gpu": "write `device: cuda`, and on Kaggle `accelerator` under kaggle",
+    "verbose": "remove it: a session says how it goes by itself",
+    "progress_bar": "remove it: a session says how it goes by itself",
+    "tensorboard_log": "remove it: what a session measures is in training_metadata.json",
+}
+"""The key of another tool, such as rl-baselines3-zoo, and what to write."""

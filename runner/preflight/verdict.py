@@ -1,0 +1,88 @@
+"""The verdict on a session to come: what a trial of its job found, remembered by content, and what follows from it."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from contract import files
+from contract.documents import Trial
+from contract.errors import UnavailableError
+from runner.backends.registry import backend_entry, installed
+from runner.decide import Continue, Redo, Start
+from runner.preflight import trial
+from runner.preflight.memory import memory_note
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.sources import Sources
+    from runner.workspace import Plan, Workspace
+
+SPENDING = (Start, Continue, Redo)
+"""The decisions that a new session follows from."""
+
+MOST_REMEMBERED = 200
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of a session to come.
+
+    Args:
+        trial: what came of trying its job; None where this machine lacks what that needs.
+        notes: what is to be said of it, a sentence each.
+    """
+
+    trial: Trial | None
+    notes: tuple[str, ...] = ()
+
+
+def judge(workspace: Workspace, plan: Plan) -> Verdict:
+    """Try the job of a plan, unless a trial of the same content is remembered.
+
+    Raises:
+        InputError: no session of it could train where it is to run.
+    """
+    job = plan.wanted.job
+    try:
+        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan))
+    except UnavailableError as error:
+        if job["backend"] == "local":
+            raise
+        doubt = f"it could not be tried on this machine, which may lack what the {job['backend']} backend has"
+        return Verdict(None, (f"{doubt}: {error}",))
+    note = memory_note(job, found.memory, backend_entry(job["backend"]).memory(job))
+    return Verdict(found, (*found.notes, *([note] if note else [])))
+
+
+def _tried(cache: Path, plan: Plan, sources: Sources) -> Trial:
+    key = _content_of(plan.wanted.job, sources)
+    known = _remembered(cache)
+    if key in known:
+        return known[key]
+    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle())
+    latest = [*known.items(), (key, found)][-MOST_REMEMBERED:]
+    with contextlib.suppress(OSError):  # a project that may only be read is tried anew each time
+        files.write_bytes(cache, msgspec.json.encode(dict(latest)))
+    return found
+
+
+def _content_of(job: dict[str, Any], sources: Sources) -> str:
+    """A digest of all that a trial depends on; what was refused is not remembered, since its cause may be anywhere."""
+    parts = {name: job[name] for name in ("env", "algorithm", "policy", "hyperparameters")}
+    evaluation = job["eval"]["episodes"] if job["eval"]["frequency"] else 0
+    return files.sha256_of_value(
+        [parts, evaluation, sources.identity().content, installed(), platform.python_version()]
+    )
+
+
+def _remembered(cache: Path) -> dict[str, Trial]:
+    try:
+        return msgspec.json.decode(cache.read_bytes(), type=dict[str, Trial])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
