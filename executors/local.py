@@ -19,6 +19,7 @@ from contract.errors import SessionLostError
 from contract.states import State
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
+from executors.short_folders import name_short_folder, short_folder_named
 
 if TYPE_CHECKING:
     from executors.base import Workload
@@ -34,7 +35,8 @@ class LocalExecutor(Closeable):
     """Scripts as processes of this machine that outlive the one that started them.
 
     Each has a sandbox of its own: `kaggle/input` (read-only, but for replay segments), `kaggle/working`,
-    `kaggle/src`, `kaggle/temp`, and its log. The network and a GPU are there as they are for everybody.
+    `kaggle/src`, `kaggle/temp`, and its log; its temporary files lie elsewhere (`executors.short_folders`), and go with
+    it. The network and a GPU are there as they are for everybody.
 
     Args:
         root: the folder of all sandboxes.
@@ -127,8 +129,12 @@ class LocalExecutor(Closeable):
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
-        with contextlib.suppress(OSError):
-            _remove_tree(self._sandbox(name))
+        sandbox = self._sandbox(name)
+        orders = _read_if_there(sandbox / launcher.ORDERS_FILE) or {}
+        for folder in (short_folder_named(orders.get("temporary")), sandbox):
+            with contextlib.suppress(OSError):
+                if folder is not None:
+                    _remove_tree(folder)
         self._reap()
 
     def close(self) -> None:
@@ -163,7 +169,11 @@ class LocalExecutor(Closeable):
             # A segment may be a second name of the parent's artifact, which would become read-only with it.
             if path.is_file() and not _is_segment(path):
                 path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
-        orders = {"environment": dict(workload.environment), "limit_seconds": workload.limit_seconds}
+        orders = {
+            "environment": dict(workload.environment),
+            "limit_seconds": workload.limit_seconds,
+            "temporary": str(name_short_folder()),
+        }
         files.write_json(building / launcher.ORDERS_FILE, orders)
         building.rename(sandbox)
         files.fsync_directory(self._root)
