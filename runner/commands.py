@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from contract.documents import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from contract.events import say
+from contract.plain_text import plain
 from restore.adoption import problem_with
 from runner import doctor
 from runner.backends.registry import open_backend
@@ -31,12 +32,13 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     """Show every session of `jobs` in a table."""
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
     from rich.table import Table  # noqa: PLC0415 - only this command needs it
+    from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
     for job in jobs:
         sessions = read_lineage(workspace.runs, job).sessions
         for session in sessions:
-            table.add_row(*_status_row(job, session))
+            table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
         if not sessions:
             table.add_row(job, "-", *[""] * 5, "not started", "", "")
     console = Console(width=None if sys.stdout.isatty() else 160)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from doit.exceptions import TaskError, TaskFailed
 
 from contract.errors import InputError, RelayError
+from contract.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]
             action()
         except RelayError as error:
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
-            return failure(str(error))
+            return failure(plain(str(error)))
         return None
 
     return guarded
@@ -36,5 +37,5 @@ def exiting_on_error() -> Iterator[None]:
     try:
         yield
     except RelayError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain(str(error))}\n")
         raise SystemExit(error.exit_code) from None

@@ -15,6 +15,7 @@ from contract.errors import (
     RefusedError,
     SessionLostError,
 )
+from contract.plain_text import one_line
 from contract.states import State
 from executors.base import Status
 
@@ -54,7 +55,7 @@ def execute(folder: SessionFolder, backend: Backend, display: Display) -> None:
         handle=str(ledger.handle),
         state=status.state,
         exit_code=status.exit_code,
-        reason=status.reason,
+        reason=None if status.reason is None else one_line(status.reason),
         cancel_requested=ledger.cancel_requested,
     ).write(folder.execution_json)
     ledger.ended().write(folder.ledger_json)
