@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from executors.base import Closeable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -132,8 +132,11 @@ class Backend(Closeable, Protocol):
     def logs(self, handle: str, offset: int) -> bytes:
         """What the session has printed from byte `offset` on."""
 
-    def fetch(self, handle: str, folder: Path) -> None:
-        """Copy what the session left into `folder`; what is there already may be kept."""
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
+        """Copy what the session left into `folder`; what is there already may be kept.
+
+        Which files come is decided by `contract.coming_back`; returns what stays behind, in words.
+        """
 
     def cancel(self, handle: str) -> None:
         """Ask the session to stop after a last checkpoint."""

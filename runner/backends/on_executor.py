@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from contract.coming_back import ComingBack
 from executors.base import Closeable, Workload
 from runner.backends.base import Provisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Executor, Status
@@ -56,9 +57,11 @@ class ExecutorBackend(Closeable):
         """What the session has printed from byte `offset` on."""
         return self.executor.logs(name_of(handle), offset)
 
-    def fetch(self, handle: str, folder: Path) -> None:
-        """Copy what the session left into `folder`."""
-        self.executor.fetch(name_of(handle), folder)
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
+        """Copy what the session left into `folder`; say what stays behind."""
+        coming = ComingBack()
+        self.executor.fetch(name_of(handle), folder, coming)
+        return coming.left_behind
 
     def cancel(self, handle: str) -> None:
         """Ask the session to stop after a last checkpoint."""

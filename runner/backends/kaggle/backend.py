@@ -34,7 +34,7 @@ from runner.backends.kaggle.watching import Watch
 from runner.wheels import bundle_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Status
@@ -118,8 +118,10 @@ class KaggleBackend(Closeable):
         """What the session has printed from byte `offset` on."""
         return self._watch(handle).log(offset)
 
-    def fetch(self, handle: str, folder: Path) -> None:
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         """Bring what the session left into `folder`, checked; what is there already stays.
+
+        Returns what stays behind, in words.
 
         Raises:
             SessionLostError: it left nothing that is known to be its own.
@@ -130,7 +132,7 @@ class KaggleBackend(Closeable):
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
-        self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+        return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
 
     def cancel(self, handle: str) -> None:
         """Say that it cannot be done from here.

@@ -391,9 +391,33 @@ def test_links_special_files_and_half_written_ones_are_not_fetched(
     (working / f"{TEMPORARY_PREFIX}half").write_bytes(b"half")
     target = tmp_path / "artifacts"
     target.mkdir()
-    backend.fetch(KEY, target)
+    left = backend.fetch(KEY, target)
     names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
     assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
+    assert list(left) == [f"{name}: no plain file" for name in ("dangling", "folder", "link", "pipe")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_not_every_system_has_stay_behind_and_are_named(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    ended(backend)
+    working = os.fsencode(sandbox_of(root) / local_launcher.WORKING)
+    odd = [b"caf\xe9.txt", b"a\nb", b"what?", b"aux", b"back\\slash", b"end."]
+    for name in odd:
+        with open(working + b"/" + name, "wb"):  # noqa: PTH123 - pathlib has no names in bytes
+            pass
+    os.mkdir(working + b"/d\xe9")  # noqa: PTH102 - as above
+    with open(working + b"/d\xe9/inside", "wb"):  # noqa: PTH123 - as above
+        pass
+    target = tmp_path / "artifacts"
+    target.mkdir()
+    left = backend.fetch(KEY, target)
+    names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
+    assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
+    assert len(left) == len(odd) + 1
+    assert "caf\\udce9.txt: no name that every system has" in left
 
 
 def test_a_fetch_that_was_cut_off_is_gone_on_with(backend: LocalBackend, tmp_path: Path) -> None:

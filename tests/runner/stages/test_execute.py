@@ -27,7 +27,7 @@ from runner.stages import execute as executing
 from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runner.backends.base import Check, Origin, Provisions
@@ -86,7 +86,7 @@ class ScriptedBackend(Closeable):
         self.offsets.append(offset)
         return self.log[offset:]
 
-    def fetch(self, handle: str, folder: Path) -> None:
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         raise NotImplementedError
 
     def cancel(self, handle: str) -> None:
