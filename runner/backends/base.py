@@ -1,4 +1,4 @@
-"""What a backend is: ten calls behind which a session runs somewhere.
+"""What a backend is: eleven calls behind which a session runs somewhere.
 
 A new backend is one file with one class, and an entry point of the group that `runner.backends.registry` names. No
 stage knows one from another.
@@ -114,6 +114,13 @@ class Backend(Closeable, Protocol):
 
         Raises:
             InputError: no session of the job can run here.
+        """
+
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """Ask whatever has to be asked, and put in place whatever `submit` needs; starts nothing.
+
+        It comes before each `submit`, and before anything says that the session may have been submitted: an error or a
+        kill in here leaves a session that was only packaged. Raises what `submit` raises.
         """
 
     def submit(self, folder: SessionFolder, key: str) -> str:

@@ -36,6 +36,10 @@ class ExecutorBackend(Closeable):
         del job, parent
         return Provisions()
 
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """Nothing: an executor of this machine starts a session at once, or says why not."""
+        del folder, key
+
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session, once."""
         self.executor.start(self.workload(folder, key))

@@ -75,19 +75,25 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         return ledger.submitted(handle).write(folder.ledger_json)
     said = ""
     while True:
-        ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
         try:
-            return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
-        except (RefusedError, CredentialsError, InputError):
-            folder.ledger_json.unlink()
-            raise
+            return _submit(folder, key, backend)
         except BackendBusyError as busy:
-            # While it waits for its turn it is not submitted, and may be packaged anew, or run elsewhere.
-            folder.ledger_json.unlink()
             if busy.problem != said:
                 said = busy.problem
                 display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
             time.sleep(busy.wait_seconds)
+
+
+def _submit(folder: SessionFolder, key: str, backend: Backend) -> Ledger:
+    """Submit a session that is known not to be there; until it may have been, nothing says so."""
+    backend.prepare(folder, key)
+    ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
+    try:
+        return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
+    except (RefusedError, CredentialsError, InputError, BackendBusyError):
+        # It was not: it may be packaged anew, or run elsewhere.
+        folder.ledger_json.unlink()
+        raise
 
 
 @dataclass

@@ -72,6 +72,9 @@ class Remote(Closeable):
     def close(self) -> None:
         raise NotImplementedError
 
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        raise NotImplementedError
+
     def submit(self, folder: SessionFolder, key: str) -> str:
         raise NotImplementedError
 
