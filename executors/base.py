@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from contract.coming_back import ComingBack
     from contract.states import State
 
 
@@ -88,8 +89,14 @@ class Executor(Closeable, Protocol):
     def logs(self, name: str, offset: int) -> bytes:
         """What it has printed from byte `offset` on."""
 
-    def fetch(self, name: str, folder: Path) -> None:
-        """Copy the files of `kaggle/working` into `folder`; what is there already may be kept."""
+    def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
+        """Copy the files of `kaggle/working` into `folder`; what is there already may be kept.
+
+        Args:
+            name: of the workload.
+            folder: where they go.
+            coming: decides which, and is told what stays behind; all of them come if not given.
+        """
 
     def stop(self, name: str) -> None:
         """Ask it to stop by itself; it may take its time."""

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from contract import files, layout
+from contract import files
+from contract.coming_back import ComingBack
 from contract.errors import SessionLostError
 from contract.states import State
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
+from executors.local_files import fetch_files, is_segment
+from executors.short_folders import name_short_folder, short_folder_named
 
 if TYPE_CHECKING:
     from executors.base import Workload
@@ -34,7 +37,8 @@ class LocalExecutor(Closeable):
     """Scripts as processes of this machine that outlive the one that started them.
 
     Each has a sandbox of its own: `kaggle/input` (read-only, but for replay segments), `kaggle/working`,
-    `kaggle/src`, `kaggle/temp`, and its log. The network and a GPU are there as they are for everybody.
+    `kaggle/src`, `kaggle/temp`, and its log; its temporary files lie elsewhere (`executors.short_folders`), and go with
+    it. The network and a GPU are there as they are for everybody.
 
     Args:
         root: the folder of all sandboxes.
@@ -92,18 +96,9 @@ class LocalExecutor(Closeable):
             log.seek(offset)
             return log.read()
 
-    def fetch(self, name: str, folder: Path) -> None:
+    def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
         """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
-        working = self._existing_sandbox(name) / launcher.WORKING
-        for source in sorted(working.rglob("*")):
-            if not stat.S_ISREG(source.lstat().st_mode) or source.name.startswith(files.TEMPORARY_PREFIX):
-                continue
-            target = folder / source.relative_to(working)
-            if not _is_segment(source):
-                with files.replacing(target) as temporary:
-                    shutil.copyfile(source, temporary)
-            elif not _has_arrived(source, target):
-                files.link_or_copy(source, target)
+        fetch_files(self._existing_sandbox(name) / launcher.WORKING, folder, coming or ComingBack.all_of_it())
 
     def stop(self, name: str) -> None:
         """Ask for a stop by a file, which every system has; asking twice is asking once."""
@@ -127,8 +122,12 @@ class LocalExecutor(Closeable):
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
-        with contextlib.suppress(OSError):
-            _remove_tree(self._sandbox(name))
+        sandbox = self._sandbox(name)
+        orders = _read_if_there(sandbox / launcher.ORDERS_FILE) or {}
+        for folder in (short_folder_named(orders.get("temporary")), sandbox):
+            with contextlib.suppress(OSError):
+                if folder is not None:
+                    _remove_tree(folder)
         self._reap()
 
     def close(self) -> None:
@@ -161,9 +160,13 @@ class LocalExecutor(Closeable):
             (building / name).mkdir(parents=True)
         for path in (script, *mounted.rglob("*")):
             # A segment may be a second name of the parent's artifact, which would become read-only with it.
-            if path.is_file() and not _is_segment(path):
+            if path.is_file() and not is_segment(path):
                 path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
-        orders = {"environment": dict(workload.environment), "limit_seconds": workload.limit_seconds}
+        orders = {
+            "environment": dict(workload.environment),
+            "limit_seconds": workload.limit_seconds,
+            "temporary": str(name_short_folder()),
+        }
         files.write_json(building / launcher.ORDERS_FILE, orders)
         building.rename(sandbox)
         files.fsync_directory(self._root)
@@ -196,24 +199,12 @@ class LocalExecutor(Closeable):
         return next((each for each in psutil.process_iter() if _runs_in(each, sandbox)), None)
 
 
-def _is_segment(path: Path) -> bool:
-    """Whether a file is a replay segment: gigabytes in all, which nobody changes once they are written."""
-    return path.parent.name == layout.REPLAY_FOLDER and path.name == layout.segment_name(path.stem)
-
-
 def _place(source: str, target: str) -> None:
     """Bring a file of the payload into the sandbox."""
-    if _is_segment(Path(source)):
+    if is_segment(Path(source)):
         files.link_or_copy(Path(source), Path(target))
     else:
         shutil.copyfile(source, target)
-
-
-def _has_arrived(segment: Path, target: Path) -> bool:
-    """Whether a fetch that was cut off has brought this segment already."""
-    if not target.is_file() or target.stat().st_size != segment.stat().st_size:
-        return False
-    return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
 
 
 def _command(sandbox: Path) -> list[str]:

@@ -38,6 +38,7 @@ def main(sandbox: Path) -> None:
     if orders["limit_seconds"] is not None:
         start_guard(sandbox, orders["limit_seconds"])
     record_immediate_ends(sandbox)
+    temporary = make_temporary(sandbox, orders)
     os.environ.update(orders["environment"])
     os.environ.update(
         {
@@ -49,8 +50,7 @@ def main(sandbox: Path) -> None:
             "RELAY_INPUT": str(sandbox / INPUT),
             "RELAY_WORKING": str(sandbox / WORKING),
             "RELAY_STOP_FILE": str(sandbox / STOP_FILE),
-            "TMPDIR": str(sandbox / TEMPORARY),
-            "TEMP": str(sandbox / TEMPORARY),
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         }
     )
     os.chdir(sandbox / WORKING)
@@ -72,6 +72,17 @@ def main(sandbox: Path) -> None:
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
     os._exit(number)
+
+
+def make_temporary(sandbox: Path, orders: "dict[str, str]") -> Path:
+    """The folder for temporary files: the one that was named for this sandbox, closed to others from the beginning.
+
+    A folder of that name that is there already is somebody else's. A sandbox of an earlier version names none.
+    """
+    temporary = Path(orders.get("temporary", sandbox / TEMPORARY))
+    if "temporary" in orders:
+        temporary.mkdir(mode=0o700)
+    return temporary
 
 
 def wait_for_threads() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from contract.coming_back import is_own
 from contract.errors import CheckpointError
 from contract.files import short
 from contract.layout import timesteps_in_name
@@ -83,8 +84,9 @@ class Expectations:
 def validate(artifacts: Artifacts, expected: Expectations) -> Report:
     """Judge the artifacts of a session. Reads JSON and tensors only; unpickles and executes nothing."""
     metadata, outcome = _judge_metadata(artifacts, expected)
-    if len(expected.listed) > expected.max_artifact_files:
-        problem = f"{len(expected.listed):,} files, more than validation.max_artifact_files allows"
+    own = sum(map(is_own, expected.listed))
+    if own > expected.max_artifact_files:
+        problem = f"{own:,} files, more than validation.max_artifact_files allows"
         refused = Finding(file=".", verdict="refused", reason=problem)
         return Report(
             key=expected.key,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from contract.documents import Ledger
+from contract.documents import Ledger, Submission
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from contract.events import say
+from contract.plain_text import plain
 from restore.adoption import problem_with
 from runner import doctor
 from runner.backends.registry import open_backend
@@ -41,12 +42,13 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     """Show every session of `jobs` in a table."""
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
     from rich.table import Table  # noqa: PLC0415 - only this command needs it
+    from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
     for job in jobs:
         sessions = read_lineage(workspace.runs, job).sessions
         for session in sessions:
-            table.add_row(*_status_row(job, session))
+            table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
         if not sessions:
             table.add_row(job, "-", *[""] * 5, "not started", "", "")
     console = Console(width=None if sys.stdout.isatty() else 160)
@@ -64,6 +66,8 @@ def _status_row(job: str, session: SessionState) -> tuple[str, ...]:
     parent = request.parent if request else None
     backend = session.package.job["backend"] if session.phase >= Phase.PACKAGED else ""
     state, reached, resume, best = session.phase.name.lower(), "", "", ""
+    if session.phase is Phase.SUBMITTED and session.ledger.entry is Submission.SUBMITTING:
+        state = "perhaps submitted"
     if session.phase >= Phase.EXECUTED:
         state = session.execution.state.lower()
     if session.phase is Phase.RESTORED and (checkpoint := session.restored.checkpoint):
@@ -86,12 +90,13 @@ def start_afresh(workspace: Workspace, job: str) -> None:
 
     Raises:
         InputError: a session of it is still running.
+        BackendError: one may have been submitted, and its backend does not say whether it was.
     """
     lineage = read_lineage(workspace.runs, job)
     if lineage.head is None:
         say(f"{job}: has no sessions yet, so there is nothing to archive")
         return
-    if lineage.head.phase is Phase.SUBMITTED:
+    if lineage.head.phase is Phase.SUBMITTED and _handle_of(workspace, lineage.head) is not None:
         problem = f"session {lineage.head.folder.number} may still be running"
         raise InputError(
             f"job {job}", problem, f"let it end with `doit resume:{job}`, or stop it with `doit cancel:{job}`"
@@ -134,14 +139,20 @@ def cancel(workspace: Workspace, job: str) -> None:
         BackendError: its backend cannot ask it, or gives no answer.
     """
     head = read_lineage(workspace.runs, job).head
-    ledger = head.ledger if head and head.phase is Phase.SUBMITTED else None
-    if head is None or ledger is None or ledger.handle is None:
+    if head is None or head.phase is not Phase.SUBMITTED:
         say(f"{job}: no session is running")
         return
+    handle = _handle_of(workspace, head)
+    if handle is None:
+        say(f"{job}: session {head.folder.number} was never submitted, so nothing is running")
+        return
+    ledger = Ledger.read(head.folder.ledger_json)
+    if ledger.handle is None:
+        ledger = ledger.submitted(handle)
     ledger.asked_to_stop().write(head.folder.ledger_json)
     try:
         with open_backend(ledger.backend, workspace.runs) as backend:
-            backend.cancel(ledger.handle)
+            backend.cancel(handle)
     except BackendUnreachableError:
         raise  # perhaps it was asked
     except BackendError:
@@ -150,6 +161,29 @@ def cancel(workspace: Workspace, job: str) -> None:
         written.asked_to_stop(asked=False).write(head.folder.ledger_json)
         raise
     say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
+
+
+def _handle_of(workspace: Workspace, session: SessionState) -> str | None:
+    """The backend's reference to a session that may have been submitted, None where it was not.
+
+    Raises:
+        BackendError: the backend does not say whether it was.
+    """
+    ledger = session.ledger
+    if ledger.handle is not None:
+        return ledger.handle
+    try:
+        with open_backend(ledger.backend, workspace.runs) as backend:
+            return backend.find(ledger.key)
+    except BackendError as error:
+        number, name = session.folder.number, ledger.backend
+        problem = f"session {number} may have been submitted to the {name} backend, which does not say so ({error})"
+        remedy = (
+            "run the same command again once it answers; if you know that nothing runs there, remove "
+            f"{session.folder.ledger_json}"
+        )
+        kind = BackendUnreachableError if isinstance(error, BackendUnreachableError) else BackendError
+        raise kind(f"job {session.folder.path.parent.name}", problem, remedy) from None
 
 
 def examine(workspace: Workspace, jobs: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from contract.documents import Submission
 from contract.identity import training_inputs
 from restore.compatibility import compare
 from runner.changes import changed_code, changed_inputs, same_inputs, sources_changed
@@ -41,13 +42,19 @@ class Continue(msgspec.Struct, frozen=True):
 
 
 class Attach(msgspec.Struct, frozen=True):
-    """Session `session` was submitted and has not ended, as far as is known."""
+    """Session `session` was submitted and has not ended, as far as is known.
+
+    `is_certain` is false where a command was cut off while it submitted: the backend is asked first.
+    """
 
     session: int
     backend: str
     goal: int
+    is_certain: bool = True
 
     def __str__(self) -> str:
+        if not self.is_certain:
+            return f"asks the {self.backend} backend whether session {self.session:04d}, which may run there, does"
         return f"attaches to session {self.session:04d}, which was submitted to the {self.backend} backend"
 
 
@@ -164,7 +171,7 @@ def _unfinished(head: SessionState, wanted: Wanted, lineage: Lineage) -> Attach 
         return None
     goal = head.request.goal
     if head.phase is Phase.SUBMITTED:
-        return Attach(head.number, head.ledger.backend, goal)
+        return Attach(head.number, head.ledger.backend, goal, is_certain=head.ledger.entry is not Submission.SUBMITTING)
     if head.phase is Phase.PACKAGED and not _is_as_wanted(head, wanted, lineage):
         return None
     return Finish(head.number, head.phase, goal)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import codecs
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from contract.events import Event, parse_event
+from contract.events import Event, event_in
 from contract.files import human_bytes
+from contract.plain_text import encodable, plain
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
 PLAIN_PROGRESS_SECONDS = 10.0
+LONGEST_LINE = 2_000
+"""Characters of a session's line that are shown; its log has them all."""
+_KEPT_OF_THE_END = 1 << 16
+"""Characters: more than an event has."""
+_LONGEST_DURATION_SECONDS = 1e9
 
 
 class Display:
@@ -29,7 +36,7 @@ class Display:
         self._label = f"{job} {session}"
         self._stream = stream or sys.__stdout__ or sys.stdout
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._rest = ""
+        self._line = _Line()
         self._bar = _Bar(self._label, self._stream) if self._stream.isatty() else None
         self._shown_at = 0.0
         self._shown_timesteps = -1
@@ -42,16 +49,19 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Show what is left and end the progress bar."""
-        if self._rest:
-            self._show(self._rest)
+        if self._line.length:
+            self._show(self._line)
         if self._bar:
             self._bar.stop()
 
     def feed(self, news: bytes) -> None:
         """Show what the session has printed since the last call (bytes, perhaps in the middle of a line)."""
-        *lines, self._rest = (self._rest + self._decoder.decode(news)).split("\n")
-        for line in lines:
-            self._show(line.rstrip("\r"))
+        *ends, rest = self._decoder.decode(news).split("\n")
+        for end in ends:
+            self._line.add(end)
+            self._show(self._line)
+            self._line = _Line()
+        self._line.add(rest)
 
     def say(self, text: str) -> None:
         """Show a line of the runner's own."""
@@ -61,11 +71,13 @@ class Display:
         """Show a line in the words that users look for."""
         self._write(f"[CHECKPOINT] {text}")
 
-    def _show(self, line: str) -> None:
-        event = parse_event(line)
+    def _show(self, line: _Line) -> None:
+        words, event = line.words_and_event()
+        if event is None or words.strip():
+            self._write(words)
         if event is None:
-            self._write(line)
-        elif event.name == "progress":
+            return
+        if event.name == "progress":
             self._show_progress(event.values)
         elif sentence := _sentence(event):
             if event.name == "started":
@@ -83,11 +95,51 @@ class Display:
             self._write(f"{self._label}  {progress_text(values)}")
 
     def _write(self, line: str) -> None:
+        shown = encodable(plain(line), self._stream)
         if self._bar:
-            self._bar.print(line)
+            self._bar.print(shown)
         else:
-            self._stream.write(f"{line}\n")
+            self._stream.write(f"{shown}\n")
             self._stream.flush()
+
+
+@dataclass
+class _Line:
+    """A line of a log as it grows, of which no more is kept than can be shown: some never end.
+
+    Args:
+        beginning: its first characters.
+        end: its last ones, after the beginning.
+        length: of it all.
+    """
+
+    beginning: str = ""
+    end: str = ""
+    length: int = 0
+
+    def add(self, text: str) -> None:
+        """Take in what came next."""
+        room = LONGEST_LINE - len(self.beginning)
+        self.beginning += text[:room]
+        self.end = (self.end + text[room:])[-_KEPT_OF_THE_END:]
+        self.length += len(text)
+
+    def words_and_event(self) -> tuple[str, Event | None]:
+        """What a program has printed, as a terminal would show it at last, and the event that ends the line."""
+        is_whole = self.length == len(self.beginning) + len(self.end)
+        words, event = event_in((self.beginning if is_whole else "") + self.end)
+        latest = _latest(words)
+        if not is_whole and latest == words:
+            latest = _latest(self.beginning) + words
+        length = self.length if event is None else len(words)
+        if len(latest) <= LONGEST_LINE:
+            return latest, event
+        return f"{latest[:LONGEST_LINE]}… (a line of {length:,} characters)", event
+
+
+def _latest(words: str) -> str:
+    """What is seen of a line that was written over again and again, as progress bars do."""
+    return words.rstrip("\r").rpartition("\r")[2]
 
 
 def progress_text(values: dict[str, Any]) -> str:
@@ -95,7 +147,9 @@ def progress_text(values: dict[str, Any]) -> str:
     parts = [f"{values.get('timesteps', 0):,} of {values.get('goal', 0):,} timesteps"]
     if speed := values.get("steps_per_second"):
         remaining = max(0, values["goal"] - values["timesteps"]) / speed
-        parts += [f"{speed:,.0f} steps/s", f"{duration_text(remaining)} left"]
+        parts.append(f"{speed:,.0f} steps/s")
+        if remaining < _LONGEST_DURATION_SECONDS:
+            parts.append(f"{duration_text(remaining)} left")
     if (reward := values.get("mean_reward")) is not None:
         parts.append(f"mean episode reward {reward:,.1f}")
     return ", ".join(parts)
@@ -128,7 +182,7 @@ class _Bar:
         from rich.console import Console  # noqa: PLC0415 - a pipe must not wait for it
         from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - a pipe must not wait for it
 
-        self._console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[text]}"))
         self._progress = Progress(*columns, console=self._console, transient=True)
         self._task = self._progress.add_task(label, total=None, text="starting")

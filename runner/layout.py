@@ -78,6 +78,11 @@ class SessionFolder(msgspec.Struct, frozen=True):
         return self.path / "artifacts.arriving"
 
     @property
+    def left_behind_json(self) -> Path:
+        """What a download has left behind, in words; not there where it has left nothing."""
+        return self.path / "left_behind.json"
+
+    @property
     def manifest_json(self) -> Path:
         """sha256 and size of every downloaded file."""
         return self.path / "manifest.json"

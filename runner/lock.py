@@ -30,20 +30,26 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
         command: what holds it, for whoever finds it held.
 
     Raises:
-        JobHeldError: another process holds it; the sentence says which.
+        JobHeldError: another process holds it, and the sentence says which; or nobody can hold it here.
     """
     path = runs.lock(job)
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise JobHeldError(f"job {job}", f"is held by {_holder(runs, job)}", "wait until it has ended") from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or "this file system has no locks"
+        problem = f"cannot be held, since {path} cannot be locked ({reason})"
+        remedy = "make the project's folder writable, or copy it to another disk"
+        raise JobHeldError(f"job {job}", problem, remedy) from None
     try:
         since = dt.datetime.now().astimezone().isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}
         # Only for whoever finds the job held: it need not outlive the machine.
-        runs.lock_holder(job).write_text(json.dumps(holder), encoding="utf-8")
+        with contextlib.suppress(OSError):
+            runs.lock_holder(job).write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
         lock.release()

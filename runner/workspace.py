@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,9 +136,10 @@ class Workspace:
         return self._sources.read(self.source_folders(plan.wanted.job))
 
     def remember(self) -> None:
-        """Keep what was read for the next command."""
-        self._jobs.remember()
-        self._sources.remember()
+        """Keep what was read for the next command, where it can be kept."""
+        with contextlib.suppress(OSError):
+            self._jobs.remember()
+            self._sources.remember()
 
     def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
         values = self._jobs.job(job)[profile]

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from types import FrameType
+
     from job.model import Job
 
 STARTED = time.monotonic()
@@ -22,7 +26,7 @@ STARTED = time.monotonic()
 
 WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
-_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 1 << 16
+_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
 def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int:
@@ -41,6 +45,7 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     )
     parser.add_argument("--started", type=float, default=STARTED, help="when the session began, by the monotonic clock")
     options = parser.parse_args(arguments)
+    kept = _open_descriptors()
     # Importing torch makes a million objects and no garbage: looking for some takes half a second.
     # Training turns it on again.
     gc.disable()
@@ -66,7 +71,7 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
                 unchecked=options.unchecked,
             )
         except MadeOnceError as error:
-            return _begin_again(options, error.reason)
+            return _begin_again(options, error.reason, kept)
     except RelayError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -111,17 +116,40 @@ def _try(job: Job) -> int:
     return 0
 
 
-def _begin_again(options: argparse.Namespace, reason: str) -> int:
-    """The session from the start, without the check: in this process its environment cannot be made any more."""
+def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]) -> int:
+    """The session in a fresh process, without the check: in this one its environment cannot be made any more.
+
+    Args:
+        options: of this process.
+        reason: why there is no check.
+        kept: descriptors that were open when this process began; what the environment holds beyond is closed.
+    """
     session = ["--input", str(options.input), "--output", str(options.output), "--started", str(options.started)]
     command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
     end_workers()
     sys.stdout.flush()
-    sys.stderr.flush()
-    if os.name == "posix":
-        os.closerange(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS)  # what the environment holds in spite of its close()
-        os.execv(sys.executable, command)  # noqa: S606 - our own module, which stays the process that is waited for
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own module
+    for descriptor in _open_descriptors() - set(kept):
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    process = subprocess.Popen(command)  # noqa: S603 - our own module
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it has ended, or this system knows no such signal
+            process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    return process.wait()
+
+
+def _open_descriptors() -> set[int]:
+    """The files, pipes and sockets that this process has open beside the three standard ones."""
+    found = set()
+    for descriptor in range(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS if os.name == "posix" else 0):
+        with contextlib.suppress(OSError):
+            os.fstat(descriptor)
+            found.add(descriptor)
+    return found
 
 
 if __name__ == "__main__":

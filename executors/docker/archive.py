@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from contract import files
+from contract.coming_back import NO_PLAIN_FILE, ODD_NAME, ComingBack
 from contract.confinement import Strictness, confined
 from contract.errors import BackendError
 
@@ -76,7 +77,7 @@ def packed(entries: Iterable[ArchiveEntry]) -> Iterator[bytes]:
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
-def unpack_tar(stream: Iterator[bytes], folder: Path, most_bytes: int) -> None:
+def unpack_tar(stream: Iterator[bytes], folder: Path, most_bytes: int, coming: ComingBack | None = None) -> None:
     """Write the plain files of a tar stream into `folder`, each whole or not at all.
 
     The stream comes from a machine that ran somebody's code. Links, devices and half-written files stay behind,
@@ -87,22 +88,29 @@ def unpack_tar(stream: Iterator[bytes], folder: Path, most_bytes: int) -> None:
         stream: a folder as an archive, whose entries all begin with its name.
         folder: where its files go.
         most_bytes: how much it may hold.
+        coming: decides which files come, and is told what stays behind; all of them come if not given.
 
     Raises:
         BackendError: the stream is no archive, or ends too soon.
         OSError: a file cannot be written.
     """
+    coming = coming or ComingBack.all_of_it()
     left = most_bytes
     try:
         with tarfile.open(fileobj=_Stream(stream), mode="r|") as archive:
             for member in archive:
                 target = _target(member.name, folder)
                 if target is None or not (member.isreg() or member.islnk()):
+                    if not member.isdir() and not PurePosixPath(member.name).name.startswith(files.TEMPORARY_PREFIX):
+                        coming.leave(_inner(member.name), ODD_NAME if target is None else NO_PLAIN_FILE)
                     continue
                 origin = _target(member.linkname, folder) if member.islnk() else None
                 size = origin.stat().st_size if origin and origin.is_file() else member.size
+                if not coming.takes(_inner(member.name), size):
+                    continue
                 left -= size
                 if left < 0:
+                    coming.leave(_inner(member.name), f"it and what follows are more than {most_bytes:,} bytes")
                     return
                 if member.isreg():
                     _write(archive, member, target)
@@ -119,6 +127,11 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> N
     with files.replacing(target) as temporary, temporary.open("wb") as file:
         if content is not None:
             shutil.copyfileobj(content, file, files.CHUNK_BYTES)
+
+
+def _inner(name: str) -> str:
+    """The name of a member below the folder that the archive holds."""
+    return name.partition("/")[2] or name
 
 
 def _target(name: str, folder: Path) -> Path | None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
+    from contract.coming_back import ComingBack
     from executors.base import Status, Workload
     from executors.docker.container import Attempt
 
@@ -115,13 +116,13 @@ class DockerExecutor(Closeable):
             container = self._existing(name)["Id"]
             return self._cursors.setdefault(container, LogCursor()).read(frames, offset)
 
-    def fetch(self, name: str, folder: Path) -> None:
+    def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
         """Copy the files of /kaggle/working; links, special files and half-written ones stay behind."""
         with talking_to_engine():
             container = self._existing(name)
             with ask(self._api, f"/containers/{container['Id']}/archive", stream=True, path=WORKING) as answer:
                 most_bytes = int(container["Config"]["Labels"][WORKING_LABEL])
-                unpack_tar(answer.iter_content(CHUNK_BYTES), folder, most_bytes)
+                unpack_tar(answer.iter_content(CHUNK_BYTES), folder, most_bytes, coming)
 
     def stop(self, name: str) -> None:
         """Ask it to stop by SIGTERM; one that has ended stays as it is."""

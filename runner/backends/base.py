@@ -1,4 +1,4 @@
-"""What a backend is: ten calls behind which a session runs somewhere.
+"""What a backend is: eleven calls behind which a session runs somewhere.
 
 A new backend is one file with one class, and an entry point of the group that `runner.backends.registry` names. No
 stage knows one from another.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from executors.base import Closeable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -122,6 +122,13 @@ class Backend(Closeable, Protocol):
             InputError: no session of the job can run here.
         """
 
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """Ask whatever has to be asked, and put in place whatever `submit` needs; starts nothing.
+
+        It comes before each `submit`, and before anything says that the session may have been submitted: an error or a
+        kill in here leaves a session that was only packaged. Raises what `submit` raises.
+        """
+
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session; return a handle that outlives this process.
 
@@ -138,8 +145,11 @@ class Backend(Closeable, Protocol):
     def logs(self, handle: str, offset: int) -> bytes:
         """What the session has printed from byte `offset` on."""
 
-    def fetch(self, handle: str, folder: Path) -> None:
-        """Copy what the session left into `folder`; what is there already may be kept."""
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
+        """Copy what the session left into `folder`; what is there already may be kept.
+
+        Which files come is decided by `contract.coming_back`; returns what stays behind, in words.
+        """
 
     def cancel(self, handle: str) -> None:
         """Ask the session to stop after a last checkpoint."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from contract.coming_back import ComingBack
 from contract.documents import Package
 from executors.base import Closeable, Workload
 from runner.backends.base import Provisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Executor, Status
@@ -38,6 +39,10 @@ class ExecutorBackend(Closeable):
         del job, parent
         return Provisions()
 
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """Nothing: an executor of this machine starts a session at once, or says why not."""
+        del folder, key
+
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Start the packaged session, once."""
         self.executor.start(self.workload(folder, key))
@@ -61,9 +66,11 @@ class ExecutorBackend(Closeable):
         """What the session has printed from byte `offset` on."""
         return self.executor.logs(name_of(handle), offset)
 
-    def fetch(self, handle: str, folder: Path) -> None:
-        """Copy what the session left into `folder`."""
-        self.executor.fetch(name_of(handle), folder)
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
+        """Copy what the session left into `folder`; say what stays behind."""
+        coming = ComingBack()
+        self.executor.fetch(name_of(handle), folder, coming)
+        return coming.left_behind
 
     def cancel(self, handle: str) -> None:
         """Ask the session to stop after a last checkpoint."""

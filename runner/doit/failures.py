@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskError, TaskFailed
 
 from contract.errors import InputError, RelayError
+from contract.plain_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from doit.exceptions import BaseFail
+
+
+_NAMES = ("EROFS", "EACCES", "EPERM", "ENOSPC", "EDQUOT", "ENAMETOOLONG", "EIO", "EMFILE", "ENFILE", "ENOLCK", "ESTALE")
+_OF_THE_PLACE = frozenset(getattr(errno, name) for name in _NAMES if hasattr(errno, name))
+"""What a disk or a file system may answer whatever a program does right."""
+
+
+def _sentence_of(error: OSError) -> str:
+    """What the place said, about which file, and what to do."""
+    named = error.filename2 if error.filename2 is not None else error.filename
+    subject = os.fsdecode(named) if isinstance(named, str | bytes) else "a file"
+    remedy = "make room, or make the folder writable, and run the same command again"
+    return plain(str(RelayError(subject, f"cannot be used ({os.strerror(error.errno or 0)})", remedy)))
 
 
 def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]:
@@ -22,9 +38,13 @@ def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]
     def guarded() -> BaseFail | None:
         try:
             action()
+        except OSError as error:
+            if error.errno not in _OF_THE_PLACE:
+                raise
+            return TaskFailed(_sentence_of(error))
         except RelayError as error:
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
-            return failure(str(error))
+            return failure(plain(str(error)))
         return None
 
     return guarded
@@ -35,6 +55,11 @@ def exiting_on_error() -> Iterator[None]:
     """End the process with an error's sentence and exit code; doit would print a traceback."""
     try:
         yield
+    except OSError as error:
+        if error.errno not in _OF_THE_PLACE:
+            raise
+        sys.stderr.write(f"{_sentence_of(error)}\n")
+        raise SystemExit(RelayError.exit_code) from None
     except RelayError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{plain(str(error))}\n")
         raise SystemExit(error.exit_code) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from doit.dependency import DatabaseException, SqliteDB
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterator
 
 _BUSY_MILLISECONDS = 10_000
 _MAGIC = b"SQLite format 3\0"
+_WHY = "what is done is looked at again, and nothing is lost"
 _LAST_OF_A_TASK = frozenset({"deps:", "ignore:"})
 
 
@@ -28,16 +30,26 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
     desc = "sqlite3, written after each task"
 
     def _sqlite3(self, name: str) -> sqlite3.Connection:
+        self._is_lost = False
         try:
-            connection: sqlite3.Connection = super()._sqlite3(name)
-        except DatabaseException:
-            if _is_a_database(Path(name)):
-                raise  # perhaps another doit holds it
-            _put_aside(Path(name))
-            connection = super()._sqlite3(name)
-        connection.execute("pragma journal_mode=wal")
+            return self._written_through(name)
+        except (DatabaseException, sqlite3.Error, OSError) as error:
+            if not isinstance(error, OSError) and _is_something_else(Path(name)):
+                _put_aside(Path(name))
+                return self._written_through(name)
+            # Perhaps another doit holds it; or no file can be written here, or locked.
+            self._say_lost(name, error)
+            memory: sqlite3.Connection = super()._sqlite3(":memory:")
+            return memory
+
+    def _written_through(self, name: str) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super()._sqlite3(name)
         connection.execute(f"pragma busy_timeout={_BUSY_MILLISECONDS}")
+        with contextlib.suppress(sqlite3.OperationalError):  # a file system without shared memory has no such journal
+            connection.execute("pragma journal_mode=wal")
         connection.commit()
+        connection.execute("begin immediate")  # whether it can be written is found out now
+        connection.rollback()
         return connection
 
     def set(self, task_id: str, dependency: str, value: Any) -> None:
@@ -45,21 +57,45 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
         super().set(task_id, dependency, value)
         if dependency in _LAST_OF_A_TASK:
             encoded = self.codec.encode(self._cache[task_id])
-            if self._get_task_data(task_id) != self.codec.decode(encoded):
-                self._conn.execute("insert or replace into doit values (?,?)", (task_id, encoded))
-                self._conn.commit()
+            with self._going_on():
+                if self._get_task_data(task_id) != self.codec.decode(encoded):
+                    self._conn.execute("insert or replace into doit values (?,?)", (task_id, encoded))
+                    self._conn.commit()
             self._dirty.discard(task_id)
 
     def remove(self, task_id: str) -> None:
         """Forget a task at once."""
-        super().remove(task_id)
-        self._conn.commit()
+        with self._going_on():
+            super().remove(task_id)
+            self._conn.commit()
+
+    def dump(self) -> None:
+        """Store what is left and close the file."""
+        with self._going_on():
+            super().dump()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Go on where the disk is full: a memory that is lost costs time, and stages that are done do nothing again."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if not self._is_lost:
+                self._say_lost(self.name, error)
+
+    def _say_lost(self, name: str, error: Exception) -> None:
+        self._is_lost = True
+        reason = str(error).rpartition("Original error: ")[2]
+        sys.stderr.write(f"{name}: doit cannot keep its memory here ({reason}); {_WHY}\n")
 
 
-def _is_a_database(file: Path) -> bool:
-    """Whether a file begins as those of SQLite do (https://www.sqlite.org/fileformat.html)."""
-    with file.open("rb") as stream:
-        return stream.read(len(_MAGIC)) == _MAGIC
+def _is_something_else(file: Path) -> bool:
+    """Whether a file is there and begins as none of SQLite's does (https://www.sqlite.org/fileformat.html)."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(_MAGIC)) not in (_MAGIC, b"")
+    except OSError:
+        return False
 
 
 def _put_aside(damaged: Path) -> None:

@@ -6,11 +6,15 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from contract import files
+from contract.coming_back import in_a_sentence
 from contract.documents import Execution, Manifest
 from contract.errors import SessionLostError
+from contract.events import say
 from runner.stages.package import entries_below
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.backends.base import Backend
     from runner.layout import SessionFolder
 
@@ -34,8 +38,12 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         return
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)
+        left_behind: Sequence[str] = ()
         with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be
-            backend.fetch(execution.handle, folder.arriving_artifacts)
+            left_behind = backend.fetch(execution.handle, folder.arriving_artifacts)
+        if left_behind:
+            say(f"session {folder.number} left more than comes back: {in_a_sentence(left_behind)}")
+            files.write_json(folder.left_behind_json, list(left_behind))
         files.remove_leftovers(folder.arriving_artifacts)
         folder.arriving_artifacts.rename(folder.artifacts)
         files.fsync_directory(folder.path)

@@ -15,6 +15,7 @@ from contract.errors import (
     RefusedError,
     SessionLostError,
 )
+from contract.plain_text import one_line
 from contract.states import State
 from executors.base import Status
 
@@ -54,7 +55,7 @@ def execute(folder: SessionFolder, backend: Backend, display: Display) -> None:
         handle=str(ledger.handle),
         state=status.state,
         exit_code=status.exit_code,
-        reason=status.reason,
+        reason=None if status.reason is None else one_line(status.reason),
         cancel_requested=ledger.cancel_requested,
     ).write(folder.execution_json)
     ledger.ended().write(folder.ledger_json)
@@ -74,19 +75,25 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         return ledger.submitted(handle).write(folder.ledger_json)
     said = ""
     while True:
-        ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
         try:
-            return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
-        except (RefusedError, CredentialsError, InputError):
-            folder.ledger_json.unlink()
-            raise
+            return _submit(folder, key, backend)
         except BackendBusyError as busy:
-            # While it waits for its turn it is not submitted, and may be packaged anew, or run elsewhere.
-            folder.ledger_json.unlink()
             if busy.problem != said:
                 said = busy.problem
                 display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
             time.sleep(busy.wait_seconds)
+
+
+def _submit(folder: SessionFolder, key: str, backend: Backend) -> Ledger:
+    """Submit a session that is known not to be there; until it may have been, nothing says so."""
+    backend.prepare(folder, key)
+    ledger = Ledger(key=key, backend=backend.name).write(folder.ledger_json)
+    try:
+        return ledger.submitted(backend.submit(folder, key)).write(folder.ledger_json)
+    except (RefusedError, CredentialsError, InputError, BackendBusyError):
+        # It was not: it may be packaged anew, or run elsewhere.
+        folder.ledger_json.unlink()
+        raise
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contract import files, layout
+from contract.confinement import Strictness, confined
 from contract.documents import FileEntry, Package
 from contract.errors import BackendError
 from contract.typed_json import FORMAT
@@ -92,7 +93,7 @@ def _add(provided: Mapping[str, bytes], folder: Path) -> None:
 
 
 def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[str, FileEntry]:
-    """Size and sha256 of every file below `folder`, by its path with forward slashes.
+    """Size and sha256 of every file below `folder`, by its path with forward slashes; of those whose name is text.
 
     Args:
         folder: the files.
@@ -105,7 +106,7 @@ def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[s
             sha256=path.stem if path.parent == digest_is_name_in else files.sha256_of_file(path),
         )
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and confined(path.relative_to(folder).as_posix(), Strictness.NO_SYSTEM) is not None
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,10 +14,10 @@ from contract.errors import SessionLostError
 from contract.states import State
 from executors.base import Status, Workload
 from executors.local import LocalExecutor
+from executors.short_folders import LONGEST_SOCKET_ADDRESS, ROOM_FOR_SOCKETS, name_short_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NAME = "one"
 PATIENCE_SECONDS = 240
@@ -25,6 +26,20 @@ import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print(child.pid, flush=True)
 time.sleep(600)
+"""
+LONG_PATH_CHARACTERS = 200
+LISTENS = """
+import multiprocessing.connection, os, tempfile
+assert multiprocessing.connection.Listener(family="AF_UNIX").address.startswith(os.environ["TMPDIR"])
+"""
+CHANGES_ITS_ORDERS = """
+import json, os
+from pathlib import Path
+sandbox = Path(os.environ["RELAY_STOP_FILE"]).parent
+orders = json.loads((sandbox / "orders.json").read_text())
+Path(orders["temporary"]).rmdir()
+orders["temporary"] = str(sandbox.parent.parent / "precious")
+(sandbox / "orders.json").write_text(json.dumps(orders))
 """
 
 
@@ -35,6 +50,7 @@ def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
     for child in own._children:  # noqa: SLF001 - a script may have written how it ended, and not be gone yet
         child.kill()
         child.wait(PATIENCE_SECONDS)
+    own.remove(NAME)
 
 
 def workload(
@@ -168,6 +184,38 @@ def test_a_script_that_is_seen_a_moment_late_runs(tmp_path: Path) -> None:
     executor.start(workload(tmp_path, STARTS_A_CHILD))
     assert executor.status(NAME).state is State.RUNNING
     executor.kill(NAME)
+    executor.remove(NAME)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets")
+def test_sockets_have_room_below_a_long_path(tmp_path: Path) -> None:
+    folder = tmp_path
+    while len(str(folder)) < LONG_PATH_CHARACTERS:
+        folder /= "a-folder-with-a-long-name"
+    executor = LocalExecutor(folder / "the sandboxes")
+    executor.start(workload(tmp_path, LISTENS))
+    try:
+        assert ended(executor) == Status(State.COMPLETE, 0), executor.logs(NAME, 0)
+    finally:
+        executor.kill(NAME)
+        executor.remove(NAME)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets")
+def test_a_temporary_folder_is_short_though_this_systems_is_not() -> None:
+    long = Path("/", *["long"] * LONG_PATH_CHARACTERS)
+    assert len(str(name_short_folder(long))) + ROOM_FOR_SOCKETS <= LONGEST_SOCKET_ADDRESS
+    assert name_short_folder(Path("/var/tmp")).parent == Path("/var/tmp")  # noqa: S108 - nothing is made there
+    assert name_short_folder() != name_short_folder()
+
+
+def test_only_a_folder_of_ours_is_removed(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, CHANGES_ITS_ORDERS))
+    (tmp_path / "precious").mkdir()
+    assert ended(executor) == Status(State.COMPLETE, 0), executor.logs(NAME, 0)
+    executor.remove(NAME)
+    assert not executor.has(NAME)
+    assert (tmp_path / "precious").is_dir()
 
 
 def test_a_script_can_be_killed_while_it_is_forked(executor: LocalExecutor, tmp_path: Path) -> None:

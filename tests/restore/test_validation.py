@@ -404,6 +404,13 @@ def test_too_many_files_are_not_even_looked_at(download: Download) -> None:
     assert len(download.report(max_artifact_files=3).checkpoints) == 2
 
 
+def test_an_environments_own_files_do_not_count_as_artifacts(download: Download) -> None:
+    download.checkpoint(32)
+    for number in range(5):
+        download.put(download.artifacts.root / "videos" / f"{number}.mp4", b"a video")
+    assert told(download.report(max_artifact_files=1).checkpoints) == told(download.report().checkpoints)
+
+
 # Metadata.
 
 

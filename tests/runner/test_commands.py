@@ -17,7 +17,10 @@ from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from runner.layout import SessionFolder
 
 
 @pytest.fixture
@@ -176,6 +179,83 @@ def test_a_stop_that_the_backend_refuses_was_not_asked_for(
     assert ledger.cancel_requested == is_noted
     assert len(closed) == 1
     assert ledger.handle == "handle-1"
+
+
+class Asked(Closeable):
+    """A backend that is asked whether it has a session."""
+
+    def __init__(self, answer: str | BackendError | None) -> None:
+        self.answer = answer
+        self.stopped: list[str] = []
+
+    def find(self, _key: str) -> str | None:
+        if isinstance(self.answer, BackendError):
+            raise self.answer
+        return self.answer
+
+    def cancel(self, handle: str) -> None:
+        self.stopped.append(handle)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def perhaps_submitted(cart: JobOnDisk) -> SessionFolder:
+    """A session whose submission was cut off: perhaps it runs, perhaps not."""
+    return cart.add(Phase.SUBMITTED, ledger={"entry": "SUBMITTING", "handle": None})
+
+
+def test_what_may_have_been_submitted_is_said_so(
+    workspace: Workspace, perhaps_submitted: SessionFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert perhaps_submitted.ledger_json.exists()
+    commands.show_plan(workspace, "cart")
+    assert "asks the local backend whether session 0001, which may run there, does" in capsys.readouterr().out
+    commands.show_status(workspace, ["cart"])
+    assert "perhaps submitted" in capsys.readouterr().out
+
+
+def test_what_was_never_submitted_can_be_put_away(
+    workspace: Workspace,
+    perhaps_submitted: SessionFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Asked(None))
+    commands.cancel(workspace, "cart")
+    assert capsys.readouterr().out == "cart: session 0001 was never submitted, so nothing is running\n"
+    commands.start_afresh(workspace, "cart")
+    assert "archived" in capsys.readouterr().out
+    assert not perhaps_submitted.path.exists()
+
+
+def test_what_was_submitted_after_all_is_stopped_and_not_put_away(
+    workspace: Workspace, perhaps_submitted: SessionFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked("handle-1")
+    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: asked)
+    with pytest.raises(InputError, match="may still be running"):
+        commands.start_afresh(workspace, "cart")
+    commands.cancel(workspace, "cart")
+    assert asked.stopped == ["handle-1"]
+    ledger = Ledger.read(perhaps_submitted.ledger_json)
+    assert (ledger.handle, ledger.cancel_requested) == ("handle-1", True)
+
+
+@pytest.mark.parametrize("command", [commands.cancel, commands.start_afresh])
+def test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_a_way(
+    workspace: Workspace,
+    perhaps_submitted: SessionFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[[Workspace, str], None],
+) -> None:
+    silent = Asked(BackendUnreachableError("Kaggle", "gave no answer"))
+    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: silent)
+    before = perhaps_submitted.ledger_json.read_bytes()
+    with pytest.raises(BackendUnreachableError, match=r"may have been submitted to the local backend.*once it answers"):
+        command(workspace, "cart")
+    assert perhaps_submitted.ledger_json.read_bytes() == before
 
 
 @pytest.mark.parametrize("phase", [None, Phase.PACKAGED, Phase.EXECUTED, Phase.RESTORED])

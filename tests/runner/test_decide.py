@@ -271,8 +271,11 @@ def test_a_submitted_session_is_attached_to_whatever_is_wanted(cart: JobOnDisk, 
     cart.add(Phase.RESTORED, timesteps=96)
     cart.add(Phase.SUBMITTED, parent=cart.checkpoint(1, 96), goal=128, ledger={"entry": entry})
     decision = decide(wanted(with_hyperparameters(gamma=0.9), sources=EDITED), cart.lineage)
-    assert decision == Attach(session=2, backend="local", goal=128)
-    assert str(decision) == "attaches to session 0002, which was submitted to the local backend"
+    assert decision == Attach(session=2, backend="local", goal=128, is_certain=entry != "SUBMITTING")
+    told = "attaches to session 0002, which was submitted to the local backend"
+    if entry == "SUBMITTING":
+        told = "asks the local backend whether session 0002, which may run there, does"
+    assert str(decision) == told
 
 
 @pytest.mark.parametrize("phase", [Phase.EXECUTED, Phase.DOWNLOADED, Phase.VALIDATED])

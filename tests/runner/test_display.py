@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.display import PLAIN_PROGRESS_SECONDS, Display, duration_text, progress_text
+from runner.display import LONGEST_LINE, PLAIN_PROGRESS_SECONDS, Display, duration_text, progress_text
 
 
 class Pipe(io.StringIO):
@@ -112,6 +112,58 @@ def test_an_event_becomes_a_sentence_and_any_other_line_stays(
 ) -> None:
     display.feed(line)
     assert pipe.getvalue() == shown
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        (b"@relay started {}\n", "@relay started {}\n"),
+        (b'@relay progress {"timesteps": "x"}\n', '@relay progress {"timesteps": "x"}\n'),
+        (
+            b'@relay progress {"timesteps": 0, "goal": 0, "steps_per_second": 1e-300}\n',
+            "cart 0001  0 of 0 timesteps, 0 steps/s, 0s left\n",
+        ),
+        (
+            b'@relay progress {"timesteps": 0, "goal": 1000, "steps_per_second": 1e-300}\n',
+            "cart 0001  0 of 1,000 timesteps, 0 steps/s\n",
+        ),
+        (b"step 20/100" + progress(1_000), "step 20/100\ncart 0001  1,000 of 1,000 timesteps\n"),
+        (b" 10%|#\r 20%|##\r" + progress(1_000), " 20%|##\ncart 0001  1,000 of 1,000 timesteps\n"),
+        (b" 10%|#\r 20%|##\r\n", " 20%|##\n"),
+        (b"\x1b]0;title\x07\x1b[31mred\x1b[0m \x1b[2J\n", "\\x1b]0;title\\x07red \\x1b[2J\n"),
+        (
+            event("checkpoint", file="\x1b[2J.zip", bytes=1, timesteps=1),
+            "[CHECKPOINT] Saved \\x1b[2J.zip (1 B)\n",
+        ),
+    ],
+)
+def test_no_line_of_a_session_ends_the_command_or_steers_the_terminal(
+    display: Display, pipe: Pipe, printed: bytes, shown: str
+) -> None:
+    display.feed(printed)
+    assert pipe.seen == shown
+
+
+def test_a_line_that_does_not_end_is_shown_in_part_and_hides_no_event(display: Display, pipe: Pipe) -> None:
+    for _ in range(100):
+        display.feed(b"x" * 100_000)
+    display.feed(progress(1_000) + b"next\n")
+    lines = pipe.seen.splitlines()
+    assert lines[0].startswith("x" * LONGEST_LINE + "…")
+    assert len(lines[0]) < LONGEST_LINE + 100
+    assert lines[1:] == ["cart 0001  1,000 of 1,000 timesteps", "next"]
+
+
+def test_a_progress_bar_of_megabytes_is_shown_as_it_ends(display: Display, pipe: Pipe) -> None:
+    display.feed(b"".join(b"\r%9d%%" % each for each in range(100_000)) + b"\n")
+    assert pipe.seen == "    99999%\n"
+
+
+def test_what_a_terminal_cannot_show_is_spelled_out() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="cp1252")
+    Display("cart", "0001", stream).feed("Straße: 交通\n".encode())
+    assert written.getvalue().decode("cp1252").splitlines() == ["Straße: \\u4ea4\\u901a"]
 
 
 def test_progress_is_a_line_now_and_then_and_always_at_the_goal(

@@ -76,6 +76,14 @@ def test_a_holder_that_is_killed_gives_the_job_back(runs: RunsFolder, holder: su
         assert f'"pid": {os.getpid()}' in runs.lock_holder("cart").read_text(encoding="utf-8")
 
 
+def test_where_nothing_can_be_locked_that_is_one_sentence(runs: RunsFolder) -> None:
+    runs.path.mkdir()
+    runs.lock("cart").parent.write_bytes(b"in the way")
+    told = r"job cart: cannot be held, since .*cart.lock cannot be locked \("
+    with pytest.raises(JobHeldError, match=told), held(runs, "cart", "doit resume:cart"):
+        raise AssertionError("held")
+
+
 def test_a_holder_that_ends_in_an_error_gives_the_job_back(runs: RunsFolder) -> None:
     with contextlib.suppress(ZeroDivisionError), held(runs, "cart", "doit run_full"):
         raise ZeroDivisionError

@@ -34,7 +34,7 @@ from runner.backends.kaggle.watching import Watch
 from runner.wheels import bundle_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Status
@@ -59,6 +59,7 @@ class KaggleBackend(Closeable):
         self._root = root
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
+        self._prepared: dict[str, int | None] = {}
 
     @cached_property
     def connection(self) -> Connection:
@@ -78,14 +79,13 @@ class KaggleBackend(Closeable):
         told = files.readable_json(kernel_metadata(job, parent))
         return Provisions(payload=dict(map(bundle_of, LACKING)), beside={METADATA_FILE: told})
 
-    def submit(self, folder: SessionFolder, key: str) -> str:
-        """Put the session's input into the job's dataset and push a version of its kernel that reads it.
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """Ask whether the session is there, and if not put its input into the job's dataset.
 
         Raises:
-            BackendBusyError: Kaggle takes no further session now.
-            BackendUnreachableError: it gives no answer; perhaps the session runs, which `find` tells.
-            RefusedError: it refuses the session.
-            BackendError: it takes the session, but not all of its sources.
+            BackendBusyError: Kaggle has no GPU for another session now.
+            BackendUnreachableError: it gives no answer.
+            RefusedError: it refuses the input.
         """
         metadata = files.read_json(folder.package / METADATA_FILE)
         slug = metadata["id"]
@@ -94,11 +94,28 @@ class KaggleBackend(Closeable):
         try:
             version = kernel.find(key)
             if version is None:
-                self._prepare(folder, metadata, key)
+                self._put_input(folder, metadata, key)
         except RejectedError as refusal:
             raise RefusedError(refusal.subject, refusal.problem, "see docs/kaggle.md") from None
+        self._prepared[key] = version
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Push a version of the job's kernel that reads the session's input, unless it is there.
+
+        Raises:
+            BackendBusyError: Kaggle takes no further session now.
+            BackendUnreachableError: it gives no answer; perhaps the session runs, which `find` tells.
+            RefusedError: it refuses the session.
+            BackendError: it takes the session, but not all of its sources.
+        """
+        if key not in self._prepared:
+            self.prepare(folder, key)
+        version = self._prepared.pop(key)
+        metadata = files.read_json(folder.package / METADATA_FILE)
+        slug = metadata["id"]
         if version is None:
-            version = self._push(kernel, metadata, folder.script.read_text(encoding="utf-8"), key)
+            script = folder.script.read_text(encoding="utf-8")
+            version = self._push(Kernel(self.connection, slug), metadata, script, key)
         return str(Handle(slug, version, key))
 
     def find(self, key: str) -> str | None:
@@ -118,8 +135,10 @@ class KaggleBackend(Closeable):
         """What the session has printed from byte `offset` on."""
         return self._watch(handle).log(offset)
 
-    def fetch(self, handle: str, folder: Path) -> None:
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         """Bring what the session left into `folder`, checked; what is there already stays.
+
+        Returns what stays behind, in words.
 
         Raises:
             SessionLostError: it left nothing that is known to be its own.
@@ -130,7 +149,7 @@ class KaggleBackend(Closeable):
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
-        self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+        return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
 
     def cancel(self, handle: str) -> None:
         """Say that it cannot be done from here.
@@ -167,7 +186,7 @@ class KaggleBackend(Closeable):
         if (connection := self.__dict__.pop("connection", None)) is not None:
             connection.close()
 
-    def _prepare(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> None:
+    def _put_input(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> None:
         """Have the input of the session on Kaggle before anything is pushed that reads it."""
         if metadata["enable_gpu"]:
             self._refuse_without_quota()

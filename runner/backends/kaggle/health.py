@@ -37,7 +37,7 @@ def checks(settings: KaggleSettings) -> Iterator[Check]:
     except CredentialsError as error:
         yield Check("credentials", str(error), is_well=False)
         return
-    yield Check("credentials", f"found in {credentials.source}")
+    yield Check("credentials", "; ".join((f"found in {credentials.source}", *credentials.remarks)))
     hasty = replace(settings, patience=min(settings.patience, PATIENCE_SECONDS))
     with contextlib.closing(Connection(credentials, hasty)) as connection:
         yield from _checks_of_answers(connection)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.coming_back import ComingBack
 from contract.errors import BackendError
 from contract.files import TEMPORARY_PREFIX
 from executors.docker.archive import ArchiveEntry, entries_of, packed, unpack_tar
@@ -110,6 +111,23 @@ def test_links_devices_and_half_written_files_stay_behind(tmp_path: Path) -> Non
     assert names_in(tmp_path / "there") == {"folder/written", "whole"}
     assert not (tmp_path / "there" / "folder").is_symlink()
     assert names_in(tmp_path) == {"secret", "there/folder/written", "there/whole"}
+
+
+def test_what_does_not_come_is_named(tmp_path: Path) -> None:
+    content = archive(
+        special("working", tarfile.DIRTYPE),
+        ("working/checkpoints/cart_checkpoint_64_steps.zip", b"weights" * 100),
+        special("working/link", tarfile.SYMTYPE, "/etc/passwd"),
+        ("working/caf\udce9.txt", b""),
+        ("working/large", b"four"),
+        ("working/small", b"1"),
+    )
+    coming = ComingBack(bytes=3)
+    unpack_tar(pieces(content), tmp_path, PLENTY, coming)
+    assert names_in(tmp_path) == {"checkpoints/cart_checkpoint_64_steps.zip", "small"}
+    links, odd, large = coming.left_behind
+    assert (links, odd) == ("link: no plain file", "caf\\udce9.txt: no name that every system has")
+    assert large.startswith("large: 4 B")
 
 
 def test_several_names_of_one_file_become_several_files(tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ def commands(root: Path) -> Iterator[Callable[[], LocalBackend]]:
     for each in opened:
         for child in each.executor._children:  # noqa: SLF001 - which it leaves behind on purpose
             child.wait(PATIENCE_SECONDS)
+        for sandbox in root.glob("*"):
+            each.executor.remove(sandbox.name)
 
 
 @pytest.fixture
@@ -153,6 +155,12 @@ def started_pid(root: Path) -> int:
     return int(document["pid"])
 
 
+def temporary_folder_of(root: Path) -> Path:
+    """Where the only session's temporary files lie."""
+    orders = json.loads((sandbox_of(root) / local_launcher.ORDERS_FILE).read_text(encoding="utf-8"))
+    return pathlib.Path(orders["temporary"])
+
+
 def test_a_session_runs_to_its_end_and_what_it_left_is_fetched(
     backend: LocalBackend, root: Path, tmp_path: Path
 ) -> None:
@@ -172,12 +180,27 @@ def test_a_session_runs_to_its_end_and_what_it_left_is_fetched(
     seen = json.loads((target / "seen.json").read_text(encoding="utf-8"))
     assert seen["input"] == ["cart", "payload.json"]
     assert seen["kaggle"] == "Batch"
-    assert seen["temporary"].startswith(str(sandbox_of(root)))
+    assert seen["temporary"] == str(temporary_folder_of(root))
+    assert not temporary_folder_of(root).is_relative_to(root)
     assert backend.find(KEY) == handle  # an end is no reason to submit it again
+    temporary = temporary_folder_of(root)
     backend.release(handle)
     assert not sandbox_of(root).exists()
+    assert not temporary.exists()
     backend.release(handle)
     assert backend.find(KEY) is None
+
+
+@ON_POSIX
+def test_temporary_files_are_closed_to_others_and_their_folder_is_never_one_that_was_there(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    handle = backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    assert ended(backend) == Status(State.COMPLETE, 0)
+    assert stat.S_IMODE(temporary_folder_of(root).stat().st_mode) == stat.S_IRWXU
+    with pytest.raises(FileExistsError):
+        local_launcher.make_temporary(sandbox_of(root), {"temporary": str(temporary_folder_of(root))})
+    backend.release(handle)
 
 
 def test_a_session_outlives_the_command_and_the_terminal_that_started_it(
@@ -376,9 +399,33 @@ def test_links_special_files_and_half_written_ones_are_not_fetched(
     (working / f"{TEMPORARY_PREFIX}half").write_bytes(b"half")
     target = tmp_path / "artifacts"
     target.mkdir()
-    backend.fetch(KEY, target)
+    left = backend.fetch(KEY, target)
     names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
     assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
+    assert list(left) == [f"{name}: no plain file" for name in ("dangling", "folder", "link", "pipe")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_not_every_system_has_stay_behind_and_are_named(
+    backend: LocalBackend, root: Path, tmp_path: Path
+) -> None:
+    backend.submit(session(tmp_path, LEAVES_FILES), KEY)
+    ended(backend)
+    working = os.fsencode(sandbox_of(root) / local_launcher.WORKING)
+    odd = [b"caf\xe9.txt", b"a\nb", b"what?", b"aux", b"back\\slash", b"end."]
+    for name in odd:
+        with open(working + b"/" + name, "wb"):  # noqa: PTH123 - pathlib has no names in bytes
+            pass
+    os.mkdir(working + b"/d\xe9")  # noqa: PTH102 - as above
+    with open(working + b"/d\xe9/inside", "wb"):  # noqa: PTH123 - as above
+        pass
+    target = tmp_path / "artifacts"
+    target.mkdir()
+    left = backend.fetch(KEY, target)
+    names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
+    assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
+    assert len(left) == len(odd) + 1
+    assert "caf\\udce9.txt: no name that every system has" in left
 
 
 def test_a_fetch_that_was_cut_off_is_gone_on_with(backend: LocalBackend, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_each_backend_opens_under_its_name_and_answers_every_call(name: str, tmp
     assert list(tmp_path.iterdir()) == []  # opening one writes nothing
 
 
-def test_the_calls_are_the_ten_that_backends_are_told_to_have() -> None:
+def test_the_calls_are_the_eleven_that_backends_are_told_to_have() -> None:
     assert sorted(CALLS) == [
         "cancel",
         "close",
@@ -44,6 +44,7 @@ def test_the_calls_are_the_ten_that_backends_are_told_to_have() -> None:
         "fetch",
         "find",
         "logs",
+        "prepare",
         "provisions",
         "release",
         "status",

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from doit.dependency import DatabaseException, JSONCodec
+from doit.dependency import JSONCodec
 
 from runner.doit.state import WriteThrough
 from tests.project import ROOT
@@ -98,9 +98,33 @@ def test_a_memory_that_is_no_database_is_put_aside_and_told(tmp_path: Path, caps
     assert (tmp_path / ".doit.sqlite3.damaged").read_text(encoding="utf-8") == "garbage"
 
 
-def test_a_database_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_read_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     memory = tmp_path / ".doit.sqlite3"
-    memory.write_bytes(b"SQLite format 3\0" + b"\xff" * 100)
-    with pytest.raises(DatabaseException):
-        WriteThrough(str(memory), JSONCodec())
-    assert memory.exists()
+    content = b"SQLite format 3\0" + b"\xff" * 100
+    memory.write_bytes(content)
+    remember(WriteThrough(str(memory), JSONCodec()))
+    assert memory.read_bytes() == content
+    assert "doit cannot keep its memory here (" in capsys.readouterr().err
+
+
+def remember(memory: WriteThrough, value: str = "done") -> None:
+    """Store a task's state as doit does, and find it again."""
+    memory.set("task", "deps:", [value])
+    assert memory.get("task", "deps:") == [value]
+    memory.dump()
+
+
+def test_where_no_file_can_be_written_doit_remembers_for_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remember(WriteThrough(str(tmp_path / "no folder" / ".doit.sqlite3"), JSONCodec()))
+    assert capsys.readouterr().err.count("doit cannot keep its memory here (unable to open database file)") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_ends_no_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    memory = WriteThrough(str(tmp_path / ".doit.sqlite3"), JSONCodec())
+    memory._conn.execute("pragma max_page_count=2")  # noqa: SLF001 - as a disk that is full
+    remember(memory, "x" * 100_000)
+    remember(memory, "y" * 100_000)
+    assert capsys.readouterr().err.count("doit cannot keep its memory here (database or disk is full)") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from runner.lineage import Phase
 from runner.stages.download import download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Status
@@ -40,9 +41,10 @@ class Remote(Closeable):
         self.fails_after = list(fails_after)
         self.error = error or BackendUnreachableError("remote", "gave no answer")
         self.fetched: list[str] = []
+        self.left_behind: tuple[str, ...] = ()
         self.released: list[str] = []
 
-    def fetch(self, handle: str, folder: Path) -> None:
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         assert handle == f"{1:064x}"
         assert folder.is_dir()
         files_left = self.fails_after.pop(0) if self.fails_after else None
@@ -55,6 +57,7 @@ class Remote(Closeable):
             files.write_bytes(folder / name, content)
             self.fetched.append(name)
             files_left = None if files_left is None else files_left - 1
+        return self.left_behind
 
     def release(self, handle: str) -> None:
         assert self.folder.manifest_json.exists()  # what was fetched is safe
@@ -67,6 +70,9 @@ class Remote(Closeable):
         raise NotImplementedError
 
     def close(self) -> None:
+        raise NotImplementedError
+
+    def prepare(self, folder: SessionFolder, key: str) -> None:
         raise NotImplementedError
 
     def submit(self, folder: SessionFolder, key: str) -> str:
@@ -107,6 +113,24 @@ def test_what_was_left_arrives_whole_and_is_listed_with_its_digests(folder: Sess
     }
     assert backend.released == [f"{1:064x}"]
     assert not folder.arriving_artifacts.exists()
+
+
+def test_what_stays_behind_is_said_and_written_down(folder: SessionFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    backend = Remote(folder)
+    backend.left_behind = ("one: no plain file", "two: no plain file", "three: no plain file", "and 9 more")
+    download(folder, backend)
+    said = capsys.readouterr().out
+    assert "left more than comes back: one: no plain file; two: no plain file; three: no plain file; and more" in said
+    assert files.read_json(folder.left_behind_json) == list(backend.left_behind)
+    assert content_of(folder.artifacts) == LEFT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_an_odd_name_that_has_arrived_already_is_no_artifact(folder: SessionFolder) -> None:
+    files.write_bytes(folder.artifacts / "training_metadata.json", b"{}")
+    (folder.artifacts / "caf\udce9.txt").touch()
+    download(folder, Remote(folder))
+    assert list(Manifest.read(folder.manifest_json).files) == ["training_metadata.json"]
 
 
 def test_an_interrupted_fetch_is_gone_on_with(folder: SessionFolder) -> None:

@@ -27,7 +27,7 @@ from runner.stages import execute as executing
 from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from runner.backends.base import Check, Origin, Provisions
@@ -58,8 +58,15 @@ class ScriptedBackend(Closeable):
         self.submitted: list[str] = []
         self.asked_for: list[str] = []
         self.offsets: list[int] = []
+        self.prepared: list[str] = []
+
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        assert key not in self.known
+        assert not folder.ledger_json.exists() or key in self.asked_for  # nothing says yet that it may have been
+        self.prepared.append(key)
 
     def submit(self, folder: SessionFolder, key: str) -> str:
+        assert self.prepared[-1] == key
         ledger = Ledger.read_if_there(folder.ledger_json)
         assert ledger is not None
         assert ledger.entry is Submission.SUBMITTING  # so that a kill from here on is known of
@@ -86,7 +93,7 @@ class ScriptedBackend(Closeable):
         self.offsets.append(offset)
         return self.log[offset:]
 
-    def fetch(self, handle: str, folder: Path) -> None:
+    def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         raise NotImplementedError
 
     def cancel(self, handle: str) -> None:
@@ -225,6 +232,38 @@ def test_a_submission_whose_answer_was_lost_is_never_made_twice(folder: SessionF
         submit_or_attach(folder, KEY, backend, display)
     execute(folder, backend, display)
     assert backend.submitted == [KEY]
+
+
+@pytest.mark.parametrize("error", [BackendUnreachableError, BackendError, CredentialsError, KeyboardInterrupt])
+def test_until_it_is_pushed_nothing_says_that_a_session_may_have_been_submitted(
+    folder: SessionFolder, display: Display, error: type[BaseException]
+) -> None:
+    class GivesNoAnswer(ScriptedBackend):
+        def prepare(self, folder: SessionFolder, key: str) -> None:
+            super().prepare(folder, key)
+            raise error("kaggle", "gave no answer")
+
+    backend = GivesNoAnswer()
+    with pytest.raises(error):
+        execute(folder, backend, display)
+    assert not folder.ledger_json.exists()
+    assert backend.submitted == []
+
+
+def test_what_may_have_been_submitted_stays_so_while_nobody_says_that_it_was_not(
+    folder: SessionFolder, display: Display
+) -> None:
+    class GivesNoAnswer(ScriptedBackend):
+        def find(self, key: str) -> str | None:
+            super().find(key)
+            raise UNREACHABLE
+
+    Ledger(key=KEY, backend="scripted").write(folder.ledger_json)
+    backend = GivesNoAnswer()
+    with pytest.raises(BackendUnreachableError):
+        execute(folder, backend, display)
+    assert Ledger.read(folder.ledger_json).entry is Submission.SUBMITTING
+    assert (backend.prepared, backend.submitted) == ([], [])
 
 
 def test_a_refused_submission_is_an_error_and_may_be_tried_again(folder: SessionFolder, display: Display) -> None:

@@ -43,9 +43,13 @@ class Connection:
     Args:
         credentials: who asks.
         settings: how long to wait for answers.
+
+    Raises:
+        CredentialsError: they cannot be sent, whoever is asked.
     """
 
     def __init__(self, credentials: Credentials, settings: KaggleSettings) -> None:
+        _refuse_what_no_header_holds(credentials)
         self.settings = settings
         self._credentials = credentials
         self._rpc = _TimedClient(credentials, settings.timeout)
@@ -188,6 +192,13 @@ class _Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Any:
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
+
+
+def _refuse_what_no_header_holds(credentials: Credentials) -> None:
+    given = (each for each in (credentials.token, credentials.username, credentials.key) if each is not None)
+    if not all(each.isascii() and each.isprintable() for each in given):
+        problem, remedy = "hold characters that cannot be sent", "save them again as Kaggle gave them"
+        raise CredentialsError(f"the credentials in {credentials.source}", problem, remedy)
 
 
 def _status(answer: requests.Response) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import CredentialsError
+from runner.backends.kaggle.api.secret_text import SecretText, cleaned, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +34,14 @@ class Credentials:
         username: the account's name, where it is known without asking.
         key: the account's API key.
         token: an access token.
+        remarks: what to correct about where they were found, each in a few words.
     """
 
     source: str
     username: str | None = field(default=None, repr=False)
     key: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 def find_credentials(environment: Mapping[str, str] | None = None, home: Path | None = None) -> Credentials:
@@ -65,12 +68,14 @@ def find_credentials(environment: Mapping[str, str] | None = None, home: Path | 
 def _token(given: Mapping[str, str], home: Path) -> Credentials | None:
     if value := given.get("KAGGLE_API_TOKEN", "").strip():
         if _is_file(value):
-            return Credentials("the file named by KAGGLE_API_TOKEN", token=_secret_text(Path(value)))
-        return Credentials("KAGGLE_API_TOKEN", token=value)
+            found = _secret_in(Path(value))
+            return Credentials("the file named by KAGGLE_API_TOKEN", token=found.text, remarks=found.remarks)
+        found = cleaned(value, "KAGGLE_API_TOKEN")
+        return Credentials("KAGGLE_API_TOKEN", token=found.text, remarks=found.remarks)
     for name in ("access_token", "access_token.txt"):
         path = home / ".kaggle" / name
-        if path.is_file() and (text := _secret_text(path)):
-            return Credentials(str(path), token=text)
+        if path.is_file() and (found := _secret_in(path)).text:
+            return Credentials(str(path), token=found.text, remarks=found.remarks)
     return None
 
 
@@ -84,7 +89,9 @@ def _is_file(value: str) -> bool:
 def _key(given: Mapping[str, str], home: Path) -> Credentials | None:
     username, key = given.get("KAGGLE_USERNAME"), given.get("KAGGLE_KEY")
     if username and key:
-        return Credentials("KAGGLE_USERNAME and KAGGLE_KEY", username=username, key=key)
+        named, secret = cleaned(username, "KAGGLE_USERNAME"), cleaned(key, "KAGGLE_KEY")
+        remarks = named.remarks + secret.remarks
+        return Credentials("KAGGLE_USERNAME and KAGGLE_KEY", username=named.text, key=secret.text, remarks=remarks)
     path = config_folder(given, home) / "kaggle.json"
     if not path.is_file():
         if username or key:
@@ -92,7 +99,8 @@ def _key(given: Mapping[str, str], home: Path) -> Credentials | None:
             raise CredentialsError(_SUBJECT, f"{missing} is not set, though the other is", f"set {missing} too")
         return None
     try:
-        stated = json.loads(_secret_text(path))
+        stored = _text_of(path)
+        stated = json.loads(stored.text)
         username, key = username or stated["username"], key or stated["key"]
     except (ValueError, KeyError, TypeError):
         remedy = f"download it again from {SETTINGS_PAGE}"
@@ -100,7 +108,9 @@ def _key(given: Mapping[str, str], home: Path) -> Credentials | None:
     if not (isinstance(username, str) and isinstance(key, str) and username and key):
         remedy = f"download it again from {SETTINGS_PAGE}"
         raise CredentialsError(str(path), "does not hold a username and a key", remedy)
-    return Credentials(str(path), username=username, key=key)
+    named, secret = cleaned(username, str(path)), cleaned(key, str(path))
+    remarks = stored.remarks + named.remarks + secret.remarks
+    return Credentials(str(path), username=named.text, key=secret.text, remarks=remarks)
 
 
 def config_folder(given: Mapping[str, str], home: Path) -> Path:
@@ -126,13 +136,19 @@ def _login(home: Path) -> Credentials | None:
     return Credentials("`kaggle auth login`", token=token) if token else None
 
 
-def _secret_text(path: Path) -> str:
+def _secret_in(path: Path) -> SecretText:
+    """The secret that a file holds and nothing else."""
+    stored = _text_of(path)
+    return cleaned(stored.text, str(path), stored.remarks)
+
+
+def _text_of(path: Path) -> SecretText:
     _refuse_if_readable_by_others(path)
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        problem = f"cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})"
-        raise CredentialsError(str(path), problem, "make it readable to you") from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise CredentialsError(str(path), f"cannot be read ({error.strerror})", "make it readable to you") from None
+    return decoded(content, str(path))
 
 
 def _refuse_if_readable_by_others(path: Path) -> None:

@@ -1,23 +1,24 @@
-"""What a session left on Kaggle, brought here: only its own files, each as its own manifest lists it."""
+"""What a session left on Kaggle, brought here: its own files as its manifest lists them, and others as many as fit."""
 
 from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from contract import files, layout
+from contract.coming_back import ODD_NAME, ComingBack, is_own
 from contract.confinement import Strictness, confined
 from contract.documents import Manifest
 from contract.errors import BackendUnreachableError, RelayError, SessionLostError
 from runner.backends.kaggle.api.retries import patiently
-from runner.backends.kaggle.files.transfer import AddressExpiredError, WantedFile, transfer
+from runner.backends.kaggle.files.transfer import AddressExpiredError, TooLargeError, WantedFile, transfer
 from runner.layout import SessionFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runner.backends.kaggle.api.connection import Connection
     from runner.backends.kaggle.kernel import Output
@@ -66,6 +67,7 @@ class Download:
         self._listing = listing
         self._folder = folder
         self._urls: dict[str, str] = {}
+        self._unnamed: list[str] = []
 
     def is_there(self) -> bool:
         """Whether the output that Kaggle gives now is this session's, by its manifest."""
@@ -77,8 +79,10 @@ class Download:
         self._partial_manifest.unlink(missing_ok=True)
         return listed is not None and listed.key == self._handle.key
 
-    def run(self, known: Callable[[str], Path | None], *, is_whole: bool) -> None:
+    def run(self, known: Callable[[str], Path | None], *, is_whole: bool) -> Sequence[str]:
         """Fetch the files; one that is there already, or lies elsewhere on this machine, is not fetched again.
+
+        Returns what stays behind, in words.
 
         Args:
             known: where a file of this digest lies on this machine already.
@@ -94,11 +98,14 @@ class Download:
         for name, (size, sha256) in listed.entries.items():
             if is_confined(name) and name in self._urls:
                 self._bring(WantedFile(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
-        if not listed.is_complete:  # the newest file may have come after the manifest: validation judges it
-            for name in sorted(self._urls.keys() - listed.entries.keys() - {layout.MANIFEST_FILE}):
-                self._fetch(WantedFile(name, "", is_settled=False), self._folder / PurePosixPath(name))
+        coming = ComingBack(own=frozenset(listed.entries))
+        for name in self._unnamed:
+            coming.leave(name, ODD_NAME)
+        for name in sorted(self._urls.keys() - listed.entries.keys() - {layout.MANIFEST_FILE}):
+            self._bring_beside(name, coming, is_complete=listed.is_complete)
         # Last, as the session wrote it: whoever finds it finds the rest.
         self._partial_manifest.replace(self._folder / layout.MANIFEST_FILE)
+        return coming.left_behind
 
     def _wait_for(self, names: set[str]) -> None:
         """Give Kaggle some time to list every file; one that never comes is missed by validation."""
@@ -155,9 +162,31 @@ class Download:
             return
         self._fetch(wanted, target)
 
+    def _bring_beside(self, name: str, coming: ComingBack, *, is_complete: bool) -> None:
+        """Fetch a file that the manifest does not list: the environment's own, or one that came after the manifest.
+
+        What a session that ended in good order has of its own is listed; what it does not list is not its own.
+        """
+        target = self._folder / PurePosixPath(name)
+        if is_own(name):
+            if not is_complete:  # it may be the newest checkpoint: validation judges it
+                self._fetch(WantedFile(name, "", is_settled=False), target)
+            return
+        if target.is_file():
+            coming.takes(name, target.stat().st_size)
+            return
+        if not coming.takes(name, 0):  # its size is found out as it comes
+            return
+        try:
+            self._fetch(WantedFile(name, "", is_settled=False, most_bytes=coming.bytes), target)
+        except TooLargeError as error:
+            coming.leave(name, error.problem)
+            return
+        coming.counts(target.stat().st_size)
+
     def _fetch(self, wanted: WantedFile, target: Path) -> None:
         def attempt() -> None:
-            now = WantedFile(wanted.name, self._urls[wanted.name], wanted.sha256, wanted.bytes, wanted.is_settled)
+            now = replace(wanted, url=self._urls[wanted.name])
             try:
                 transfer(self._connection.plain, now, target)
             except AddressExpiredError:
@@ -168,7 +197,9 @@ class Download:
 
     def _renew(self) -> None:
         """Ask for addresses; those of before stay known where a listing has lost them."""
-        self._urls |= {name: url for name, url in self._listing().urls.items() if is_confined(name)}
+        urls = self._listing().urls
+        self._urls |= {name: url for name, url in urls.items() if is_confined(name)}
+        self._unnamed = sorted(urls.keys() - self._urls.keys())
 
 
 def listed_in(document: Any) -> Listed | None:

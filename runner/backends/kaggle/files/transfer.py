@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from contract import files
+from contract.errors import BackendError
 from runner.backends.kaggle.api.answers import FORBIDDEN, NOT_FOUND, NoAnswerError, retry_after
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 1 << 18
 _PARTIAL_LENGTH = 32
+
+
+class TooLargeError(BackendError):
+    """A file is larger than may come."""
 
 
 class AddressExpiredError(NoAnswerError):
@@ -33,6 +38,7 @@ class WantedFile:
         sha256: of its content, None where nobody has stated it.
         bytes: its size, None where nobody has stated it.
         is_settled: whether the digest is the last word; without it a newer file of the right length may come.
+        most_bytes: how many it may have, None where that does not matter.
     """
 
     name: str
@@ -40,6 +46,7 @@ class WantedFile:
     sha256: str | None = None
     bytes: int | None = None
     is_settled: bool = True
+    most_bytes: int | None = None
 
     @property
     def about(self) -> str:
@@ -51,6 +58,7 @@ def transfer(client: httpx.Client, wanted: WantedFile, target: Path) -> None:
     """Bring a file to `target`, going on with what an earlier attempt has brought.
 
     Raises:
+        TooLargeError: it has more bytes than may come; none of them stay.
         NoAnswerError: it broke off, or what came is not the file; what has come stays for the next attempt
             where it may be its beginning.
         OSError: the disk is full or not writable.
@@ -60,6 +68,9 @@ def transfer(client: httpx.Client, wanted: WantedFile, target: Path) -> None:
     begin = partial.stat().st_size if partial.exists() and wanted.sha256 is not None else 0
     try:
         _append(client, wanted, partial, begin)
+    except TooLargeError:
+        partial.unlink(missing_ok=True)
+        raise
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise NoAnswerError(wanted.about, f"broke off ({type(error).__name__})") from None
     _check(wanted, partial)
@@ -90,15 +101,22 @@ def _append(client: httpx.Client, wanted: WantedFile, partial: Path, begin: int)
             partial.unlink(missing_ok=True)
             raise NoAnswerError(wanted.about, "gave another part of the file than the one asked for")
         expected = _length(answer)
+        _refuse_if_larger(wanted, expected or 0)
         arrived = 0
         with partial.open("ab" if goes_on else "wb") as stream:
             for piece in answer.iter_bytes(PIECE_BYTES):
                 stream.write(piece)
                 arrived += len(piece)
+                _refuse_if_larger(wanted, arrived)
                 if wanted.is_settled and wanted.bytes is not None and stream.tell() > wanted.bytes:
                     break  # it is another file, whatever follows
     if expected is not None and arrived < expected:
         raise NoAnswerError(wanted.about, f"broke off after {files.human_bytes(arrived)}")
+
+
+def _refuse_if_larger(wanted: WantedFile, size: int) -> None:
+    if wanted.most_bytes is not None and size > wanted.most_bytes:
+        raise TooLargeError(wanted.about, f"has more than {files.human_bytes(wanted.most_bytes)}")
 
 
 def _check(wanted: WantedFile, partial: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_session_runs_and_leaves_what_its_manifest_lists(kaggle: Kaggle, tmp_p
     assert log.decode().splitlines()[-1] == "ends"
     backend.fetch(handle, tmp_path / "here")
     listed = entries_below(tmp_path / "here")
-    assert sorted(listed) == ["best_model/b.zip", "checkpoints/a.zip", "manifest.json"]
+    assert sorted(listed) == ["best_model/b.zip", "checkpoints/a.zip", "extra.csv", "manifest.json"]
     assert files.read_json(tmp_path / "here" / "manifest.json")["key"] == key
     backend.release(handle)
     assert list(kaggle.runs.backend("kaggle").glob("*.json")) == []
@@ -244,7 +244,7 @@ def test_what_is_there_is_not_fetched_again(kaggle: Kaggle) -> None:
     follow(kaggle.backend(), handle)
     before = kaggle.calls("download")
     kaggle.backend().fetch(handle, second.arriving_artifacts)
-    assert kaggle.calls("download") == before + 1, "the file lies in the session before"
+    assert kaggle.calls("download") == before + 2, "the file lies in the session before; beside it, one is not listed"
     assert (second.arriving_artifacts / "checkpoints" / "a.zip").exists()
 
 

@@ -105,6 +105,13 @@ def test_a_machine_without_a_network_is_told_in_one_sentence(monkeypatch: pytest
     connection.close()
 
 
+@pytest.mark.parametrize("token", ["5ecret\n", "\N{ZERO WIDTH NO-BREAK SPACE}5ecret"])
+def test_credentials_that_cannot_be_sent_are_told_at_once(token: str) -> None:
+    with pytest.raises(CredentialsError, match="cannot be sent") as caught:
+        Connection(Credentials("a test", token=token), SETTINGS)
+    assert "5ecret" not in str(caught.value)
+
+
 def test_the_owner_of_a_token_is_asked_for_once(kaggle: Kaggle) -> None:
     connection = Connection(Credentials("a test", token=KEY), SETTINGS)
     assert connection.owner == connection.owner == USER

@@ -69,6 +69,69 @@ def test_a_kaggle_json_without_both_is_named_and_not_shown(tmp_path: Path, text:
     assert str(path) in str(caught.value)
 
 
+AS_SAVED = {
+    "with a byte order mark and Windows' line end": (b"\xef\xbb\xbf5ecret\r\n", ""),
+    "with blank lines": (b"\n\n 5ecret \r\n\r\n", ""),
+    "in quotes": (b'"5ecret"\n', "in quotes"),
+    "in single quotes": (b"'5ecret'", "in quotes"),
+    "in quotes of a word processor": (
+        "\N{LEFT DOUBLE QUOTATION MARK}5ecret\N{RIGHT DOUBLE QUOTATION MARK}".encode(),
+        "in quotes",
+    ),
+    "as a line of a shell": (b"export KAGGLE_API_TOKEN='5ecret'\n", "a name stands before"),
+    "as a line of a file of variables": (b"KAGGLE_API_TOKEN=5ecret", "a name stands before"),
+    "as a line of PowerShell": (b'$env:KAGGLE_API_TOKEN = "5ecret"', "a name stands before"),
+    "as UTF-16": ("5ecret\r\n".encode("utf-16"), "UTF-16"),
+    "as UTF-16 of the other order": (b"\xfe\xff" + "5ecret".encode("utf-16-be"), "UTF-16"),
+}
+NO_SECRET = {
+    "two lines": (b"5ecret\n0ther\n", "holds 2 lines"),
+    "a kaggle.json": (b'{"username": "ann", "key": "5ecret"}', "holds a file kaggle.json"),
+    "other bytes": (b"\x80\x81 5ecret", "is not text in UTF-8"),
+    "UTF-16 without its mark": ("5ecret".encode("utf-16-le"), "perhaps UTF-16"),
+    "half of UTF-16": (b"\xff\xfe5", "is not text in UTF-8"),
+    "words": (b"my token is 5ecret", "characters that no token has"),
+    "a control character": (b"5ecret\x1b[A", "characters that no token has"),
+    "an accent": ("5ecr\N{LATIN SMALL LETTER E WITH ACUTE}t".encode(), "characters that no token has"),
+}
+
+
+@pytest.mark.parametrize("saved", AS_SAVED)
+def test_a_token_is_found_however_it_was_saved_and_what_to_correct_is_said(tmp_path: Path, saved: str) -> None:
+    content, remark = AS_SAVED[saved]
+    path = write(tmp_path / ".kaggle" / "access_token", "")
+    path.write_bytes(content)
+    found = find_credentials({}, tmp_path)
+    assert found.token == SECRET
+    assert remark in "; ".join(found.remarks)
+    assert bool(remark) == bool(found.remarks)
+    assert SECRET not in repr(found)
+    assert not any(SECRET in each for each in found.remarks)
+
+
+@pytest.mark.parametrize("saved", NO_SECRET)
+def test_what_cannot_be_a_token_is_told_in_a_sentence_that_does_not_show_it(tmp_path: Path, saved: str) -> None:
+    content, problem = NO_SECRET[saved]
+    path = write(tmp_path / ".kaggle" / "access_token", "")
+    path.write_bytes(content)
+    with pytest.raises(CredentialsError, match=problem) as caught:
+        find_credentials({}, tmp_path)
+    assert str(path) in str(caught.value)
+    assert not any(part in str(caught.value) for part in ("5ecr", "0ther"))
+
+
+def test_variables_and_kaggle_json_are_read_as_tolerantly(tmp_path: Path) -> None:
+    mark = "\N{ZERO WIDTH NO-BREAK SPACE}"
+    assert find_credentials({"KAGGLE_API_TOKEN": f'{mark}"{SECRET}"\r'}, tmp_path).token == SECRET
+    given = find_credentials({"KAGGLE_USERNAME": "ann\r", "KAGGLE_KEY": f"'{SECRET}'\n"}, tmp_path)
+    assert (given.username, given.key) == ("ann", SECRET)
+    path = kaggle_json(tmp_path / ".kaggle" / "kaggle.json")
+    for encoding in ("utf-8-sig", "utf-16"):
+        path.write_bytes(json.dumps({"username": "ann", "key": f"{SECRET}\n"}).encode(encoding))
+        given = find_credentials({}, tmp_path)
+        assert (given.username, given.key) == ("ann", SECRET)
+
+
 def test_half_of_the_two_variables_is_said(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="KAGGLE_KEY is not set, though the other is; set KAGGLE_KEY too"):
         find_credentials({"KAGGLE_USERNAME": "ann"}, tmp_path)

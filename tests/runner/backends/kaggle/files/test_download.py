@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contract import files
+from contract.coming_back import ComingBack
 from contract.documents import Manifest
 from runner.backends.kaggle.files.download import earlier_files, is_confined, listed_in
 from runner.layout import RunsFolder
@@ -80,6 +82,21 @@ def test_a_listing_that_leads_out_of_the_folder_writes_nothing_there(kaggle: Kag
     listing.fetch(handle, folder.arriving_artifacts)
     assert {path for path in kaggle.root.parent.rglob("*") if "outside" in path.name} == before == set()
     assert (folder.arriving_artifacts / "checkpoints" / "a.zip").exists()
+
+
+def test_what_a_session_left_beside_its_own_comes_as_far_as_it_fits_and_the_rest_is_named(
+    kaggle: Kaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, key = kaggle.package("beside")
+    handle = kaggle.backend().submit(folder, key)
+    follow(kaggle.backend(), handle)
+    with monkeypatch.context() as small:
+        small.setattr("runner.backends.kaggle.files.download.ComingBack", functools.partial(ComingBack, bytes=3))
+        (left,) = kaggle.backend().fetch(handle, folder.arriving_artifacts)
+    assert left == "extra.csv: has more than 3 B"
+    assert sorted(entries_below(folder.arriving_artifacts)) == ["checkpoints/a.zip", "manifest.json"]
+    assert kaggle.backend().fetch(handle, folder.arriving_artifacts) == ()
+    assert (folder.arriving_artifacts / "extra.csv").read_text(encoding="utf-8") == "not an artifact"
 
 
 def test_a_damaged_copy_of_an_earlier_file_is_not_taken(kaggle: Kaggle) -> None:
