@@ -33,7 +33,7 @@ BOX = spaces.Box(-1, 1, (2,), np.float32)
         (spaces.Discrete(7, start=3), "are counted from 3, and Stable-Baselines3 counts from 0", "subtract it"),
         (spaces.MultiDiscrete([3, 4], start=[0, 1]), "are counted from [0 1]", "subtract it"),
         (spaces.Dict({"step": spaces.Discrete(7, start=-1)}), "part step is counted from -1", "subtract it"),
-        (spaces.MultiDiscrete([[3, 4], [2, 2]]), "a MultiDiscrete of shape (2, 2)", "FlattenObservation"),
+        (spaces.MultiDiscrete(np.array([[3, 4], [2, 2]])), "a MultiDiscrete of shape (2, 2)", "FlattenObservation"),
     ],
 )
 def test_what_no_policy_reads_is_one_sentence(space: spaces.Space[Any], problem: str, remedy: str) -> None:
