@@ -66,8 +66,9 @@ def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
     source.write_text(source.read_text(encoding="utf-8").replace("120", "10"), encoding="utf-8")
     project.write_jobs(cart=job)
     output = project.doit("resume", expect=1)
-    assert "session 0002 reached 0 of 256 timesteps and ended: RuntimeError" in output
-    assert len(project.sessions("cart")) == 2
+    assert "session 0001 reached 0 of 256 timesteps and ended: RuntimeError" in output
+    assert "another session would end as this one did: correct it, then run `doit resume:cart`" in output
+    assert len(project.sessions("cart")) == 1, "it would have crashed there again"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
