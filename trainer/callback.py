@@ -45,7 +45,7 @@ class Work(Protocol):
     def evaluate(self, stop: Callable[[], str | None]) -> None:
         """Measure the policy, and keep it if it is the best; an EvaluationStopped where `stop` gives a reason."""
 
-    def take_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
+    def take_checkpoint(self, boundary: Boundary) -> None:
         """Copy a checkpoint, and have it written."""
 
     @property
@@ -154,10 +154,10 @@ class RelayCallback(BaseCallback):
             reason, measures = SESSION_LIMIT, False  # the next session begins with the evaluation
         saves = ends or is_due(now, milestones.saved_at, self._job.save_frequency)
         if measures:
-            if saves:  # whatever comes of the evaluation; the next session begins with it
-                self._save(boundary, is_announced=not ends)
-            reason = self._measure(ends=ends)
-            saves = ends  # so that what the evaluation found stands in the last one
+            if saves and not ends:  # whatever comes of the evaluation; the next session begins with it
+                self._save(boundary)
+                saves = False
+            reason = self._measure(ends=ends)  # at the end nobody would do it later, so it stands in the checkpoint
         if not ends and reason is None:
             reason = self._interruption.reason(pace)
         if saves or (reason and milestones.saved_at != now):
@@ -166,12 +166,12 @@ class RelayCallback(BaseCallback):
             self._show_progress()
             raise SessionInterrupted(reason)
 
-    def _save(self, boundary: Boundary, *, is_announced: bool = True) -> None:
+    def _save(self, boundary: Boundary) -> None:
         began = time.monotonic()
         self._note_standing()
         self._standing.milestones.saved_at = self._standing.timesteps
         with self._interruption.saving():
-            self._work.take_checkpoint(boundary, is_announced=is_announced)
+            self._work.take_checkpoint(boundary)
         self._pace.note("copy", time.monotonic() - began)
 
     def _compare_with_parent(self) -> None:

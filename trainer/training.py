@@ -168,9 +168,9 @@ class Training:
             milestones.best_mean_reward = mean
             self.saver.submit_best()
 
-    def take_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
+    def take_checkpoint(self, boundary: Boundary) -> None:
         """Copy a checkpoint, and have it written."""
-        self.saver.submit_checkpoint(boundary, is_announced=is_announced)
+        self.saver.submit_checkpoint(boundary)
 
 
 def _hand_on_best_model(session_input: SessionInput, writer: ArtifactWriter) -> None:

@@ -100,7 +100,8 @@ if "Hanging-v0" not in gym.registry:
     gym.register("Hanging-v0", f"{Hanging.__module__}:Hanging")
 
 LITTLE_PATIENCE = """
-from trainer import watchdog
+from trainer import activity, watchdog
+activity.ALIVE_SECONDS = 4.0
 bound = watchdog.seconds_left
 watchdog.seconds_left = lambda look, limit, patience: bound(look, limit, 5.0 if look.section == "rollout" else patience)
 """
