@@ -153,19 +153,21 @@ def test_a_folder_may_be_a_link_within_the_project_and_not_out_of_it(package: Pa
             assert str(caught.value) == f"sources {folder}: {problem}"
 
 
-def test_a_pipe_and_a_socket_are_refused_and_not_waited_for(package: Path) -> None:
-    problem = "is a pipe, a socket or a device, not a file; move it out of the folder"
-    os.mkfifo(package / "pipe")
-    assert refusal(package) == f"pkg/pipe {problem}"
-    (package / "pipe").unlink()
-    here = Path.cwd()
-    os.chdir(package)  # a socket's path is 108 bytes at most
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind("socket")
-            assert refusal(package) == f"pkg/socket {problem}"
-    finally:
-        os.chdir(here)
+if sys.platform != "win32":
+
+    def test_a_pipe_and_a_socket_are_refused_and_not_waited_for(package: Path) -> None:
+        problem = "is a pipe, a socket or a device, not a file; move it out of the folder"
+        os.mkfifo(package / "pipe")
+        assert refusal(package) == f"pkg/pipe {problem}"
+        (package / "pipe").unlink()
+        here = Path.cwd()
+        os.chdir(package)  # a socket's path is 108 bytes at most
+        try:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind("socket")
+                assert refusal(package) == f"pkg/socket {problem}"
+        finally:
+            os.chdir(here)
 
 
 @ON_LINUX
@@ -212,15 +214,15 @@ def unreadable() -> Iterator[Callable[[str], Path]]:
 
     def without(name: str) -> Path:
         (root / name).chmod(0)
-        if is_root:
+        if sys.platform != "win32" and is_root:
             os.seteuid(NOBODY)
         return folder
 
-    is_root = os.geteuid() == 0
+    is_root = sys.platform != "win32" and os.geteuid() == 0
     try:
         yield without
     finally:
-        if is_root:
+        if sys.platform != "win32" and is_root:
             os.seteuid(0)
         for path in (folder, folder / "inner"):
             path.chmod(0o700)
