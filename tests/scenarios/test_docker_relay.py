@@ -67,6 +67,27 @@ def ended(project: Project, number: int) -> Execution:
     return Execution.read(project.runs.session("cart", number).execution_json)
 
 
+def write_hungry(folder: Path) -> None:
+    """An environment that takes ever more memory in a container, and none elsewhere."""
+    folder.mkdir()
+    text = """
+import os
+import gymnasium as gym
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+class Hungry(CartPoleEnv):
+    kept = []
+
+    def step(self, action):
+        if os.path.exists("/.dockerenv"):
+            self.kept.append(bytearray(os.urandom(1 << 20) * 64))
+        return super().step(action)
+
+gym.register("Hungry-v0", entry_point=Hungry)
+"""
+    (folder / "__init__.py").write_text(text, encoding="utf-8")
+
+
 def test_three_sessions_killed_in_every_stage_are_one_uninterrupted_run(
     project: Project, containers: Containers, engine: DockerClient, tmp_path: Path
 ) -> None:
@@ -127,8 +148,13 @@ def test_what_goes_wrong_is_a_sentence_and_the_same_command_goes_on(
     project.write_jobs(cart={**job, "docker": {**job["docker"], "image": "kaggle-relay:none"}})
     assert "kaggle-relay:none: is not there; run `make image PROFILE=none`" in project.doit(*RUN, expect=1)
     project.write_jobs(cart={**job, "docker": {**job["docker"], "memory": "64m"}})
+    assert "a session on the docker backend has 64.0 MiB" in project.doit(*RUN, expect=2)
+    hungry = {**job, "docker": {**job["docker"], "memory": "1g"}, "sources": ["lab"], "env": {"id": "lab:Hungry-v0"}}
+    write_hungry(project.root / "lab")
+    project.write_jobs(cart=hungry)
     output = project.doit(*RUN, expect=1)
-    assert "ended: it ran out of memory at 64.0 MiB: raise `docker.memory` in jobs.yaml" in output
+    assert "ended: it ran out of memory at 1.0 GiB: raise `docker.memory` in jobs.yaml" in output
+    project.doit("fresh:cart")
     project.write_jobs(cart=job)
     assert "reached 64 of 64 timesteps: goal met" in project.doit(*RUN)
     assert project.starts("cart") == 1
