@@ -113,7 +113,9 @@ class RelayCallback(BaseCallback):
         milestones = self._standing.milestones
         # The session before had no time left for it, or saved before it.
         is_left_over = is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency)
-        if is_left_over and (reason := self._measure()):
+        reason = self._measure() if is_left_over else None
+        # A session that has no time for it makes a rollout nevertheless: the next one would have no more.
+        if reason not in (None, SESSION_LIMIT):
             raise SessionInterrupted(reason)
 
     @property

@@ -97,7 +97,7 @@ def test_what_a_session_loads_is_read_off_the_sources(tmp_path: Path) -> None:
 
 
 def test_a_session_loads_none_of_what_only_the_users_side_needs() -> None:
-    loaded = "import trainer.__main__, trainer.session, trainer.description, sys; print(*sys.modules)"
+    loaded = "import trainer.__main__, trainer.session, trainer.trial, sys; print(*sys.modules)"
     answer = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert "trainer.session" in answer.stdout.split()
     assert not drift.NOT_LOADED_THERE & set(answer.stdout.split())

@@ -14,7 +14,8 @@ _LONGEST = 300
 def in_words(error: BaseException) -> str:
     """The error with its name and, where it was raised in the user's own sources, file and line."""
     text = " ".join(str(error).split())[:_LONGEST]
-    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    speaks_for_itself = isinstance(error, ImportError) and bool(text)
+    said = text if speaks_for_itself else f"{type(error).__name__}: {text}" if text else type(error).__name__
     place = place_of(error)
     return f"{said} ({place})" if place else said
 
