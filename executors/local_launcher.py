@@ -17,6 +17,11 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 STARTED_FILE = "started.json"
 ENDED_FILE = "ended.json"
@@ -37,7 +42,7 @@ def main(sandbox: Path) -> None:
     orders = json.loads((sandbox / ORDERS_FILE).read_text(encoding="utf-8"))
     if orders["limit_seconds"] is not None:
         start_guard(sandbox, orders["limit_seconds"])
-    record_immediate_ends(sandbox)
+    end_at_once = record_immediate_ends(sandbox)
     temporary = make_temporary(sandbox, orders)
     os.environ.update(orders["environment"])
     os.environ.update(
@@ -71,7 +76,7 @@ def main(sandbox: Path) -> None:
         sys.stdout.flush()
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
-    os._exit(number)
+    end_at_once(number)
 
 
 def make_temporary(sandbox: Path, orders: "dict[str, str]") -> Path:
@@ -91,8 +96,12 @@ def wait_for_threads() -> None:
         left[0].join()
 
 
-def record_immediate_ends(sandbox: Path) -> None:
-    """Let `os._exit` leave a record as well: a script may end by it, and waits for no thread then."""
+def record_immediate_ends(sandbox: Path) -> "Callable[[int], NoReturn]":
+    """Let `os._exit` leave a record as well: a script may end by it, and waits for no thread then.
+
+    Returns:
+        What ends the process without a record.
+    """
     end, own = os._exit, os.getpid()
 
     def end_with_record(status: int) -> None:
@@ -102,6 +111,7 @@ def record_immediate_ends(sandbox: Path) -> None:
         end(status)
 
     os._exit = end_with_record  # type: ignore[assignment] # it does not return either
+    return end
 
 
 def start_guard(sandbox: Path, seconds: float) -> None:
