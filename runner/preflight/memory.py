@@ -9,7 +9,7 @@ from contract.files import human_bytes
 from job.algorithms.off_policy import OffPolicyHyperparameters
 
 if TYPE_CHECKING:
-    from contract.documents import Memory
+    from contract.trials import Memory
 
 OF_THE_PROCESS = 300 << 20
 """Python with torch, before anything is trained; at least."""

@@ -16,9 +16,10 @@ import msgspec
 import psutil
 
 from contract import files, layout
-from contract.documents import Request, Trial
+from contract.documents import Request
 from contract.errors import InputError, UnavailableError
 from contract.events import Event, parse_event
+from contract.trials import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contract import files
-from contract.documents import Trial
 from contract.errors import UnavailableError
+from contract.trials import Trial
 from runner.backends.registry import backend_entry, installed
 from runner.decide import Continue, Redo, Start
 from runner.preflight import trial

@@ -10,7 +10,8 @@ from restore.compatibility import compare
 from runner.decide import Refuse
 
 if TYPE_CHECKING:
-    from contract.documents import Request, Trial
+    from contract.documents import Request
+    from contract.trials import Trial
     from runner.lineage import SessionState
 
 

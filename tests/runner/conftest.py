@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from contract import files
-from contract.documents import Identity, Inputs, Memory, Request, Trial
+from contract.documents import Identity, Inputs, Request
 from contract.identity import training_inputs
 from contract.libraries import library_versions
+from contract.trials import Memory, Trial
 from job.model import parse_job
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with

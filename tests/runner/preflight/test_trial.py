@@ -14,7 +14,7 @@ from tests.runner.conftest import job_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.documents import Trial
+    from contract.trials import Trial
 
 OWN = """
 import gymnasium as gym

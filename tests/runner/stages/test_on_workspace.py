@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from contract.documents import Trial
+    from contract.trials import Trial
 
 SPACES = FITS.described()
 

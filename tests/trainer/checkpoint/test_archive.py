@@ -15,7 +15,7 @@ from contract.libraries import library_versions
 from contract.records import CheckpointRecord, Parent
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import JOB, ROLLOUT, job_values, record_of, state_of
-from trainer import training
+from trainer import evaluation
 from trainer.checkpoint import archive
 from trainer.checkpoint.archive import Contents, entry_of, pack, rotate
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def scripted(monkeypatch: pytest.MonkeyPatch, *means: float) -> None:
     """Let the evaluations to come give these means."""
     left: Iterator[float] = iter(means)
-    monkeypatch.setattr(training, "evaluate", lambda *_args, **_kwargs: next(left))
+    monkeypatch.setattr(evaluation.Evaluator, "measure", lambda *_args: next(left))
 
 
 def test_rotation_keeps_the_newest_two_by_number_whatever_their_age(tmp_path: Path) -> None:
