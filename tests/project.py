@@ -97,6 +97,11 @@ class Project:
         if source.exists() and not (before and own.exists()):
             files.write_bytes(target, source.read_bytes())
 
+    def written(self) -> list[str]:
+        """What stands below `runs/`, but for the trials that the projects of a test run share."""
+        below = (path.relative_to(self.runs.path).as_posix() for path in self.runs.path.rglob("*"))
+        return sorted(set(below) - {".cache", ".cache/trials.json"})
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start doit, its output in one pipe."""
         self._share_trials(before=True)

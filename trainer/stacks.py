@@ -14,7 +14,7 @@ import time
 import gymnasium as gym
 from stable_baselines3.common.vec_env import VecEnv
 
-WORKER_SECONDS = 0.5
+WORKER_SECONDS = 2.0
 """For worker processes to print where they stand."""
 
 _CALLS = {

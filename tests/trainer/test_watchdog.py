@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 WAY = "TEST_WAY_TO_HANG"
 """The variable that says where an environment hangs and how, so that the job is the same without it."""
 FOREVER = 100_000
+QUICK = "test_a_call_that_never_comes_back_ends_the_session_with_all_that_it_has"
 HANGS_AFTER = 10 * ROLLOUT + 3
 """Steps of the process: beyond the check before the training."""
 
@@ -52,6 +53,8 @@ def block(how: str) -> None:
         "native": lambda: ctypes.CDLL(None).sleep(FOREVER),
         "native with the lock": lambda: ctypes.PyDLL(None).sleep(FOREVER),
     }
+    if how == "native with the lock":
+        time.sleep(1.0)  # the watchdog has looked by then: from here on it cannot
     while True:
         try:
             ways[how]()
@@ -169,8 +172,12 @@ def test_the_longest_of_each_section_is_remembered(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def start(relay: Relay, tmp_path: Path, processes: list[SessionProcess]) -> Callable[..., SessionProcess]:
-    """`start(way, before, **changes)`: a session that hangs in that way."""
+def start(
+    relay: Relay, tmp_path: Path, processes: list[SessionProcess], request: pytest.FixtureRequest
+) -> Callable[..., SessionProcess]:
+    """`start(way, before, **changes)`: a session that hangs in that way; of most ways with `--long` alone."""
+    if request.node.name != QUICK and not request.config.getoption("--long"):
+        pytest.skip("takes its time: --long runs it")
 
     def started(way: str, before: str = "", **changes: Any) -> SessionProcess:
         job = job_values(**{"env": HANGING, "total_timesteps": 10**6, "save_freq": ROLLOUT, **changes})
@@ -219,7 +226,7 @@ def test_native_code_that_keeps_pythons_lock_is_ended_from_outside_of_python(
 ) -> None:
     if sys.platform == "win32":
         pytest.skip("it is the C library's sleep that hangs here")
-    soon = f"{LITTLE_PATIENCE}\nwatchdog.LAST_RESORT_SECONDS = 1.0"
+    soon = f"{LITTLE_PATIENCE}\nwatchdog.LAST_RESORT_SECONDS = 1.0\nwatchdog.LOOK_SECONDS = 0.05"
     ended = start("step native with the lock", soon).end()
     assert ended.code == 1
     assert "in block" in ended.log

@@ -218,7 +218,7 @@ class TestCommandLine:
         self, cart_project: Project, arguments: list[str], sentence: str
     ) -> None:
         assert cart_project.doit(*arguments, expect=2) == f"{sentence}\n"
-        assert not cart_project.runs.path.exists()
+        assert cart_project.written() == []
 
     @pytest.mark.parametrize("command", ["plan", "list"])
     def test_a_mistake_in_jobs_yaml_is_one_sentence_for_every_command(
