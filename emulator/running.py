@@ -14,7 +14,7 @@ from emulator.faults.plan import FaultPlan
 from emulator.server import bind, client_environment, make_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from emulator.settings import EmulatorSettings
 
@@ -46,14 +46,18 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(settings: EmulatorSettings) -> Iterator[Running]:
+def running(settings: EmulatorSettings, source: Callable[[], float] = time.time) -> Iterator[Running]:
     """Serve in a thread for as long as the block runs; its kernels outlive it, and the next one adopts them.
+
+    Args:
+        settings: how it behaves.
+        source: the real time.
 
     Raises:
         InputError: the settings cannot be used.
     """
     listener, settings = bind(settings)
-    plan, emulator = FaultPlan(), Emulator(settings)
+    plan, emulator = FaultPlan(), Emulator(settings, source=source)
     server = make_server(emulator, plan)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator", daemon=True)
     thread.start()

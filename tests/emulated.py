@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -28,6 +29,12 @@ USER, KEY = "alice", "key-of-alice"
 OTHER_USER, OTHER_KEY = "bob", "key-of-bob"
 PATIENCE_SECONDS = 120.0
 NO_CREDENTIALS = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_KERNEL_RUN_TYPE")
+
+
+def from_a_wednesday() -> Callable[[], float]:
+    """A clock that runs as this machine's does from a Wednesday's noon: no week of quota ends during a test."""
+    noon, start = datetime(2026, 1, 7, 12, tzinfo=UTC).timestamp(), time.monotonic()
+    return lambda: noon + time.monotonic() - start
 
 
 def settings(data: Path, **changes: Any) -> EmulatorSettings:
@@ -162,9 +169,9 @@ class EmulatedKaggle:
 
 
 @contextlib.contextmanager
-def emulated(folder: Path, **changes: Any) -> Iterator[EmulatedKaggle]:
+def emulated(folder: Path, *, source: Callable[[], float] = time.time, **changes: Any) -> Iterator[EmulatedKaggle]:
     """An emulator with its data in `folder`; nothing that it started outlives the block."""
-    with running(settings(folder / "data", **changes)) as server:
+    with running(settings(folder / "data", **changes), source) as server:
         home = folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         kaggle = EmulatedKaggle(server, home)

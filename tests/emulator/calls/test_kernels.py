@@ -9,7 +9,7 @@ import pytest
 from requests import HTTPError
 
 from emulator.settings import T4
-from tests.emulated import EmulatedKaggle, emulated
+from tests.emulated import EmulatedKaggle, emulated, from_a_wednesday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def test_only_its_owner_deletes_a_kernel(emulator: EmulatedKaggle) -> None:
 
 def test_the_quota_counts_gpu_sessions_in_emulated_time(tmp_path: Path) -> None:
     # A second is an hour.
-    with emulated(tmp_path, time_scale=3600.0) as kaggle, kaggle.client() as api:
+    with emulated(tmp_path, time_scale=3600.0, source=from_a_wednesday()) as kaggle, kaggle.client() as api:
         assert api.quota_view().gpu_quota.time_used.total_seconds() == 0
         api.kernels_push(str(kaggle.kernel(slug="without-a-gpu")))
         kaggle.wait("without-a-gpu")

@@ -10,7 +10,7 @@ from requests import HTTPError
 from emulator.calls.push import NOT_FOUND, TITLE_TAKEN, slug_of
 from emulator.settings import HOUR, P100, T4, WhenFull
 from emulator.store.values import KernelState
-from tests.emulated import USER, EmulatedKaggle, emulated
+from tests.emulated import USER, EmulatedKaggle, emulated, from_a_wednesday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,13 +123,13 @@ def test_pushes_beyond_the_slots_can_be_queued_instead(tmp_path: Path) -> None:
 
 
 def test_a_used_up_quota_refuses_gpus_only(tmp_path: Path) -> None:
-    with emulated(tmp_path, gpu_quota_seconds=30 * HOUR, time_scale=1e6) as kaggle, kaggle.client() as api:
-        api.kernels_push(str(kaggle.kernel("import time; time.sleep(0.3)", "uses-it-up", **GPU)))
-        kaggle.wait("uses-it-up")
-        kaggle.running.emulator.gpu_time.start(10**6, USER, kaggle.running.emulator.clock.now() - 31 * HOUR)
+    with emulated(tmp_path, gpu_quota_seconds=30 * HOUR, source=from_a_wednesday()) as kaggle, kaggle.client() as api:
+        emulator = kaggle.running.emulator
+        emulator.gpu_time.start(10**6, USER, emulator.clock.now() - 29 * HOUR)
+        assert not api.kernels_push(str(kaggle.kernel(slug="fits-yet", **GPU))).error
+        emulator.gpu_time.start(10**6 + 1, USER, emulator.clock.now() - HOUR)
         refused = api.kernels_push(str(kaggle.kernel(slug="needs-more", **GPU)))
-        # At this scale a week passes in half a second: either the quota is used up, or it was renewed just now.
-        assert refused.error in ("Maximum weekly GPU quota of 30.00 hours reached.", None, "")
+        assert refused.error == "Maximum weekly GPU quota of 30.00 hours reached."
         assert not api.kernels_push(str(kaggle.kernel(slug="needs-no-gpu"))).error
 
 

@@ -19,7 +19,7 @@ from runner.backends.kaggle.backend import KaggleBackend
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
 from runner.stages import package as packaging
-from tests.emulated import KEY, USER, EmulatedKaggle, emulated
+from tests.emulated import KEY, USER, EmulatedKaggle, emulated, from_a_wednesday
 from tests.runner.conftest import INPUTS, asked, job_json
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def kaggle(emulator: EmulatedKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyP
 @contextlib.contextmanager
 def own_kaggle(root: Path, monkeypatch: pytest.MonkeyPatch, **rules: Any) -> Iterator[Kaggle]:
     """An emulator of the test's own, with other rules than usual."""
-    with emulated(root / "emulator", **rules) as server:
+    with emulated(root / "emulator", source=from_a_wednesday(), **rules) as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         with contextlib.closing(Kaggle(server, root / "a project")) as own:
