@@ -271,7 +271,7 @@ def test_what_is_mounted_in_either_layout_is_found(tmp_path: Path, monkeypatch: 
 
 def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_kaggle(tmp_path, monkeypatch, gpu_slots=1) as own:
-        first, first_key = own.package("first", seconds=1)
+        first, first_key = own.package("first", seconds=600)
         second, second_key = own.package("second")
         handle = own.backend().submit(first, first_key)
         with pytest.raises(BackendBusyError) as caught:
@@ -279,6 +279,7 @@ def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "takes no further session now: Maximum batch GPU session count of 1 reached" in str(caught.value)
         assert "of 30h00m of GPU quota left, renewed on" in str(caught.value)
         assert own.backend().find(second_key) is None
+        own.backend().cancel(handle)
         follow(own.backend(), handle)
         own.backend().submit(second, second_key)
         assert own.versions("relay-second") == 1
