@@ -44,6 +44,8 @@ orders = json.loads((given / "orders.json").read_text(encoding="utf-8"))
 print("begins", flush=True)
 print(f"in {given}", flush=True)
 time.sleep(orders.get("seconds", 0))
+while "until" in orders and not Path(orders["until"]).exists():
+    time.sleep(0.01)
 (left / "checkpoints").mkdir()
 listed = {}
 for name, size in orders.get("leaves", {"checkpoints/a.zip": 1000}).items():
@@ -103,7 +105,10 @@ class Kaggle:
         parent_handle: str | None = None,
         **orders: Any,
     ) -> tuple[SessionFolder, str]:
-        """A packaged session of job `name` and its key; `orders` tell its trainer what to do."""
+        """A packaged session of job `name` and its key; `orders` tell its trainer what to do.
+
+        It runs for `seconds`, and then until a file at the path `until` is there.
+        """
         folder = self.runs.session(name, number)
         folder.path.mkdir(parents=True)
         job = job_json(name, backend="kaggle", kaggle=settings or {})

@@ -45,8 +45,8 @@ def test_a_session_runs_and_leaves_what_its_manifest_lists(kaggle: Kaggle, tmp_p
     assert USER not in log.decode()
 
 
-def test_a_command_that_ends_leaves_no_reader_of_a_log_that_goes_on(kaggle: Kaggle) -> None:
-    folder, key = kaggle.package("left-alone", seconds=3)
+def test_a_command_that_ends_leaves_no_reader_of_a_log_that_goes_on(kaggle: Kaggle, tmp_path: Path) -> None:
+    folder, key = kaggle.package("left-alone", until=str(tmp_path / "end"))
     with kaggle.backend() as backend:
         handle = backend.submit(folder, key)
         while b"begins" not in backend.logs(handle, 0):
@@ -55,6 +55,7 @@ def test_a_command_that_ends_leaves_no_reader_of_a_log_that_goes_on(kaggle: Kagg
     assert not any(thread.name == "kaggle-log" for thread in threading.enumerate())
     # What is asked of it after all opens what it needs anew.
     assert not backend.status(handle).state.is_terminal
+    (tmp_path / "end").touch()
     assert follow(backend, handle)[0].state is State.COMPLETE
 
 
@@ -189,14 +190,15 @@ def test_a_status_that_nobody_knows_is_waited_out(kaggle: Kaggle) -> None:
     assert follow(backend, handle)[0].state is State.COMPLETE
 
 
-def test_the_end_of_another_version_is_not_this_ones_end(kaggle: Kaggle) -> None:
+def test_the_end_of_another_version_is_not_this_ones_end(kaggle: Kaggle, tmp_path: Path) -> None:
     first, first_key = kaggle.package("earlier", 1)
     follow(kaggle.backend(), kaggle.backend().submit(first, first_key))
-    second, second_key = kaggle.package("earlier", 2, seconds=1)
+    second, second_key = kaggle.package("earlier", 2, until=str(tmp_path / "end"))
     handle = kaggle.backend().submit(second, second_key)
     kaggle.fault("other-version", "GetKernelSessionStatus", version=1, first=6)
     backend = kaggle.backend()
     assert backend.status(handle).state is State.RUNNING
+    (tmp_path / "end").touch()
     status, log = follow(backend, handle)
     assert status.state is State.COMPLETE
     assert log.decode().endswith("ends\n")
@@ -271,7 +273,7 @@ def test_what_is_mounted_in_either_layout_is_found(tmp_path: Path, monkeypatch: 
 
 def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_kaggle(tmp_path, monkeypatch, gpu_slots=1) as own:
-        first, first_key = own.package("first", seconds=600)
+        first, first_key = own.package("first", until=str(tmp_path / "end"))
         second, second_key = own.package("second")
         handle = own.backend().submit(first, first_key)
         with pytest.raises(BackendBusyError) as caught:
@@ -279,7 +281,7 @@ def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.Monkey
         assert "takes no further session now: Maximum batch GPU session count of 1 reached" in str(caught.value)
         assert "of 30h00m of GPU quota left, renewed on" in str(caught.value)
         assert own.backend().find(second_key) is None
-        own.backend().cancel(handle)
+        (tmp_path / "end").touch()
         follow(own.backend(), handle)
         own.backend().submit(second, second_key)
         assert own.versions("relay-second") == 1
