@@ -122,7 +122,7 @@ def dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def version_of(python: str) -> tuple[int, ...] | None:
+def find_version(python: str) -> tuple[int, ...] | None:
     """Ask an interpreter for its version; None when there is none that starts."""
     question = "import sys; print(*sys.version_info[:2])"
     try:
@@ -140,7 +140,7 @@ def find_python(named: str | None) -> str:
     """
     running: str = getattr(sys, "_base_executable", sys.executable)  # never .venv's own, which is about to be remade
     for python in [named] if named else [running, "python3.13", "python3.12", "python3.11"]:
-        version = version_of(python)
+        version = find_version(python)
         if version is None or not OLDEST <= version <= NEWEST:
             continue
         try:
@@ -149,7 +149,7 @@ def find_python(named: str | None) -> str:
             remedy = f"sudo apt-get install python{dotted(version)}-venv, then run this again"
             raise SetupError(f"{python} has no venv module: {remedy}") from None
         return python
-    found = version_of(named or running)
+    found = find_version(named or running)
     what = f"{named or running} {f'is {dotted(found)}' if found else 'does not start'}"
     remedy = "install one, then name it (make: PYTHON=..., else --python ...)"
     raise SetupError(f"Python {dotted(OLDEST)} to {dotted(NEWEST)} is needed, and {what}: {remedy}")
@@ -189,8 +189,8 @@ def install_packages(named_python: str | None) -> None:
     An environment keeps its interpreter until another one is named.
     """
     lock = LOCK.read_text(encoding="utf-8")
-    existing = version_of(VENV_PYTHON)
-    wanted = version_of(find_python(named_python)) if named_python else existing
+    existing = find_version(VENV_PYTHON)
+    wanted = find_version(find_python(named_python)) if named_python else existing
     if existing and existing == wanted and done_with("packages") == digest(lock, VENV, existing):
         return
     if VENV.is_symlink():
@@ -200,7 +200,7 @@ def install_packages(named_python: str | None) -> None:
     forget("packages")
     run(python, "-m", "venv", "--clear", str(VENV))
     pip_install("--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", LOCK.name)
-    mark("packages", digest(lock, VENV, version_of(VENV_PYTHON)))
+    mark("packages", digest(lock, VENV, find_version(VENV_PYTHON)))
 
 
 def has_nvidia_driver() -> bool:

@@ -25,7 +25,7 @@ from measuring.clock import run_timed
 from measuring.counting import Counter, counting
 from measuring.tables import note, publish, table, write_raw
 
-from contract.documents import Manifest, Package
+from contract.documents.runs import Manifest, Package
 from emulator.running import Running, running
 from emulator.settings import EmulatorSettings
 from runner.backends.kaggle.names import kernel_slug
@@ -89,7 +89,7 @@ def session(server: Running, counter: Counter, project: Path, number: int, comma
     timed = run_timed((sys.executable, "-m", "doit", command), project, environment)
     kernels = server.emulator.kernels
     kernel = kernels.find(USER, kernel_slug(JOB))
-    version = kernels.version_of(kernel.id, number) if kernel else None
+    version = kernels.find_version(kernel.id, number) if kernel else None
     if version is None or version.ended_at is None:
         raise SystemExit(f"session {number} did not end on the emulator")
     on_kaggle = version.ended_at - version.queued_at

@@ -28,7 +28,7 @@ from measuring.graphs import project_path
 from measuring.saving_session import SavingCase
 from measuring.tables import note, publish, table, write_raw
 
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 
 SAVE_FREQUENCY: Final = 10_000
 GOAL_OF_PPO: Final = 0.01

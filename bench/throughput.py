@@ -30,8 +30,8 @@ from measuring.graphs import project_path, write_project
 from measuring.tables import note, paired_ratio, publish, table, write_raw
 from measuring.zoo import Zoo
 
-from contract import files
-from contract.layout import Artifacts
+from contract.storage import files
+from contract.storage.layout import Artifacts
 from runner.layout import RunsFolder
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from measuring.clock import CommandError, Sample, adopt_orphans, run_timed
 from measuring.graphs import CODE, project_path, write_project
 from measuring.tables import Series, comparison, note, paired_ratio, publish, table, write_raw
 
-from contract.layout import JOB_FILE
+from contract.storage.layout import JOB_FILE
 from runner.backends.registry import sections
 from runner.jobs.file import load_jobs
 from runner.layout import JOBS_FILE, RunsFolder

@@ -42,7 +42,7 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def event_in(line: str) -> tuple[str, Event | None]:
+def split_event(line: str) -> tuple[str, Event | None]:
     """What stands before the event that ends `line`, and the event; the whole line and None where there is none.
 
     A program that ends no line of its own leaves its words before an event.

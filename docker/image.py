@@ -109,7 +109,7 @@ def default_base(docker: str, profile: str) -> str:
     return made_here.split()[0] if made_here else BASES[profile]
 
 
-def digest_of(docker: str, base: str) -> str:
+def image_digest(docker: str, base: str) -> str:
     """The digest of a base image, which is brought here if it is not: the registry's where it has one, else its own.
 
     Raises:
@@ -177,7 +177,7 @@ def build(wanted: Wanted, *, if_needed: bool) -> str:
         raise BuildError(f"{what}: start or install one, on Debian with sudo docker/engine.sh (docs/docker.md)")
     docker, tag = found[0], f"{NAME}:{wanted.profile}"
     base = wanted.base or default_base(docker, wanted.profile)
-    base_digest = digest_of(docker, base)
+    base_digest = image_digest(docker, base)
     made_from = inputs.build_digest(wanted.profile, base_digest)
     label = f'{{{{index .Config.Labels "{BUILD_LABEL}"}}}}'
     if if_needed and ask(docker, "image", "inspect", "--format", label, tag) == made_from:

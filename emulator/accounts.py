@@ -21,11 +21,11 @@ class Accounts:
         self._users = {name.lower(): key for name, key in users.items()}
         self.names = tuple(self._users)
 
-    def user_of(self, authorization: str | None) -> str | None:
+    def authorized_user(self, authorization: str | None) -> str | None:
         """Whose credentials an `Authorization` header holds; None for wrong ones and for none."""
         scheme, _, value = (authorization or "").partition(" ")
         if scheme.lower() == "bearer":
-            return self.owner_of(value.strip())
+            return self.token_owner(value.strip())
         if scheme.lower() != "basic":
             return None
         try:
@@ -35,7 +35,7 @@ class Accounts:
         known = self._users.get(name.lower())
         return name.lower() if known is not None and _equal(known, key) else None
 
-    def owner_of(self, token: str) -> str | None:
+    def token_owner(self, token: str) -> str | None:
         """Whose access token that is."""
         return next((name for name, key in self._users.items() if _equal(key, token)), None)
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from contract.coming_back import ComingBack
     from contract.states import State
+    from contract.storage.coming_back import ComingBack
 
 
 @dataclass(frozen=True)

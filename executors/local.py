@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from contract import files
-from contract.coming_back import ComingBack
 from contract.errors import SessionLostError
 from contract.states import State
+from contract.storage import files
+from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
 from executors.local_files import fetch_files, is_segment
@@ -69,7 +69,7 @@ class LocalExecutor(Closeable):
         sandbox = self._sandbox(name)
         if not sandbox.exists():
             return False
-        return (sandbox / launcher.STARTED_FILE).exists() or self._process_of(sandbox) is not None
+        return (sandbox / launcher.STARTED_FILE).exists() or self._launcher_process(sandbox) is not None
 
     def status(self, name: str) -> Status:
         """Running while its process lives; else what the launcher recorded."""
@@ -107,7 +107,7 @@ class LocalExecutor(Closeable):
     def kill(self, name: str) -> None:
         """End the process and all that it started; one that has ended stays as it is."""
         sandbox = self._existing_sandbox(name)
-        process = self._process_of(sandbox)
+        process = self._launcher_process(sandbox)
         if process is not None:
             with contextlib.suppress(psutil.Error):
                 for each in (process, *process.children(recursive=True)):
@@ -174,29 +174,29 @@ class LocalExecutor(Closeable):
     def _is_alive(self, sandbox: Path) -> bool:
         if (sandbox / launcher.ENDED_FILE).exists():
             return False
-        if self._process_of(sandbox):
+        if self._launcher_process(sandbox):
             return True
         # Its process may be starting, or may have ended between the two looks.
         deadline = time.monotonic() + START_PATIENCE_SECONDS
         while not (sandbox / launcher.STARTED_FILE).exists() and time.monotonic() < deadline:
-            if self._process_of(sandbox):
+            if self._launcher_process(sandbox):
                 return True
             time.sleep(_POLL_SECONDS)
-        return self._process_of(sandbox) is not None
+        return self._launcher_process(sandbox) is not None
 
-    def _process_of(self, sandbox: Path) -> psutil.Process | None:
+    def _launcher_process(self, sandbox: Path) -> psutil.Process | None:
         started = _read_if_there(sandbox / launcher.STARTED_FILE)
         if started is not None:
             try:
                 process = psutil.Process(int(started["pid"]))
             except psutil.Error:
                 return None
-            return process if _runs_in(process, sandbox) else None
+            return process if _is_launcher(process, sandbox) else None
         for child in self._children:
             if child.args == _command(sandbox) and child.poll() is None:  # it may not have its command line yet
                 with contextlib.suppress(psutil.NoSuchProcess):
                     return psutil.Process(child.pid)
-        return next((each for each in psutil.process_iter() if _runs_in(each, sandbox)), None)
+        return next((each for each in psutil.process_iter() if _is_launcher(each, sandbox)), None)
 
 
 def _place(source: str, target: str) -> None:
@@ -219,7 +219,7 @@ def _detachment() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-def _runs_in(process: psutil.Process, sandbox: Path) -> bool:
+def _is_launcher(process: psutil.Process, sandbox: Path) -> bool:
     """Whether `process` is the launcher of `sandbox`; a number that was given away again is not.
 
     The same folder may have been named by another path, through a link.

@@ -8,13 +8,13 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract import files, layout
-from contract.coming_back import NO_PLAIN_FILE, UNREADABLE
+from contract.storage import files, layout
+from contract.storage.coming_back import NO_PLAIN_FILE, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contract.coming_back import ComingBack
+    from contract.storage.coming_back import ComingBack
 
 
 def fetch_files(working: Path, folder: Path, coming: ComingBack) -> None:

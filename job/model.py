@@ -15,12 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from contract.confinement import Strictness, confined
 from contract.identity import training_inputs
+from contract.storage.confinement import Strictness, confined
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
 from job.notation import parse_duration, parse_size
-from job.problems import InvalidJobError, Problem, as_json, problems_of
+from job.problems import InvalidJobError, Problem, as_json, collect_problems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +214,7 @@ def parse_job(values: dict[str, Any], model: type[Job] = Job) -> Job:
     try:
         job = model.model_validate(values)
     except ValidationError as error:
-        problems = problems_of(error)
+        problems = collect_problems(error)
     if isinstance(values, dict):
         problems += _problems_of_algorithm(values)
     if problems:
@@ -245,5 +245,5 @@ def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
         try:
             entry.hyperparameters.model_validate(hyperparameters)
         except ValidationError as error:
-            problems += problems_of(error, "hyperparameters")
+            problems += collect_problems(error, "hyperparameters")
     return problems

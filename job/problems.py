@@ -68,7 +68,7 @@ _WORDING = {
 }
 
 
-def problems_of(error: ValidationError, *prefix: str) -> list[Problem]:
+def collect_problems(error: ValidationError, *prefix: str) -> list[Problem]:
     """The problems that pydantic found, below the keys `prefix`."""
     return [_problem(details, prefix) for details in error.errors(include_url=False)]
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract import files
-from contract.documents import (
+from contract.documents.runs import (
     CheckpointReference,
     Outcome,
     ReplayReference,
@@ -21,13 +20,14 @@ from contract.documents import (
     SegmentReference,
 )
 from contract.errors import CheckpointError
-from contract.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
+from contract.storage import files
+from contract.storage.layout import CHECKPOINTS_FOLDER, REPLAY_FOLDER, segment_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from contract.records import Replay
+    from contract.documents.session import Replay
     from restore.validation import Finding, Report
 
 KEPT_FALLBACKS = 4

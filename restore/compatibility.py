@@ -55,11 +55,11 @@ def _outcome(change: Difference, checkpoint: Mapping[str, Any]) -> str:
     # Where a whole training input is on one side only, another version of kaggle-relay wrote the other.
     if "." not in change.path and ABSENT in (change.before, change.after):
         return "incompatible"
-    rule = rule_for(change, checkpoint)
+    rule = find_rule(change, checkpoint)
     return rule.outcome if rule else "incompatible"
 
 
-def rule_for(change: Difference, checkpoint: Mapping[str, Any]) -> Rule | None:
+def find_rule(change: Difference, checkpoint: Mapping[str, Any]) -> Rule | None:
     """The rule that decides on a change; None where there is none, so that it is not known to fit.
 
     Nor is a whole block that is on one side only, or of another kind, where a rule names a field inside

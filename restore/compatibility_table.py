@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from contract.errors import InputError, RelayError
-from contract.files import write_bytes
+from contract.storage.files import write_bytes
 from restore.compatibility_rules import RULES, Rule
 
 BEGIN = "<!-- compatibility: made by `python -m restore.compatibility_table docs/resume.md` -->"

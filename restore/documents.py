@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from restore.spans import UnsoundError
-from restore.strict_json import read_object
+from restore.reading.spans import UnsoundError
+from restore.reading.strict_json import read_object
 
 if TYPE_CHECKING:
     from pathlib import Path

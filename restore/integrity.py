@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
 
+from contract.documents.session import FORMAT, CheckpointRecord
 from contract.errors import CheckpointError, shown
-from contract.files import short
-from contract.layout import (
+from contract.storage.files import short
+from contract.storage.layout import (
     OPTIMIZER_MEMBER,
     POLICY_MEMBER,
     RECORD_MEMBER,
@@ -26,19 +27,18 @@ from contract.layout import (
     checkpoint_name,
     timesteps_in_name,
 )
-from contract.records import FORMAT, CheckpointRecord
 from job.algorithms.registry import ALGORITHMS
-from restore.archive import LOCAL_SIGNATURE, ArchiveLimits, StrictZip
-from restore.spans import Span, UnsoundError, number
-from restore.strict_json import read_object
-from restore.tensors import read_tensor_specs
+from restore.reading.spans import Span, UnsoundError, number
+from restore.reading.strict_json import read_object
+from restore.reading.tensors import read_tensor_specs
+from restore.reading.zip_file import LOCAL_SIGNATURE, ArchiveLimits, StrictZip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from contract.records import FileEntry
-    from restore.tensor_specs import TensorSpec
+    from contract.documents.session import FileEntry
+    from restore.reading.tensor_specs import TensorSpec
 
 MAX_MEMBERS = 64
 MAX_RECORD_BYTES = 1 << 20

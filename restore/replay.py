@@ -13,16 +13,16 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import shown
-from contract.files import CHUNK_BYTES, short
-from contract.layout import segment_name
+from contract.storage.files import CHUNK_BYTES, short
+from contract.storage.layout import segment_name
 from restore.finite_rows import Column, FiniteRows
-from restore.spans import Span, UnsoundError
+from restore.reading.spans import Span, UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from contract.records import FileEntry, Replay, ReplayField, ReplaySegment
+    from contract.documents.session import FileEntry, Replay, ReplayField, ReplaySegment
 
 MAX_SEGMENTS = 4_096
 """The trainer cuts a buffer into some 1,000 at most."""

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from contract.coming_back import is_own
+from contract.documents.session import FORMAT, CheckpointRecord, FileEntry, Manifest, TrainingMetadata
 from contract.errors import CheckpointError
-from contract.files import short
-from contract.layout import timesteps_in_name
-from contract.records import FORMAT, CheckpointRecord, FileEntry, Manifest, TrainingMetadata
+from contract.storage.coming_back import is_own
+from contract.storage.files import short
+from contract.storage.layout import timesteps_in_name
 from job.algorithms.registry import ALGORITHMS
 from restore.documents import read_document, sentence
 from restore.integrity import inspect_checkpoint
+from restore.reading.spans import UnsoundError
 from restore.replay import check_replay
-from restore.spans import UnsoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.layout import Artifacts
+    from contract.storage.layout import Artifacts
     from restore.replay import Judged
 
 MAX_DOCUMENT_BYTES = 16 << 20

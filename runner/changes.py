@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.differences import differences
-from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, changed_files, identity_of
+from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, changed_files, identity_from_table
 
 if TYPE_CHECKING:
-    from contract.documents import Identity
+    from contract.documents.runs import Identity
     from runner.lineage import SessionState
     from runner.wanted import Wanted
 
@@ -42,7 +42,9 @@ def told_apart(session: SessionState) -> Told:
     if not (table := session.source_table):
         return Told(None, None)
     python = inputs.sources.python
-    return Told(identity_of(_part(table, own=True), python), identity_of(_part(table, own=False), python))
+    return Told(
+        identity_from_table(_part(table, own=True), python), identity_from_table(_part(table, own=False), python)
+    )
 
 
 def sources_changed(session: SessionState | None, wanted: Wanted) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from contract.documents import Ledger, Submission
+from contract.documents.runs import Ledger, Submission
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from contract.events import say
 from contract.plain_text import plain
@@ -20,7 +20,7 @@ from runner.wanted import PROFILES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.documents import ResumeVerdict
+    from contract.documents.runs import ResumeVerdict
     from runner.workspace import Workspace
 
 
@@ -96,7 +96,7 @@ def start_afresh(workspace: Workspace, job: str) -> None:
     if lineage.head is None:
         say(f"{job}: has no sessions yet, so there is nothing to archive")
         return
-    if lineage.head.phase is Phase.SUBMITTED and _handle_of(workspace, lineage.head) is not None:
+    if lineage.head.phase is Phase.SUBMITTED and _submitted_handle(workspace, lineage.head) is not None:
         problem = f"session {lineage.head.folder.number} may still be running"
         raise InputError(
             f"job {job}", problem, f"let it end with `doit resume:{job}`, or stop it with `doit cancel:{job}`"
@@ -142,7 +142,7 @@ def cancel(workspace: Workspace, job: str) -> None:
     if head is None or head.phase is not Phase.SUBMITTED:
         say(f"{job}: no session is running")
         return
-    handle = _handle_of(workspace, head)
+    handle = _submitted_handle(workspace, head)
     if handle is None:
         say(f"{job}: session {head.folder.number} was never submitted, so nothing is running")
         return
@@ -163,7 +163,7 @@ def cancel(workspace: Workspace, job: str) -> None:
     say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
 
 
-def _handle_of(workspace: Workspace, session: SessionState) -> str | None:
+def _submitted_handle(workspace: Workspace, session: SessionState) -> str | None:
     """The backend's reference to a session that may have been submitted, None where it was not.
 
     Raises:

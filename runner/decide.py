@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract.documents import Submission
+from contract.documents.runs import Submission
 from contract.identity import training_inputs
 from restore.compatibility import compare
 from runner.changes import changed_code, changed_inputs, same_inputs, sources_changed
 from runner.lineage import Phase
 
 if TYPE_CHECKING:
-    from contract.documents import CheckpointReference
+    from contract.documents.runs import CheckpointReference
     from runner.lineage import Lineage, SessionState
     from runner.wanted import Wanted
 

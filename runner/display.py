@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from contract.events import Event, event_in
-from contract.files import human_bytes
+from contract.events import Event, split_event
 from contract.plain_text import encodable, plain
+from contract.storage.files import human_bytes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -127,7 +127,7 @@ class _Line:
     def words_and_event(self) -> tuple[str, Event | None]:
         """What a program has printed, as a terminal would show it at last, and the event that ends the line."""
         is_whole = self.length == len(self.beginning) + len(self.end)
-        words, event = event_in((self.beginning if is_whole else "") + self.end)
+        words, event = split_event((self.beginning if is_whole else "") + self.end)
         latest = _latest(words)
         if not is_whole and latest == words:
             latest = _latest(self.beginning) + words

@@ -33,7 +33,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
             if not check.is_well:
                 problems.append(f"{name}: {check.about}")
     for job in jobs:
-        check = _check_of(workspace, job)
+        check = _trial_check(workspace, job)
         say(f"job {job}")
         say(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.about}: {check.finding}")
         if not check.is_well:
@@ -44,7 +44,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
         )
 
 
-def _check_of(workspace: Workspace, job: str) -> Check:
+def _trial_check(workspace: Workspace, job: str) -> Check:
     """What comes of trying a job where nothing of it runs: a session of its would find the same."""
     plan = workspace.plan(job, "full")
     if not isinstance(plan.decision, SPENDING):

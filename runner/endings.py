@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from contract.states import State
 
 if TYPE_CHECKING:
-    from contract.documents import Execution, Outcome
+    from contract.documents.runs import Execution, Outcome
     from runner.lineage import SessionState
 
 
@@ -48,7 +48,7 @@ _WHAT_IT_TAKES = {
 }
 
 
-def ending_of(session: SessionState) -> Ending | None:
+def why_ended(session: SessionState) -> Ending | None:
     """Why a restored session ended; None where it met its goal, or nothing is known."""
     return ending_from(session.execution, session.restored.outcome)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from contract import files
-from contract.documents import Execution, Ledger, Package, Request, Restored
+from contract.documents.runs import Execution, Ledger, Package, Request, Restored
+from contract.storage import files
 
 if TYPE_CHECKING:
     from runner.layout import RunsFolder, SessionFolder

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from contract import files
 from contract.errors import JobHeldError
+from contract.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

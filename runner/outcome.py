@@ -8,7 +8,7 @@ from contract.errors import IncompatibleError, InputError, SessionError
 from contract.events import say
 from contract.states import State
 from runner.decide import REFUSALS, Nothing, Rejudge
-from runner.endings import Ending, ending_of, what_next
+from runner.endings import Ending, what_next, why_ended
 from runner.lineage import Phase, SessionState, read_lineage
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
         raise SessionError(f"job {planned.job}", f"session {number:04d} was not restored", "run the same command again")
     sentence, failed = outcome_sentence(session)
     if failed:
-        ending = ending_of(session)
+        ending = why_ended(session)
         remedy = what_next(ending, planned.job, has_advanced=has_advanced(session))
         if len(read_lineage(workspace.runs, planned.job).sessions) >= planned.wanted.job["max_sessions"]:
             remedy = "raise max_sessions in jobs.yaml to go on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from contract.documents import Identity, Inputs, Rules
+from contract.documents.runs import Identity, Inputs, Rules
 from contract.identity import training_inputs
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import zipfile
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from contract import layout
 from contract.errors import InputError
-from contract.zips import timeless_member
+from contract.storage import layout
+from contract.storage.zips import timeless_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _COMPILED_SUFFIXES = (".so", ".pyd", ".dylib", ".dll")
 
 
-def bundle_of(name: str) -> tuple[str, bytes]:
+def make_bundle(name: str) -> tuple[str, bytes]:
     """The installed distribution `name` as a bundle: its file name, which holds the version, and its bytes.
 
     Equal installations give equal bytes.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import restore
-from contract.documents import Rules
+from contract.documents.runs import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import is_known, known_backends
@@ -21,7 +21,7 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 from runner.wanted import Wanted
 
 if TYPE_CHECKING:
-    from contract.documents import Identity
+    from contract.documents.runs import Identity
     from runner.layout import SessionFolder
     from runner.wanted import Profile
 

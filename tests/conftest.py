@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py), and let every fault happen to every call "
         "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken, in "
-        "tests/scenarios/test_killed_sessions.py and tests/trainer/test_interruption.py too",
+        "tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
     )
 
 

@@ -149,7 +149,7 @@ class EmulatedKaggle:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             kernel = kernels.find(user, slug)
-            version = kernels.version_of(kernel.id, number) if kernel is not None else None
+            version = kernels.find_version(kernel.id, number) if kernel is not None else None
             if version is not None and is_reached(version.state):
                 return version.state
             assert time.monotonic() < deadline, f"{slug} is still {version.state if version else 'not there'}"
@@ -160,7 +160,7 @@ class EmulatedKaggle:
         kernels = self.running.emulator.kernels
         self.wait_for(slug, lambda state: state is not KernelState.QUEUED, user=user)
         kernel = kernels.find(user, slug)
-        version = kernels.version_of(kernel.id) if kernel is not None else None
+        version = kernels.find_version(kernel.id) if kernel is not None else None
         assert version is not None
         deadline = time.monotonic() + PATIENCE_SECONDS
         while text not in "".join(entry.data for entry in kernels.log(version.id)):

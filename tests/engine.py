@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from docker import DockerClient, from_env
 
-from executors.docker.container import SCOPE_LABEL, names_for
+from executors.docker.container import SCOPE_LABEL, container_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ class Containers:
 
     def __init__(self, engine: DockerClient, root: Path) -> None:
         self._engine = engine
-        scope = names_for(root).scope
+        scope = container_names(root).scope
         self._filters: dict[str, str | list[str] | bool] = {"label": f"{SCOPE_LABEL}={scope}"}
 
     def all(self) -> list[Container]:

@@ -18,8 +18,8 @@ import psutil
 import pytest
 import yaml
 
-from contract import files, layout
-from contract.documents import CheckpointReference, Restored
+from contract.documents.runs import CheckpointReference, Restored
+from contract.storage import files, layout
 from runner.layout import RunsFolder, SessionFolder
 from tests.network_guard import GUARDED
 

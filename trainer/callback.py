@@ -10,18 +10,18 @@ from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecMonitor, unwrap_vec_wrapper
 
 from contract import events
-from trainer.deadline import SESSION_LIMIT, Pace
 from trainer.divergence import refuse_unusable_losses
 from trainer.evaluation import EvaluationStopped
-from trainer.interruption import SessionInterrupted
+from trainer.stopping.deadline import SESSION_LIMIT, Pace
+from trainer.stopping.interruption import SessionInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from job.model import Job
     from trainer.checkpoint.resume_state import Boundary
-    from trainer.interruption import Interruption
-    from trainer.standing import Standing
+    from trainer.progress import Progress
+    from trainer.stopping.interruption import Interruption
 
 PROGRESS_SECONDS = 0.5
 LAST_EVALUATION_SECONDS = 5.0
@@ -58,15 +58,15 @@ class RelayCallback(BaseCallback):
 
     Args:
         job: what is trained.
-        standing: where the session stands; brought up to date at each boundary.
+        progress: where the session stands; brought up to date at each boundary.
         interruption: what may end the session.
         work: what to do at boundaries.
     """
 
-    def __init__(self, job: Job, standing: Standing, interruption: Interruption, work: Work) -> None:
+    def __init__(self, job: Job, progress: Progress, interruption: Interruption, work: Work) -> None:
         super().__init__()
         self._job = job
-        self._standing = standing
+        self._progress = progress
         self._interruption = interruption
         self._work = work
         self._pace = Pace()
@@ -79,7 +79,7 @@ class RelayCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         if not self._started_learning:
             self._start()
-        elif self.model.num_timesteps == self._standing.timesteps:
+        elif self.model.num_timesteps == self._progress.timesteps:
             return  # announced twice
         else:
             self._pass_boundary("rollout_start")
@@ -93,7 +93,7 @@ class RelayCallback(BaseCallback):
         now = time.monotonic()
         self._interruption.show_sign(now)
         if now - self._progress_at >= PROGRESS_SECONDS:
-            self._note_standing()
+            self._note_progress()
             self._show_progress()
         return True
 
@@ -106,13 +106,13 @@ class RelayCallback(BaseCallback):
             self._work.resume()
         self._started_learning = time.monotonic()
         self._episodes_seen = self._episodes_at_start = self._monitor.episode_count
-        self._note_standing()
+        self._note_progress()
         self._show_progress()
         if reason := self._interruption.asked:
             raise SessionInterrupted(reason)  # nothing has happened that a checkpoint would keep
-        milestones = self._standing.milestones
+        milestones = self._progress.milestones
         # The session before had no time left for it, or saved before it.
-        is_left_over = is_due(self._standing.timesteps, milestones.evaluated_at, self._job.eval.frequency)
+        is_left_over = is_due(self._progress.timesteps, milestones.evaluated_at, self._job.eval.frequency)
         reason = self._measure() if is_left_over else None
         # A session that has no time for it makes a rollout nevertheless: the next one would have no more.
         if reason not in (None, SESSION_LIMIT):
@@ -125,28 +125,28 @@ class RelayCallback(BaseCallback):
             raise TypeError("the environments are not monitored")
         return monitor
 
-    def _note_standing(self) -> None:
+    def _note_progress(self) -> None:
         """Bring up to date what takes tens of microseconds: too long for each rollout where that is one step."""
-        standing, latest = self._standing, self.model.ep_info_buffer
+        progress, latest = self._progress, self.model.ep_info_buffer
         ended = self._monitor.episode_count - self._episodes_seen
         self._episodes_seen += ended
-        standing.milestones.episodes += ended
+        progress.milestones.episodes += ended
         if latest:
-            standing.mean_reward = float(safe_mean([episode["r"] for episode in latest]))
-        steps = self.model.num_timesteps - standing.timesteps_at_start
+            progress.mean_reward = float(safe_mean([episode["r"] for episode in latest]))
+        steps = self.model.num_timesteps - progress.timesteps_at_start
         seconds = time.monotonic() - self._started_learning
         if steps and seconds > 0:
-            standing.steps_per_second = steps / seconds
+            progress.steps_per_second = steps / seconds
 
     def _pass_boundary(self, boundary: Boundary) -> None:
-        standing, milestones, pace = self._standing, self._standing.milestones, self._pace
+        progress, milestones, pace = self._progress, self._progress.milestones, self._pace
         now, ends = self.model.num_timesteps, boundary == "training_end"
         pace.note("rollout", time.monotonic() - self._boundary_at)
         pace.note("write", self._work.longest_write)
-        refuse_unusable_losses(self.model.logger.name_to_value, self._job.name, standing.timesteps, now)
-        standing.timesteps = now
+        refuse_unusable_losses(self.model.logger.name_to_value, self._job.name, progress.timesteps, now)
+        progress.timesteps = now
         self._work.note_rows()
-        if standing.resumed is not None and standing.resumed.first_rollout_mean_reward is None:
+        if progress.resumed is not None and progress.resumed.first_rollout_mean_reward is None:
             self._compare_with_parent()
         frequency = self._job.eval.frequency
         unmeasured_end = ends and frequency > 0 and now != milestones.evaluated_at
@@ -170,20 +170,20 @@ class RelayCallback(BaseCallback):
 
     def _save(self, boundary: Boundary) -> None:
         began = time.monotonic()
-        self._note_standing()
-        self._standing.milestones.saved_at = self._standing.timesteps
+        self._note_progress()
+        self._progress.milestones.saved_at = self._progress.timesteps
         with self._interruption.saving():
             self._work.take_checkpoint(boundary)
         self._pace.note("copy", time.monotonic() - began)
 
     def _compare_with_parent(self) -> None:
         """Put the first rollout's mean reward beside the parent's last, once an episode has ended."""
-        resumed, latest = self._standing.resumed, self.model.ep_info_buffer
+        resumed, latest = self._progress.resumed, self.model.ep_info_buffer
         ended = self._monitor.episode_count - self._episodes_at_start
         if resumed is None or not ended or not latest:
             return
         first = float(safe_mean([episode["r"] for episode in list(latest)[-ended:]]))
-        self._standing.resumed = resumed.model_copy(update={"first_rollout_mean_reward": first})
+        self._progress.resumed = resumed.model_copy(update={"first_rollout_mean_reward": first})
         last = "none" if resumed.mean_reward is None else f"{resumed.mean_reward:.2f}"
         events.say(f"[CHECKPOINT] Mean reward of the first rollout: {first:.2f}, of the parent's last: {last}")
 
@@ -205,25 +205,25 @@ class RelayCallback(BaseCallback):
                     return asked
             return SESSION_LIMIT if self._interruption.has_to_save(self._pace) else None
 
-        self._note_standing()
+        self._note_progress()
         try:
             with self._interruption.within("evaluation"):
                 self._work.evaluate(stop)
         except EvaluationStopped as stopped:
-            events.say(f"the evaluation at {self._standing.timesteps:,} timesteps was given up: {stopped.reason}")
+            events.say(f"the evaluation at {self._progress.timesteps:,} timesteps was given up: {stopped.reason}")
             return stopped.reason
-        self._standing.milestones.evaluated_at = self._standing.timesteps
+        self._progress.milestones.evaluated_at = self._progress.timesteps
         self._pace.note("evaluation", time.monotonic() - began)
         return None
 
     def _show_progress(self) -> None:
         self._progress_at = time.monotonic()
-        standing = self._standing
+        progress = self._progress
         events.emit(
             "progress",
             timesteps=self.model.num_timesteps,
             goal=self._job.total_timesteps,
-            steps_per_second=standing.steps_per_second,
-            mean_reward=standing.mean_reward,
-            episodes=standing.milestones.episodes,
+            steps_per_second=progress.steps_per_second,
+            mean_reward=progress.mean_reward,
+            episodes=progress.milestones.episodes,
         )

@@ -47,14 +47,14 @@ def preserved_generators() -> Iterator[None]:
         put_back_generators(states)
 
 
-def bits_of(value: Any) -> Any:
+def as_bits(value: Any) -> Any:
     """`value` in a form that is equal to another's only where both have the same bits, NaN and -0.0 included."""
     if isinstance(value, dict):
-        return {name: bits_of(each) for name, each in value.items()}
+        return {name: as_bits(each) for name, each in value.items()}
     if isinstance(value, tuple | list):
-        return tuple(bits_of(each) for each in value)
+        return tuple(as_bits(each) for each in value)
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         return str(value.dtype), value.shape, value.tobytes()
     if isinstance(value, torch.Tensor):
-        return bits_of(value.detach().cpu().numpy())
+        return as_bits(value.detach().cpu().numpy())
     return type(value).__name__, value.hex() if isinstance(value, float) else value

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contract.layout import RECORD_MEMBER, STATE_MEMBER
-from contract.records import CheckpointRecord
+from contract.documents.session import CheckpointRecord
+from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.registry import ALGORITHMS
 from trainer.checkpoint.resume_state import ResumeState
 

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contract import events
 from contract.errors import DivergedError, RelayError, SessionError
-from contract.layout import Artifacts
+from contract.storage.layout import Artifacts
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
 from trainer.environments.checks.faults import FAULTY_ENVIRONMENT, FaultyEnvironmentError
 from trainer.environments.self_check import MadeOnceError
-from trainer.interruption import Interruption, SessionInterrupted, exit_code
-from trainer.standing import Standing
+from trainer.progress import Progress
+from trainer.stopping.interruption import Interruption, SessionInterrupted, exit_code
+from trainer.stopping.watchdog import Watchdog
 from trainer.training import prepared
-from trainer.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from trainer.session_input import SessionInput
-    from trainer.watchdog import ForcedEnd
+    from trainer.stopping.watchdog import ForcedEnd
 
 
 LAST_WORDS_SECONDS = 15.0
@@ -61,7 +61,7 @@ def run_session(
         MadeOnceError: the check has made the only environment that this process can make; nothing is written yet.
     """
     job = session_input.job
-    standing = Standing(session_input)
+    progress = Progress(session_input)
     writer = ArtifactWriter(Artifacts(output, job.name), session_input.key)
     interruption = Interruption(started, job.session_limit)
     outcome: Outcome | None = None
@@ -69,7 +69,7 @@ def run_session(
     if end is not None:
 
         def last_words(forced: ForcedEnd) -> None:
-            _end_by_force(standing, writer, forced)
+            _end_by_force(progress, writer, forced)
 
         limits = job.session_limit, job.patience
         watchdog = Watchdog(interruption, limits, f"environment {job.env.id}", last_words, end)
@@ -78,17 +78,17 @@ def run_session(
     def train() -> None:
         nonlocal outcome
         interruption.listen()
-        with interruption.preparing(), prepared(standing, writer, interruption, unchecked) as training:
-            outcome = _outcome_of(training.run, session_input)
+        with interruption.preparing(), prepared(progress, writer, interruption, unchecked) as training:
+            outcome = _attempt(training.run, session_input)
             # Before the environments are closed: whatever comes of that, the session is worth what it has come to.
             with interruption.saving():
                 interruption.last_word.acquire()
-                outcome = _publish(standing, writer, outcome)
+                outcome = _publish(progress, writer, outcome)
             interruption.exit_code = outcome.code
             interruption.enter("end")
 
     try:
-        around = _outcome_of(train, session_input)
+        around = _attempt(train, session_input)
     except MadeOnceError:
         writer.close()
         if watchdog is not None:
@@ -97,12 +97,12 @@ def run_session(
     if outcome is None or (outcome.reason is None and around.reason is not None):
         with interruption.saving():
             interruption.last_word.acquire()
-            outcome = _publish(standing, writer, around)
+            outcome = _publish(progress, writer, around)
     writer.close()
     return outcome.code
 
 
-def _outcome_of(action: Callable[[], None], session_input: SessionInput) -> Outcome:
+def _attempt(action: Callable[[], None], session_input: SessionInput) -> Outcome:
     try:
         action()
     except MadeOnceError:
@@ -128,34 +128,34 @@ def _sentence(failure: Exception, session_input: SessionInput) -> str:
     return f"{type(failure).__name__}: {failure}"
 
 
-def _publish(standing: Standing, writer: ArtifactWriter, outcome: Outcome) -> Outcome:
+def _publish(progress: Progress, writer: ArtifactWriter, outcome: Outcome) -> Outcome:
     reason, error, code = outcome
     for last_words in (False, True):
         try:
             if last_words:
-                writer.submit(functools.partial(writer.publish, standing.metadata(reason, error), complete=True))
+                writer.submit(functools.partial(writer.publish, progress.metadata(reason, error), complete=True))
             writer.drain()
         except SessionError as failure:
             reason, error, code = reason or type(failure).__name__, error or str(failure), failure.exit_code
-    _announce(standing, reason, error)
+    _announce(progress, reason, error)
     return Outcome(reason, error, code)
 
 
-def _end_by_force(standing: Standing, writer: ArtifactWriter, forced: ForcedEnd) -> None:
+def _end_by_force(progress: Progress, writer: ArtifactWriter, forced: ForcedEnd) -> None:
     """Leave word of a session that is ended from beside its main thread."""
-    if not writer.publish_last(standing.metadata(forced.reason, forced.error), LAST_WORDS_SECONDS):
+    if not writer.publish_last(progress.metadata(forced.reason, forced.error), LAST_WORDS_SECONDS):
         events.say("the disk did not take the session's last words; the checkpoints before are as they were")
-    _announce(standing, forced.reason, forced.error)
+    _announce(progress, forced.reason, forced.error)
 
 
-def _announce(standing: Standing, reason: str | None, error: str | None) -> None:
+def _announce(progress: Progress, reason: str | None, error: str | None) -> None:
     if error:
         events.say(error)
     events.emit(
         "ended",
-        timesteps=standing.timesteps,
-        goal=standing.session_input.job.total_timesteps,
-        goal_met=standing.goal_met,
+        timesteps=progress.timesteps,
+        goal=progress.session_input.job.total_timesteps,
+        goal_met=progress.goal_met,
         interrupted_by=reason,
         error=error,
     )

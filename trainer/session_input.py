@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract import files, layout
+from contract.documents.session import Payload, Request
 from contract.errors import SessionError
-from contract.records import Payload, Request
+from contract.storage import files, layout
 from job.model import Job, parse_job
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from contract.errors import SessionError
 from trainer.algorithms.gpu import usable_device
 from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
-from trainer.checkpoint.resuming import load_parent
+from trainer.checkpoint.parent import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from trainer.checkpoint.parent import LoadedParent
     from trainer.checkpoint.resume_state import Boundary
-    from trainer.checkpoint.resuming import LoadedParent
     from trainer.checkpoint.writer import ArtifactWriter
-    from trainer.interruption import Interruption
+    from trainer.progress import Progress
     from trainer.session_input import SessionInput
-    from trainer.standing import Standing
+    from trainer.stopping.interruption import Interruption
 
 
 @contextlib.contextmanager
 def prepared(
-    standing: Standing, writer: ArtifactWriter, interruption: Interruption, unchecked: str | None = None
+    progress: Progress, writer: ArtifactWriter, interruption: Interruption, unchecked: str | None = None
 ) -> Iterator[Training]:
     """A training that has everything it needs; its environments and their worker processes end with the block.
 
     Args:
-        standing: where the session stands; kept up to date.
+        progress: where the session stands; kept up to date.
         writer: writes the artifacts.
         interruption: what may end the session.
         unchecked: why the environments are not checked; None where they are.
@@ -51,7 +51,7 @@ def prepared(
     Raises:
         RelayError: the model cannot be made, or does not go on from the parent.
     """
-    session_input = standing.session_input
+    session_input = progress.session_input
     job, parent = session_input.job, session_input.request.parent
     use_threads(job.threads)
     device = usable_device(job.device)
@@ -66,15 +66,15 @@ def prepared(
             evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))
             if evaluator.warning:
                 events.say(evaluator.warning)
-        saver = Saver(model, standing, writer, stateless)
+        saver = Saver(model, progress, writer, stateless)
         if stateless:
-            standing.add_inexact(stateless)
+            progress.add_inexact(stateless)
             events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
         loaded = None
         if parent is not None:
-            loaded = load_parent(model, standing, parent)
+            loaded = load_parent(model, progress, parent)
             _hand_on_best_model(session_input, writer)
-        yield Training(standing, writer, interruption, model, evaluator, saver, loaded)
+        yield Training(progress, writer, interruption, model, evaluator, saver, loaded)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Training:
     """One `learn()` from the session's parent to its goal.
 
     Args:
-        standing: where the session stands; kept up to date.
+        progress: where the session stands; kept up to date.
         writer: writes the artifacts.
         interruption: what may end the session.
         model: the algorithm over its environments, with the parent's tensors and transitions in it.
@@ -91,7 +91,7 @@ class Training:
         parent: what it goes on from; None from zero.
     """
 
-    standing: Standing
+    progress: Progress
     writer: ArtifactWriter
     interruption: Interruption
     model: BaseAlgorithm
@@ -108,14 +108,14 @@ class Training:
             FaultyEnvironmentError: an environment gave what nothing can be learned from.
             SessionError: an artifact cannot be written.
         """
-        session_input = self.standing.session_input
-        job, start = session_input.job, self.standing.timesteps
+        session_input = self.progress.session_input
+        job, start = session_input.job, self.progress.timesteps
         goal = job.total_timesteps
         if start >= goal:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {job.name}", problem, "raise total_timesteps to go on")
         events.emit("started", session=session_input.request.session, timesteps=start, goal=goal)
-        callback = RelayCallback(job, self.standing, self.interruption, self)
+        callback = RelayCallback(job, self.progress, self.interruption, self)
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
         gc.enable()
@@ -137,7 +137,7 @@ class Training:
         """Put the parent's state back, if there is one; called once, at the first rollout start."""
         if self.parent is not None:
             self.parent.put_back()
-            self.saver.begin(self.parent.record.replay, self.standing.session_input.parent_replay)
+            self.saver.begin(self.parent.record.replay, self.progress.session_input.parent_replay)
 
     def note_rows(self) -> None:
         """Take notice of what the rollout added to the replay buffer, if there is one."""
@@ -157,13 +157,13 @@ class Training:
             mean = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
         except FaultyEnvironmentError as fault:
             fault.timesteps_taken = 0
-            raise fault.at(self.standing.timesteps, "in the evaluation") from None
+            raise fault.at(self.progress.timesteps, "in the evaluation") from None
         if mean is None:
             return
-        milestones = self.standing.milestones
+        milestones = self.progress.milestones
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
-        events.emit("evaluation", timesteps=self.standing.timesteps, mean_reward=mean, improved=improved)
+        events.emit("evaluation", timesteps=self.progress.timesteps, mean_reward=mean, improved=improved)
         if improved:
             milestones.best_mean_reward = mean
             self.saver.submit_best()

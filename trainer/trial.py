@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from contract import events
+from contract.documents.session import Memory, Trial
 from contract.errors import InputError, RelayError
-from contract.records import Memory, Trial
 from job.algorithms.off_policy import OffPolicyHyperparameters
 from trainer.algorithms.model import construct, parameter_shapes
 from trainer.algorithms.suitability import MASKING_ALGORITHM, refuse_unsuitable
-from trainer.environments.failures import in_words, refusal_of
+from trainer.environments.failures import as_refusal, in_words
 from trainer.environments.making import is_native, make_envs_to_check, make_evaluation_envs, make_training_envs
 from trainer.environments.self_check import once
 from trainer.environments.spaces import describe_space
@@ -116,7 +116,7 @@ def _telling(job: Job, what: str) -> Iterator[None]:
     except RelayError:
         raise
     except Exception as error:  # anything may come out of a user's environment
-        raise refusal_of(job.env.id, f"{what} fails", error, "correct the environment") from error
+        raise as_refusal(job.env.id, f"{what} fails", error, "correct the environment") from error
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from trainer.checkpoint.replay_buffer import arrays_of
+from trainer.checkpoint.replay_buffer import replay_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def fill(buffer: ReplayBuffer, env_id: str, cache: Path) -> None:
         env_id: where the random policy acts.
         cache: a folder for the rows, so that the next buffer of this kind is filled by reading.
     """
-    arrays = arrays_of(buffer)
+    arrays = replay_arrays(buffer)
     if cache.exists():
         for name, array in arrays.items():
             np.copyto(array, np.load(cache / f"{name}.npy", mmap_mode="r"))

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from contract import files
-from contract.layout import Artifacts
+from contract.storage import files
+from contract.storage.layout import Artifacts
 from executors import local_launcher
 from measuring import sb3_training
 from measuring.clock import CommandError, run_timed

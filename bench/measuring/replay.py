@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 from doit.doit_cmd import DoitMain
 
-from contract import files
-from contract.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
-from contract.records import CheckpointRecord, TrainingMetadata
+from contract.documents.session import CheckpointRecord, TrainingMetadata
 from contract.states import State
+from contract.storage import files
+from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
 from executors import local_launcher
 from executors.base import Status
 from runner.backends.base import BackendEntry
 from runner.backends.local import LocalBackend
-from runner.backends.on_executor import name_of
+from runner.backends.on_executor import sandbox_name
 from runner.backends.registry import BACKENDS
-from trainer.checkpoint import archive
+from trainer.checkpoint import zip_file
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.session_input import SessionInput, read_session_input
 
@@ -96,7 +96,7 @@ class ReplayBackend(LocalBackend):
         return b""
 
     def _working(self, key: str) -> Path:
-        return self._root / name_of(key) / local_launcher.WORKING
+        return self._root / sandbox_name(key) / local_launcher.WORKING
 
 
 def _repacked(source: Path, session: SessionInput) -> bytes:
@@ -109,7 +109,7 @@ def _repacked(source: Path, session: SessionInput) -> bytes:
         for name, content in members.items():
             packed.writestr(name, content)
     update = {"job": session.job.name, "session": session.request.session, "key": session.key}
-    return archive.pack(archive.Contents(model.getvalue(), state), record.model_copy(update=update))
+    return zip_file.pack(zip_file.Contents(model.getvalue(), state), record.model_copy(update=update))
 
 
 if __name__ == "__main__":

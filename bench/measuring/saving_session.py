@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contract import files
+from contract.storage import files
 from measuring.filling import fill
 from measuring.session_input import write_session_input
 from trainer import session, training
 from trainer.algorithms.model import make_model
-from trainer.checkpoint.replay_buffer import arrays_of
+from trainer.checkpoint.replay_buffer import replay_arrays
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.training import Training
 
@@ -203,7 +203,7 @@ def main() -> None:
         sys.exit(f"the session ended with {code}:\n{log.getvalue()[-2000:]}")
     result: dict[str, Any] = {"costs": asdict(meter.costs), "first_write": asdict(meter.first_write)}
     if buffer := getattr(meter.model, "replay_buffer", None):
-        result["buffer_bytes"] = sum(each.nbytes for each in arrays_of(buffer).values())
+        result["buffer_bytes"] = sum(each.nbytes for each in replay_arrays(buffer).values())
     if not options.never_save:
         result["sb3"] = measure_sb3(meter.model, options.folder)
     sys.stdout.write(f"{json.dumps(result)}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
+from contract.storage import files, layout
 from trainer.session_input import SessionInput, read_session_input
 
 if TYPE_CHECKING:

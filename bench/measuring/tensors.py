@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from contract.layout import POLICY_MEMBER
+from contract.storage.layout import POLICY_MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def introspect_token(caller: Caller, request: Any) -> Any:
     """Whose token it is; an unknown one is not active."""
     response = IntrospectTokenResponse()
-    user = caller.emulator.accounts.owner_of(request.token)
+    user = caller.emulator.accounts.token_owner(request.token)
     if user is not None:
         response.active = True
         response.username = user

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from contract.confinement import Strictness, confined
+from contract.storage.confinement import Strictness, confined
 from emulator.calls.wire import ApiError
-from emulator.store.archives import stem_of, unpack_archive
+from emulator.store.archives import archive_stem, unpack_archive
 from emulator.store.values import StoredFile
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _tokens(files: Iterable[Any], directories: Iterable[Any], folder: str) -> It
 
 def _contents(emulator: Emulator, name: str, sha256: str, size: int) -> list[tuple[str, str, int]]:
     name = PurePosixPath(name.replace("\\", "/")).name or "file"
-    stem = stem_of(name)
+    stem = archive_stem(name)
     if stem is not None:
         folder = Path(tempfile.mkdtemp(dir=emulator.settings.data))
         try:

@@ -27,10 +27,10 @@ from kagglesdk.datasets.types.dataset_api_service import (
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus, DatasetSelectionGroup
 from starlette.responses import RedirectResponse, Response
 
-from contract.confinement import Strictness, confined
+from contract.storage.confinement import Strictness, confined
 from emulator.calls.dataset_files import uploaded_files
 from emulator.calls.dataset_settings import stored_settings
-from emulator.calls.paging import page_of
+from emulator.calls.paging import paginate
 from emulator.calls.wire import ApiError, Call, Caller, denied, moment
 from emulator.store.values import Dataset
 
@@ -147,7 +147,7 @@ def _created(caller: Caller, dataset: Dataset) -> Any:
 def get_status(caller: Caller, request: Any) -> Any:
     """Whether the newest version is ready."""
     dataset = visible_dataset(caller, request.owner_slug, request.dataset_slug)
-    newest = caller.emulator.datasets.versions_of(dataset.id)[0]
+    newest = caller.emulator.datasets.list_versions(dataset.id)[0]
     response = ApiGetDatasetStatusResponse()
     response.status = DatabundleVersionStatus[newest.state(caller.emulator.clock.now()).value]
     return response
@@ -157,7 +157,7 @@ def get_dataset(caller: Caller, request: Any) -> Any:
     """What a dataset says of itself, with its files and versions."""
     dataset = visible_dataset(caller, request.owner_slug, request.dataset_slug)
     described = _described(caller, dataset)
-    versions = caller.emulator.datasets.versions_of(dataset.id)
+    versions = caller.emulator.datasets.list_versions(dataset.id)
     described.files = [_file(caller, dataset, each) for each in caller.emulator.datasets.files(versions[0].id)]
     described.versions = [_version(caller, dataset, each) for each in versions]
     return described
@@ -179,7 +179,7 @@ def list_datasets(caller: Caller, request: Any) -> Any:
     if request.max_size:
         described = [each for each in described if each.total_bytes <= request.max_size]
     response = ApiListDatasetsResponse()
-    response.datasets, response.next_page_token = page_of(
+    response.datasets, response.next_page_token = paginate(
         described, request.page_size, request.page_token, request.page
     )
     return response
@@ -188,7 +188,7 @@ def list_datasets(caller: Caller, request: Any) -> Any:
 def list_files(caller: Caller, request: Any) -> Any:
     """The files of a dataset's version, in pages."""
     dataset, version = _asked_version(caller, request)
-    files, token = page_of(caller.emulator.datasets.files(version.id), request.page_size, request.page_token)
+    files, token = paginate(caller.emulator.datasets.files(version.id), request.page_size, request.page_token)
     response = ApiListDatasetFilesResponse()
     response.dataset_files = [_file(caller, dataset, each) for each in files]
     response.next_page_token = token
@@ -224,7 +224,7 @@ def delete_dataset(caller: Caller, request: Any) -> Any:
 
 
 def _described(caller: Caller, dataset: Dataset) -> Any:
-    newest = caller.emulator.datasets.versions_of(dataset.id)[0]
+    newest = caller.emulator.datasets.list_versions(dataset.id)[0]
     described = ApiDataset()
     described.id = dataset.id
     described.ref = dataset.ref

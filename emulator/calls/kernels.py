@@ -22,7 +22,7 @@ from kagglesdk.kernels.types.kernels_api_service import (
 )
 from kagglesdk.kernels.types.kernels_enums import KernelsListSortType, KernelsListViewType, KernelWorkerStatus
 
-from emulator.calls.paging import page_of
+from emulator.calls.paging import paginate
 from emulator.calls.push import save_kernel
 from emulator.calls.wire import ApiError, Call, Caller, denied, moment
 from emulator.settings import HOUR
@@ -58,7 +58,7 @@ def version_called(caller: Caller, kernel: Kernel, label: str) -> Version:
     number = label.removeprefix("v")
     if label and (not number.isdigit() or number == label):
         raise ApiError(404, "Not found")
-    version = caller.emulator.kernels.version_of(kernel.id, int(number) if number else None)
+    version = caller.emulator.kernels.find_version(kernel.id, int(number) if number else None)
     if version is None:
         raise ApiError(404, "Not found")
     return version
@@ -95,21 +95,21 @@ def list_kernels(caller: Caller, request: Any) -> Any:
         (kernel, version)
         for kernel in caller.emulator.kernels.all()
         if caller.emulator.may_see(caller.user, kernel)
-        and (version := caller.emulator.kernels.version_of(kernel.id)) is not None
-        and _is_asked_for(caller, request, kernel, version)
+        and (version := caller.emulator.kernels.find_version(kernel.id)) is not None
+        and _is_requested(caller, request, kernel, version)
     ]
     if request.sort_by is KernelsListSortType.DATE_CREATED:
         found.sort(key=lambda each: each[0].created_at, reverse=True)
     else:
         found.sort(key=lambda each: each[1].queued_at, reverse=True)
-    page, token = page_of(found, request.page_size, request.page_token, request.page)
+    page, token = paginate(found, request.page_size, request.page_token, request.page)
     response = ApiListKernelsResponse()
     response.kernels = [_metadata(caller, kernel, version) for kernel, version in page]
     response.next_page_token = token
     return response
 
 
-def _is_asked_for(caller: Caller, request: Any, kernel: Kernel, version: Version) -> bool:
+def _is_requested(caller: Caller, request: Any, kernel: Kernel, version: Version) -> bool:
     options = version.options
     is_everyones = request.group is not KernelsListViewType.PROFILE
     checks: tuple[tuple[str, Callable[[str], bool]], ...] = (
@@ -125,7 +125,7 @@ def _is_asked_for(caller: Caller, request: Any, kernel: Kernel, version: Version
 
 
 def _metadata(caller: Caller, kernel: Kernel, version: Version) -> Any:
-    latest = caller.emulator.kernels.version_of(kernel.id)
+    latest = caller.emulator.kernels.find_version(kernel.id)
     options = version.options
     metadata = ApiKernelMetadata()
     metadata.id = kernel.id

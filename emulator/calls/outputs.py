@@ -19,7 +19,7 @@ from kagglesdk.kernels.types.kernels_api_service import (
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from emulator.calls.kernels import version_called, visible_kernel
-from emulator.calls.paging import page_of
+from emulator.calls.paging import paginate
 from emulator.calls.wire import ApiError, Call, Caller, moment, version_header
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def list_output(caller: Caller, request: Any) -> Any:
     """The files that a session left, in pages, each with a URL; and its log once it has ended."""
     version = _version(caller, request)
     emulator = caller.emulator
-    outputs, token = page_of(emulator.kernels.outputs(version.id), request.page_size, request.page_token)
+    outputs, token = paginate(emulator.kernels.outputs(version.id), request.page_size, request.page_token)
     response = ApiListKernelSessionOutputResponse()
     files = []
     for output in outputs:
@@ -54,7 +54,7 @@ def list_output(caller: Caller, request: Any) -> Any:
 def list_files(caller: Caller, request: Any) -> Any:
     """The names and sizes of those files."""
     version = _version(caller, request)
-    outputs, token = page_of(caller.emulator.kernels.outputs(version.id), request.page_size, request.page_token)
+    outputs, token = paginate(caller.emulator.kernels.outputs(version.id), request.page_size, request.page_token)
     response = ApiListKernelFilesResponse()
     items = []
     for output in outputs:

@@ -16,7 +16,7 @@ PAGE_SIZE = 20
 LARGEST_PAGE = 200
 
 
-def page_of(
+def paginate(
     items: Sequence[Item], size: int | None, token: str | None, number: int | None = None
 ) -> tuple[Sequence[Item], str]:
     """A page of `items`, and the token of the next one, empty after the last.

@@ -10,7 +10,7 @@ from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelResponse
 from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 
 from emulator.calls.wire import ApiError
-from emulator.sessions.accelerators import machine_for
+from emulator.sessions.accelerators import choose_machine
 from emulator.sessions.sources import resolve
 from emulator.settings import HOUR, WhenFull
 from emulator.store.kernels import NewVersion
@@ -28,13 +28,13 @@ NOT_FOUND = "Notebook not found"
 TITLE_TAKEN = "The requested title is already in use by a notebook. Please choose another title."
 
 
-def slug_of(title: str) -> str:
+def slugify(title: str) -> str:
     """The slug that a title becomes: lower case, and hyphens between its words."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
-def options_of(request: Any) -> KernelOptions:
+def push_options(request: Any) -> KernelOptions:
     """What a push asks for."""
     return KernelOptions(
         language=request.language or "python",
@@ -57,9 +57,9 @@ def options_of(request: Any) -> KernelOptions:
 def save_kernel(caller: Caller, request: Any) -> Any:
     """Make a kernel or its next version, and queue the session, unless something is in the way."""
     emulator = caller.emulator
-    options = options_of(request)
+    options = push_options(request)
     runs = request.kernel_execution_type is not KernelExecutionType.QUICK_SAVE
-    machine = machine_for(options, emulator.settings.default_gpu)
+    machine = choose_machine(options, emulator.settings.default_gpu)
     response = ApiSaveKernelResponse()
     with emulator.database.transaction():
         if _is_anothers(caller, request):
@@ -115,7 +115,7 @@ def _addressed(caller: Caller, request: Any) -> tuple[Kernel | None, str]:
     kernel = kernels.find(caller.user, slug)
     if kernel is not None:
         return kernel, kernel.slug
-    new = slug_of(title or slug)
+    new = slugify(title or slug)
     if len(new) < SHORTEST_TITLE:
         raise ApiError(400, f"Slug must be at least {SHORTEST_TITLE} characters")
     if kernels.find(caller.user, new) is not None:

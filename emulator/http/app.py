@@ -108,7 +108,7 @@ async def stream_log(request: Request) -> Response:
 
 def _caller(request: Request, *, is_open: bool = False) -> Caller:
     emulator: Emulator = request.app.state.emulator
-    user = emulator.accounts.user_of(request.headers.get("authorization"))
+    user = emulator.accounts.authorized_user(request.headers.get("authorization"))
     if user is None and not is_open:
         raise ApiError(401, UNAUTHENTICATED)
     return Caller(emulator, user or "")

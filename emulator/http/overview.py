@@ -79,12 +79,12 @@ def overview(emulator: Emulator) -> Overview:
             for user in emulator.accounts.names
         ),
         kernels=tuple(
-            KernelOverview(kernel, tuple(_seen(emulator, each) for each in emulator.kernels.versions_of(kernel.id)))
+            KernelOverview(kernel, tuple(_seen(emulator, each) for each in emulator.kernels.list_versions(kernel.id)))
             for kernel in emulator.kernels.all()
         ),
         datasets=tuple(
             DatasetOverview(
-                dataset, tuple((each, each.state(now)) for each in emulator.datasets.versions_of(dataset.id))
+                dataset, tuple((each, each.state(now)) for each in emulator.datasets.list_versions(dataset.id))
             )
             for dataset in emulator.datasets.all()
         ),

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 from emulator.store.values import KernelState
 
 if TYPE_CHECKING:

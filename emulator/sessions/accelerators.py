@@ -14,7 +14,7 @@ _REPLACEMENTS = {"tpuv38": TPU, "tpu1vmv38": TPU, "tpuv232": "", "tpuv2256": ""}
 """Retired machines, and what the client says they are replaced by (`_RETIRED_ACCELERATORS`)."""
 
 
-def machine_for(options: KernelOptions, default_gpu: str) -> str:
+def choose_machine(options: KernelOptions, default_gpu: str) -> str:
     """The machine shape of a session; empty for a machine with CPUs only.
 
     Args:

@@ -16,7 +16,7 @@ class UnrunnableError(Exception):
     """What was pushed is nothing that an executor can run."""
 
 
-def script_of(options: KernelOptions, text: str) -> str:
+def as_script(options: KernelOptions, text: str) -> str:
     """The Python script that a push stands for.
 
     Args:

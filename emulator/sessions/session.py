@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from contract import files
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
 from contract.states import State
+from contract.storage import files
 from emulator.sessions.accelerators import is_trap, trapped
-from emulator.sessions.scripts import UnrunnableError, script_of
+from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.sessions.sources import lay_out
 from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
@@ -101,7 +101,7 @@ class Sessions:
         return f"{self._prefix}-{session}"
 
     def _workload(self, version: Version, name: str) -> Workload:
-        source = script_of(version.options, self._kernels.source(version.id))
+        source = as_script(version.options, self._kernels.source(version.id))
         script = self._emulator.settings.data / "scripts" / f"{version.id}.py"
         files.write_bytes(script, (trapped(source) if is_trap(version.machine_shape) else source).encode())
         return Workload(

@@ -59,7 +59,7 @@ def _output(emulator: Emulator, user: str, ref: str) -> Mount | None:
     kernel = emulator.kernels.find(owner, slug)
     if kernel is None or not emulator.may_see(user, kernel):
         return None
-    for version in emulator.kernels.versions_of(kernel.id):
+    for version in emulator.kernels.list_versions(kernel.id):
         if number in (None, version.number) and emulator.kernels.outputs(version.id):
             return Mount(NOTEBOOKS, kernel.owner, kernel.slug, version.id)
     return None

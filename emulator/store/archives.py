@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from typing import IO, TYPE_CHECKING
 
-from contract.confinement import Strictness, confined
+from contract.storage.confinement import Strictness, confined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
-def stem_of(name: str) -> str | None:
+def archive_stem(name: str) -> str | None:
     """The folder into which an archive of that name is unpacked; None for a name that is no archive's."""
     lowered = name.lower()
     suffix = next((each for each in _SUFFIXES if lowered.endswith(each) and len(name) > len(each)), None)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from contract import files
+from contract.storage import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

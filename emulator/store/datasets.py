@@ -93,14 +93,14 @@ class DatasetStore:
         """Remove a dataset's versions below `number`."""
         self.database.run("DELETE FROM dataset_versions WHERE dataset_id = ? AND number < ?", dataset_id, number)
 
-    def versions_of(self, dataset_id: int) -> list[DatasetVersion]:
+    def list_versions(self, dataset_id: int) -> list[DatasetVersion]:
         """A dataset's versions, the newest first."""
         rows = self.database.all("SELECT * FROM dataset_versions WHERE dataset_id = ? ORDER BY number DESC", dataset_id)
         return [DatasetVersion(**dict(row)) for row in rows]
 
     def ready_version(self, dataset_id: int, now: float, number: int | None = None) -> DatasetVersion | None:
         """The version with that number, or the newest, that is ready at the emulated time `now`."""
-        ready = (each for each in self.versions_of(dataset_id) if each.ready_at <= now)
+        ready = (each for each in self.list_versions(dataset_id) if each.ready_at <= now)
         return next((each for each in ready if number is None or each.number == number), None)
 
     def files(self, version: int) -> list[StoredFile]:

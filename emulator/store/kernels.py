@@ -111,7 +111,7 @@ class KernelStore:
             raise KeyError(session)
         return _version(row)
 
-    def version_of(self, kernel_id: int, number: int | None = None) -> Version | None:
+    def find_version(self, kernel_id: int, number: int | None = None) -> Version | None:
         """A kernel's version by its number, or its latest."""
         where = "kernel_id = ?" if number is None else "kernel_id = ? AND number = ?"
         values = (kernel_id,) if number is None else (kernel_id, number)
@@ -119,7 +119,7 @@ class KernelStore:
         row = self.database.one(query, *values)
         return _version(row) if row is not None else None
 
-    def versions_of(self, kernel_id: int) -> list[Version]:
+    def list_versions(self, kernel_id: int) -> list[Version]:
         """A kernel's versions, the newest first."""
         rows = self.database.all("SELECT * FROM versions WHERE kernel_id = ? ORDER BY number DESC", kernel_id)
         return [_version(row) for row in rows]

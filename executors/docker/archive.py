@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from contract import files
-from contract.coming_back import NO_PLAIN_FILE, ODD_NAME, ComingBack
-from contract.confinement import Strictness, confined
 from contract.errors import BackendError
+from contract.storage import files
+from contract.storage.coming_back import NO_PLAIN_FILE, ODD_NAME, ComingBack
+from contract.storage.confinement import Strictness, confined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ class ArchiveEntry:
     mode: int = FOLDER_MODE
 
 
-def entries_of(folder: Path, place: str) -> Iterator[ArchiveEntry]:
+def folder_entries(folder: Path, place: str) -> Iterator[ArchiveEntry]:
     """The folder as `place`, with the folders that lead there and all files below it."""
     parents = [str(each) for each in PurePosixPath(place).parents][:-1]
     yield from (ArchiveEntry(each) for each in reversed(parents))

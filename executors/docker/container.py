@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
-from executors.docker.archive import FILE_MODE, OPEN_FOLDER_MODE, ArchiveEntry, entries_of
+from executors.docker.archive import FILE_MODE, OPEN_FOLDER_MODE, ArchiveEntry, folder_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,21 +87,21 @@ class Attempt:
         ]
 
 
-def names_for(root: Path) -> Names:
+def container_names(root: Path) -> Names:
     """The names for the executor whose folder is `root`: another folder's workloads are none of its business."""
     return Names(hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:8])
 
 
-def files_of(workload: Workload) -> Iterator[ArchiveEntry]:
+def workload_files(workload: Workload) -> Iterator[ArchiveEntry]:
     """What a container finds below `/`."""
     yield from (ArchiveEntry("kaggle"), ArchiveEntry("kaggle/input"))
     for place, folder in workload.inputs.items():
-        yield from entries_of(folder, f"kaggle/input/{place}")
+        yield from folder_entries(folder, f"kaggle/input/{place}")
     yield from (ArchiveEntry("kaggle/src"), ArchiveEntry("kaggle/src/script.py", workload.script, FILE_MODE))
     yield from (ArchiveEntry(name, mode=OPEN_FOLDER_MODE) for name in ("kaggle/working", "kaggle/temp"))
 
 
-def environment_of(workload: Workload, limits: ContainerLimits) -> dict[str, str]:
+def container_environment(workload: Workload, limits: ContainerLimits) -> dict[str, str]:
     """The variables beside those of the image."""
     limit = workload.limit_seconds
     return {

@@ -76,7 +76,7 @@ def ask(api: docker.APIClient, of: str, *, stream: bool, **parameters: str | flo
     return response
 
 
-def frames_in(answer: bytes) -> list[bytes]:
+def parse_frames(answer: bytes) -> list[bytes]:
     """The frames of a log as the engine sends it; one that was cut off at the end is left out.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import APIError, NotFound
 
 from contract.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
-from contract.files import CHUNK_BYTES, human_bytes
+from contract.storage.files import CHUNK_BYTES, human_bytes
 from executors.base import Closeable
 from executors.docker.archive import packed, unpack_tar
 from executors.docker.container import (
@@ -21,15 +21,15 @@ from executors.docker.container import (
     WORKING,
     WORKING_LABEL,
     WORKLOAD_LABEL,
-    environment_of,
-    files_of,
+    container_environment,
+    container_names,
     host_config,
-    names_for,
+    workload_files,
 )
-from executors.docker.engine import NoGpuError, ask, frames_in, open_engine, talking_to_engine
-from executors.docker.limits import ContainerLimits, DockerSettings, free_disk, limits_for
+from executors.docker.engine import NoGpuError, ask, open_engine, parse_frames, talking_to_engine
+from executors.docker.limits import ContainerLimits, DockerSettings, container_limits, free_disk
 from executors.docker.log import LogCursor
-from executors.docker.status import status_of, was_started
+from executors.docker.status import was_started, workload_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from contract.coming_back import ComingBack
+    from contract.storage.coming_back import ComingBack
     from executors.base import Status, Workload
     from executors.docker.container import Attempt
 
@@ -62,7 +62,7 @@ class DockerExecutor(Closeable):
     def __init__(
         self, root: Path, settings: DockerSettings | None = None, tell: Callable[[str], None] | None = None
     ) -> None:
-        self._names = names_for(root)
+        self._names = container_names(root)
         self._settings = settings or DockerSettings()
         self._tell = tell
         self._cursors: dict[str, LogCursor] = {}
@@ -101,7 +101,7 @@ class DockerExecutor(Closeable):
         with talking_to_engine():
             while not was_started(container := self._existing(name)) and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
-            return status_of(container, lambda: self._api.logs(container["Id"], tail=_LAST_LINES))
+            return workload_status(container, lambda: self._api.logs(container["Id"], tail=_LAST_LINES))
 
     def logs(self, name: str, offset: int) -> bytes:
         """What it has printed from byte `offset` on."""
@@ -110,7 +110,7 @@ class DockerExecutor(Closeable):
             wanted: dict[str, str | float] = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": last or "all"}
             if since is not None:
                 wanted["since"] = since
-            return frames_in(ask(self._api, f"/containers/{container}/logs", stream=False, **wanted).content)
+            return parse_frames(ask(self._api, f"/containers/{container}/logs", stream=False, **wanted).content)
 
         with talking_to_engine():
             container = self._existing(name)["Id"]
@@ -149,7 +149,7 @@ class DockerExecutor(Closeable):
         """Make the container and start it; False where somebody else has made one meanwhile."""
         attempt = self._names.attempt(workload.name)
         engine = self._api.info()
-        limits = limits_for(self._settings, engine, free_disk(engine, self._api.base_url))
+        limits = container_limits(self._settings, engine, free_disk(engine, self._api.base_url))
         try:
             self._fill(workload, attempt)
             if workload.gpu and self._settings.gpu_is_optional:
@@ -168,7 +168,7 @@ class DockerExecutor(Closeable):
         self._api.create_container(
             self._settings.image, name=attempt.name, labels=attempt.labels, host_config=config, use_config_proxy=False
         )
-        self._api.put_archive(attempt.name, "/", packed(files_of(workload)))
+        self._api.put_archive(attempt.name, "/", packed(workload_files(workload)))
         self._api.remove_container(attempt.name)
 
     def _make_and_start(self, workload: Workload, limits: ContainerLimits, attempt: Attempt, *, gpu: bool) -> bool:
@@ -178,7 +178,7 @@ class DockerExecutor(Closeable):
                 self._settings.image,
                 name=name,
                 labels={**attempt.labels, WORKING_LABEL: str(limits.working)},
-                environment=environment_of(workload, limits),
+                environment=container_environment(workload, limits),
                 user=self._settings.user,
                 host_config=host_config(self._api, workload, limits, attempt, gpu=gpu),
                 stop_timeout=STOP_PATIENCE_SECONDS,

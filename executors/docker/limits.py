@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ class ContainerLimits:
     cuts: tuple[str, ...]
 
 
-def limits_for(settings: DockerSettings, engine: Mapping[str, Any], free: int | None) -> ContainerLimits:
+def container_limits(settings: DockerSettings, engine: Mapping[str, Any], free: int | None) -> ContainerLimits:
     """The limits of a container.
 
     Args:

@@ -51,14 +51,14 @@ class LogCursor:
         """What the log holds from byte `offset` on."""
         if offset != self.offset or not self.recent:
             self.offset, self.recent = 0, []
-            return self._take(entries_in(source()))[offset:]
+            return self._take(parse_entries(source()))[offset:]
         since = max(self.recent) - OVERLAP
         known = sum(time >= since for time in self.recent)
         # The engine reads a log from its beginning, unless it is asked for its end.
         frames = list(source(since.timestamp(), LOOKED_AT_FIRST))
         if len(frames) >= LOOKED_AT_FIRST:
             frames = list(source(since.timestamp()))
-        return self._take(entries_in(frames[known:]))
+        return self._take(parse_entries(frames[known:]))
 
     def _take(self, entries: Iterable[LogEntry]) -> bytes:
         news = bytearray()
@@ -72,7 +72,7 @@ class LogCursor:
         return bytes(news)
 
 
-def entries_in(frames: Iterable[bytes]) -> Iterator[LogEntry]:
+def parse_entries(frames: Iterable[bytes]) -> Iterator[LogEntry]:
     """The entries that the engine's frames hold."""
     for frame in frames:
         time, _, content = frame.partition(b" ")

@@ -6,8 +6,8 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from contract.events import MARK
-from contract.files import human_bytes
 from contract.states import State
+from contract.storage.files import human_bytes
 from executors.base import Status
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def was_started(container: Mapping[str, Any]) -> bool:
     return bool(container["State"]["Status"] != "created")
 
 
-def status_of(container: Mapping[str, Any], last_words: Callable[[], bytes]) -> Status:
+def workload_status(container: Mapping[str, Any], last_words: Callable[[], bytes]) -> Status:
     """Where a workload stands.
 
     Args:

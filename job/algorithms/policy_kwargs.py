@@ -41,7 +41,7 @@ def _widths(value: Any) -> Any:
     return value
 
 
-def _widths_of(*networks: str, all_of_them: bool) -> BeforeValidator:
+def _network_widths(*networks: str, all_of_them: bool) -> BeforeValidator:
     either = f"must be {_WIDTHS}, or one for each of {' and '.join(networks)}"
 
     def check(value: Any) -> Any:
@@ -65,9 +65,9 @@ def _widths_of(*networks: str, all_of_them: bool) -> BeforeValidator:
 Widths = Annotated[list[int], BeforeValidator(_widths)]
 WidthsOfActorAndValue = Annotated[
     list[int] | dict[str, list[int]],
-    _widths_of("pi", "vf", all_of_them=False),
+    _network_widths("pi", "vf", all_of_them=False),
 ]
-WidthsOfActorAndCritic = Annotated[list[int] | dict[str, list[int]], _widths_of("pi", "qf", all_of_them=True)]
+WidthsOfActorAndCritic = Annotated[list[int] | dict[str, list[int]], _network_widths("pi", "qf", all_of_them=True)]
 
 
 def _class_among(*known: str) -> BeforeValidator:

@@ -148,7 +148,7 @@ class Backend(Closeable, Protocol):
     def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         """Copy what the session left into `folder`; what is there already may be kept.
 
-        Which files come is decided by `contract.coming_back`; returns what stays behind, in words.
+        Which files come is decided by `contract.storage.coming_back`; returns what stays behind, in words.
         """
 
     def cancel(self, handle: str) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 from executors.local import LocalExecutor
 from runner.backends.base import BackendEntry, Check
 from runner.backends.on_executor import ExecutorBackend

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from contract.coming_back import ComingBack
-from contract.documents import Package
+from contract.documents.runs import Package
+from contract.storage.coming_back import ComingBack
 from executors.base import Closeable, Workload
 from runner.backends.base import Provisions
 
@@ -50,35 +50,35 @@ class ExecutorBackend(Closeable):
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
-        limit = float(job_of(folder)["session_limit"]) + KILL_GRACE_SECONDS
+        limit = float(packaged_job(folder)["session_limit"]) + KILL_GRACE_SECONDS
         inputs = {folder.path.parent.name: folder.payload}
-        return Workload(name_of(key), folder.script, inputs, limit_seconds=limit)
+        return Workload(sandbox_name(key), folder.script, inputs, limit_seconds=limit)
 
     def find(self, key: str) -> str | None:
         """The key, if its session was ever started here."""
-        return key if self.executor.has(name_of(key)) else None
+        return key if self.executor.has(sandbox_name(key)) else None
 
     def status(self, handle: str) -> Status:
         """Where the session stands."""
-        return self.executor.status(name_of(handle))
+        return self.executor.status(sandbox_name(handle))
 
     def logs(self, handle: str, offset: int) -> bytes:
         """What the session has printed from byte `offset` on."""
-        return self.executor.logs(name_of(handle), offset)
+        return self.executor.logs(sandbox_name(handle), offset)
 
     def fetch(self, handle: str, folder: Path) -> Sequence[str]:
         """Copy what the session left into `folder`; say what stays behind."""
         coming = ComingBack()
-        self.executor.fetch(name_of(handle), folder, coming)
+        self.executor.fetch(sandbox_name(handle), folder, coming)
         return coming.left_behind
 
     def cancel(self, handle: str) -> None:
         """Ask the session to stop after a last checkpoint."""
-        self.executor.stop(name_of(handle))
+        self.executor.stop(sandbox_name(handle))
 
     def release(self, handle: str) -> None:
         """Remove the sandbox."""
-        self.executor.remove(name_of(handle))
+        self.executor.remove(sandbox_name(handle))
 
     def diagnose(self) -> Iterator[Check]:
         """Nothing: a backend that needs something of its machine says so itself."""
@@ -89,11 +89,11 @@ class ExecutorBackend(Closeable):
         self.executor.close()
 
 
-def job_of(folder: SessionFolder) -> dict[str, Any]:
+def packaged_job(folder: SessionFolder) -> dict[str, Any]:
     """The job of a package (as JSON), with the section that says in what it runs."""
     return Package.read(folder.package_json).job
 
 
-def name_of(key: str) -> str:
+def sandbox_name(key: str) -> str:
     """The name of the sandbox of the session with `key`."""
     return key[:_NAME_LENGTH]

@@ -11,37 +11,37 @@ if TYPE_CHECKING:
 
 def package(workspace: Workspace, live: LiveSession) -> None:
     """Put everything that the session needs into one sealed folder."""
-    from runner.stages import on_workspace as stages
+    from runner.stages import wiring
 
-    stages.package(workspace, live)
+    wiring.package(workspace, live)
 
 
 def execute(workspace: Workspace, live: LiveSession) -> None:
     """Run the packaged session on its backend, or attach to it."""
-    from runner.stages import on_workspace as stages
+    from runner.stages import wiring
 
-    stages.execute(workspace, live)
+    wiring.execute(workspace, live)
 
 
 def download(workspace: Workspace, live: LiveSession) -> None:
     """Bring what the session left to this machine, whole."""
-    from runner.stages import on_workspace as stages
+    from runner.stages import wiring
 
-    stages.download(workspace, live)
+    wiring.download(workspace, live)
 
 
 def validate(workspace: Workspace, live: LiveSession) -> None:
     """Judge the artifacts one by one, without running anything that is in them."""
-    from runner.stages import on_workspace as stages
+    from runner.stages import wiring
 
-    stages.validate(workspace, live)
+    wiring.validate(workspace, live)
 
 
 def restore(workspace: Workspace, live: LiveSession) -> None:
     """Adopt what is sound as the parent of the next session."""
-    from runner.stages import on_workspace as stages
+    from runner.stages import wiring
 
-    stages.restore(workspace, live)
+    wiring.restore(workspace, live)
 
 
 def show_plan(workspace: Workspace, job: str) -> None:

@@ -24,7 +24,7 @@ _OF_THE_PLACE = frozenset(getattr(errno, name) for name in _NAMES if hasattr(err
 """What a disk or a file system may answer whatever a program does right."""
 
 
-def _sentence_of(error: OSError) -> str:
+def _explain(error: OSError) -> str:
     """What the place said, about which file, and what to do."""
     named = error.filename2 if error.filename2 is not None else error.filename
     subject = os.fsdecode(named) if isinstance(named, str | bytes) else "a file"
@@ -41,7 +41,7 @@ def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]
         except OSError as error:
             if error.errno not in _OF_THE_PLACE:
                 raise
-            return TaskFailed(_sentence_of(error))
+            return TaskFailed(_explain(error))
         except RelayError as error:
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
             return failure(plain(str(error)))
@@ -58,7 +58,7 @@ def exiting_on_error() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _OF_THE_PLACE:
             raise
-        sys.stderr.write(f"{_sentence_of(error)}\n")
+        sys.stderr.write(f"{_explain(error)}\n")
         raise SystemExit(RelayError.exit_code) from None
     except RelayError as error:
         sys.stderr.write(f"{plain(str(error))}\n")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from doit.tools import config_changed
 
-from contract import files
 from contract.errors import InputError
+from contract.storage import files
 from runner.decide import REFUSALS, Nothing
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.selection import EVERYTHING, Selection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from contract.documents import Rules
+    from contract.documents.runs import Rules
     from runner.workspace import LiveSession, Plan
 
 Task = dict[str, Any]

@@ -19,7 +19,7 @@ from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
-from runner.endings import ending_of, may_pass
+from runner.endings import may_pass, why_ended
 from runner.lineage import Phase
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Pass:
         """Why the newest session ended, once it is restored."""
         head = self.after.lineage.head
         is_known = head is not None and head.phase is Phase.RESTORED and head.folder.execution_json.exists()
-        return ending_of(head) if head is not None and is_known else None
+        return why_ended(head) if head is not None and is_known else None
 
     @property
     def has_no_session_left(self) -> bool:

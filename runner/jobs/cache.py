@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract import files
+from contract.storage import files
 from runner.backends.registry import installed, sections
 from runner.layout import JOBS_FILE
 

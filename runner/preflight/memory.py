@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 from job.algorithms.off_policy import OffPolicyHyperparameters
 
 if TYPE_CHECKING:
-    from contract.trials import Memory
+    from contract.documents.trial import Memory
 
 OF_THE_PROCESS = 300 << 20
 """Python with torch, before anything is trained; at least."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import psutil
 
-from contract import files, layout
-from contract.documents import Request
+from contract.documents.runs import Request
+from contract.documents.trial import Trial
 from contract.errors import InputError, UnavailableError
 from contract.events import Event, parse_event
-from contract.trials import Trial
+from contract.storage import files, layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract import files
+from contract.documents.trial import Trial
 from contract.errors import UnavailableError
-from contract.trials import Trial
+from contract.storage import files
 from runner.backends.registry import backend_entry, installed
 from runner.decide import Continue, Redo, Start
 from runner.preflight import trial
@@ -61,7 +61,7 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
 
 
 def _tried(cache: Path, plan: Plan, sources: Sources) -> Trial:
-    key = _content_of(plan.wanted.job, sources)
+    key = _trial_digest(plan.wanted.job, sources)
     known = _remembered(cache)
     if key in known:
         return known[key]
@@ -72,7 +72,7 @@ def _tried(cache: Path, plan: Plan, sources: Sources) -> Trial:
     return found
 
 
-def _content_of(job: dict[str, Any], sources: Sources) -> str:
+def _trial_digest(job: dict[str, Any], sources: Sources) -> str:
     """A digest of all that a trial depends on; what was refused is not remembered, since its cause may be anywhere."""
     parts = {name: job[name] for name in ("env", "algorithm", "policy", "hyperparameters")}
     evaluation = job["eval"]["episodes"] if job["eval"]["frequency"] else 0

@@ -12,9 +12,9 @@ from runner.sources.carried import (
     SourceFolder,
     Sources,
     changed_files,
-    identity_of,
+    identity_from_table,
 )
-from runner.sources.meaning import meaning_of
+from runner.sources.meaning import digest_meaning
 from runner.sources.reading import SourceReader
 
 __all__ = [
@@ -26,6 +26,6 @@ __all__ = [
     "SourceReader",
     "Sources",
     "changed_files",
-    "identity_of",
-    "meaning_of",
+    "digest_meaning",
+    "identity_from_table",
 ]

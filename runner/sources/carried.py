@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import contract
 import job
 import trainer
-from contract import files
-from contract.documents import Identity
+from contract.documents.runs import Identity
 from contract.errors import InputError
-from contract.zips import timeless_member
+from contract.storage import files
+from contract.storage.zips import timeless_member
 from runner.sources.walk import printable_name
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SourceDigest(NamedTuple):
     meaning: str
 
 
-def digest_of_folder(digests: dict[str, SourceDigest]) -> SourceDigest:
+def folder_digest(digests: dict[str, SourceDigest]) -> SourceDigest:
     """One digest of all contents and one of all meanings."""
     return SourceDigest(
         content=files.sha256_of_value({name: each.content for name, each in digests.items()}),
@@ -83,7 +83,7 @@ class SourceFolder:
             InputError: a file was changed since the digest of the folder was taken.
         """
         digests = self.look_up()
-        if digest_of_folder(digests) != self.digest:
+        if folder_digest(digests) != self.digest:
             raise self._changed(None)
         return digests
 
@@ -150,12 +150,12 @@ class Sources:
             yield from ((file, folder) for file in folder.found)
 
 
-def identity_of(table: dict[str, list[str]], python: str) -> Identity:
+def identity_from_table(table: dict[str, list[str]], python: str) -> Identity:
     """What `Sources.identity` said of the sources in a table, whose meanings were taken by this version of Python."""
     folders: dict[str, dict[str, SourceDigest]] = {}
     for name, digests in table.items():
         folders.setdefault(name.partition("/")[0], {})[name] = SourceDigest(*digests)
-    return _identity([digest_of_folder(each) for each in folders.values()], python)
+    return _identity([folder_digest(each) for each in folders.values()], python)
 
 
 def _identity(folders: list[SourceDigest], python: str) -> Identity:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import warnings
 
-from contract import files
+from contract.storage import files
 
 
-def meaning_of(name: str, content: bytes) -> str:
+def digest_meaning(name: str, content: bytes) -> str:
     """The digest of what a file means; what Python cannot parse means its bytes."""
     if not name.endswith(".py"):
         return files.sha256_of_bytes(content)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from contract import files
 from contract.errors import InputError
-from runner.sources.carried import OWN_FOLDERS, PYTHON, SourceDigest, SourceFolder, Sources, digest_of_folder
-from runner.sources.meaning import meaning_of
+from contract.storage import files
+from runner.sources.carried import OWN_FOLDERS, PYTHON, SourceDigest, SourceFolder, Sources, folder_digest
+from runner.sources.meaning import digest_meaning
 from runner.sources.walk import FileState, files_below, unreadable
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class SourceReader:
             digest = SourceDigest(known.content, known.meaning)
         else:
             digests = look_up()
-            look_up, digest = (lambda: digests), digest_of_folder(digests)
+            look_up, digest = (lambda: digests), folder_digest(digests)
             if all(_is_settled(file, started_ns) for file in found):
                 self._seen[str(folder)] = _KnownFolder(state, *digest)
         return SourceFolder(subject, tuple(found), digest, look_up, functools.partial(self._forget, folder))
@@ -160,7 +160,7 @@ class SourceReader:
                 content = stream.read()
         except OSError as error:
             raise unreadable(self._subject(folder), file.name, error) from None
-        return _KnownFile(file.state, files.sha256_of_bytes(content), meaning_of(file.name, content))
+        return _KnownFile(file.state, files.sha256_of_bytes(content), digest_meaning(file.name, content))
 
     def _forget(self, folder: Path) -> None:
         """Read the folder's files the next time, whatever their states say."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from contract import files
-from contract.coming_back import in_a_sentence
-from contract.documents import Execution, Manifest
+from contract.documents.runs import Execution, Manifest
 from contract.errors import SessionLostError
 from contract.events import say
+from contract.storage import files
+from contract.storage.coming_back import in_a_sentence
 from runner.stages.package import entries_below
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract.documents import Execution, Ledger, Package, Submission
+from contract.documents.runs import Execution, Ledger, Package, Submission
 from contract.errors import (
     BackendBusyError,
     BackendUnreachableError,

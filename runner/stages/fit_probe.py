@@ -10,8 +10,8 @@ from restore.compatibility import compare
 from runner.decide import Refuse
 
 if TYPE_CHECKING:
-    from contract.documents import Request
-    from contract.trials import Trial
+    from contract.documents.runs import Request
+    from contract.documents.trial import Trial
     from runner.lineage import SessionState
 
 

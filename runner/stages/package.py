@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract import files, layout
-from contract.confinement import Strictness, confined
-from contract.documents import FileEntry, Package
+from contract.documents.runs import FileEntry, Package
+from contract.documents.typed_json import FORMAT
 from contract.errors import BackendError
-from contract.typed_json import FORMAT
-from runner.stages import bootstrap
+from contract.storage import files, layout
+from contract.storage.confinement import Strictness, confined
+from runner.stages import session_script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from contract.documents import Inputs, Request
+    from contract.documents.runs import Inputs, Request
     from runner.backends.base import Provisions
     from runner.layout import SessionFolder
     from runner.sources import Sources
@@ -77,7 +77,7 @@ def package(
     key = files.sha256_of_value(as_json)
     files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": as_json})
     files.write_json(building / folder.sources_table.name, sources.table())
-    files.write_bytes(building / folder.script.name, session_script(key).encode())
+    files.write_bytes(building / folder.script.name, keyed_script(key).encode())
     if provisions is not None:
         _add(provisions.beside, building)
     building.rename(folder.package)
@@ -110,7 +110,7 @@ def entries_below(folder: Path, digest_is_name_in: Path | None = None) -> dict[s
     }
 
 
-def session_script(key: str) -> str:
+def keyed_script(key: str) -> str:
     """The script that starts the session with `key`."""
-    text = Path(bootstrap.__file__).read_text(encoding="utf-8")
+    text = Path(session_script.__file__).read_text(encoding="utf-8")
     return text.replace(layout.key_line(""), layout.key_line(key), 1)

@@ -11,7 +11,7 @@ from restore import adoption
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.documents import Restored
+    from contract.documents.runs import Restored
     from runner.display import Display
 
 

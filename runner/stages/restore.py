@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from contract import files
 from contract.errors import RelayError
+from contract.storage import files
 from restore import adoption
 from restore.validation import Report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.documents import Restored
+    from contract.documents.runs import Restored
     from runner.layout import SessionFolder
 
 _REMEDY = "remove it, and run the same command again"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from contract import files
-from contract.documents import Manifest, Rules
-from contract.layout import Artifacts
-from contract.records import FileEntry
+from contract.documents.runs import Manifest, Rules
+from contract.documents.session import FileEntry
+from contract.storage import files
+from contract.storage.layout import Artifacts
 from restore.validation import Expectations
 from restore.validation import validate as judge
 

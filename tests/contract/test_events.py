@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract import events
-from contract.events import MARK, Event, event_in, parse_event
+from contract.events import MARK, Event, parse_event, split_event
 
 VALUES: dict[str, Any] = {"timesteps": 5, "mean_reward": None, "error": "zwei\nZeilen: ü → 交叉口", "goal_met": False}
 
@@ -62,15 +62,15 @@ def test_what_any_program_prints_is_no_event(line: str) -> None:
 )
 def test_what_looks_like_an_event_and_has_odd_values_is_none(line: str) -> None:
     assert parse_event(line) is None
-    assert event_in(line) == (line, None)
+    assert split_event(line) == (line, None)
 
 
 def test_an_event_is_found_behind_a_line_without_an_end() -> None:
     emitted = '@relay checkpoint {"file": "@relay ended {}", "bytes": 5}'
     found = Event("checkpoint", {"file": "@relay ended {}", "bytes": 5})
-    assert event_in(f"step 20/100{emitted}") == ("step 20/100", found)
-    assert event_in(f"@relay started {{}}{emitted}") == ("@relay started {}", found)
-    assert event_in(f"{emitted} and more")[1] is None
+    assert split_event(f"step 20/100{emitted}") == ("step 20/100", found)
+    assert split_event(f"@relay started {{}}{emitted}") == ("@relay started {}", found)
+    assert split_event(f"{emitted} and more")[1] is None
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])

@@ -84,7 +84,7 @@ def test_labels_tell_what_the_image_is_made_from(config: dict[str, Any]) -> None
     labels = config["Config"]["Labels"]
     base = labels["org.opencontainers.image.base.name"]
     digest = labels["org.opencontainers.image.base.digest"]
-    assert digest == image_module.digest_of("docker", base)
+    assert digest == image_module.image_digest("docker", base)
     assert digest.startswith("sha256:")
     assert labels["io.kaggle-relay.profile"] == "cpu"
     assert labels["io.kaggle-relay.lock"] == build_inputs.lock_digest("cpu")

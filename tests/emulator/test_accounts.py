@@ -33,4 +33,4 @@ def basic(credentials: str) -> str:
     ],
 )
 def test_only_a_valid_key_says_who_calls(header: str | None, user: str | None) -> None:
-    assert ACCOUNTS.user_of(header) == user
+    assert ACCOUNTS.authorized_user(header) == user

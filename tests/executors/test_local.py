@@ -173,9 +173,9 @@ def test_a_script_that_is_seen_a_moment_late_runs(tmp_path: Path) -> None:
 
         has_looked = False
 
-        def _process_of(self, sandbox: Path) -> psutil.Process | None:
+        def _launcher_process(self, sandbox: Path) -> psutil.Process | None:
             if self.has_looked:
-                return super()._process_of(sandbox)
+                return super()._launcher_process(sandbox)
             self.has_looked = True
             started_child(self)
             return None

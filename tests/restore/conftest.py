@@ -14,9 +14,9 @@ import pytest
 import torch as th
 from stable_baselines3 import A2C, DQN, PPO, SAC
 
-from contract.files import sha256_of_bytes
-from contract.layout import POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, checkpoint_name
-from contract.records import CheckpointRecord, FileEntry, ResumeVerdict
+from contract.documents.session import CheckpointRecord, FileEntry, ResumeVerdict
+from contract.storage.files import sha256_of_bytes
+from contract.storage.layout import POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, checkpoint_name
 from restore.integrity import inspect_checkpoint
 
 if TYPE_CHECKING:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from contract import files
-from contract.documents import CheckpointReference, Outcome, ReplayReference, Restored, ResumeVerdict, SegmentReference
-from contract.files import human_bytes
-from contract.layout import segment_name
-from contract.records import CheckpointRecord, FileEntry
+from contract.documents.runs import (
+    CheckpointReference,
+    Outcome,
+    ReplayReference,
+    Restored,
+    ResumeVerdict,
+    SegmentReference,
+)
+from contract.documents.session import CheckpointRecord, FileEntry
+from contract.storage import files
+from contract.storage.files import human_bytes
+from contract.storage.layout import segment_name
 from restore.adoption import KEPT_FALLBACKS, Restoration, adopt, first_intact, problem_with, segments
 from restore.validation import Finding, Report
 

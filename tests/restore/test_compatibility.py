@@ -13,7 +13,7 @@ from contract.identity import FREE_OF_ENV, TRAINING_INPUTS
 from contract.libraries import DISTRIBUTIONS
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
-from restore.compatibility import compare, rule_for
+from restore.compatibility import compare, find_rule
 from restore.compatibility_rules import RULES, Rule
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
@@ -336,17 +336,17 @@ def test_a_description_that_no_rule_names_is_incompatible() -> None:
 # The table.
 
 
-def fields_of(model: type[BaseModel], below: str = "") -> Iterator[str]:
+def replay_fields(model: type[BaseModel], below: str = "") -> Iterator[str]:
     """Every field of a model, by dotted path, those of a nested model in its place."""
     for name, field in model.model_fields.items():
         nested = [each for each in (field.annotation, *get_args(field.annotation)) if hasattr(each, "model_fields")]
         if nested:
-            yield from fields_of(nested[0], f"{below}{name}.")
+            yield from replay_fields(nested[0], f"{below}{name}.")
         else:
             yield f"{below}{name}"
 
 
-FIELDS = [path for path in fields_of(job_with(sections())) if path != "hyperparameters"]
+FIELDS = [path for path in replay_fields(job_with(sections())) if path != "hyperparameters"]
 HYPERPARAMETERS = sorted({name for entry in ALGORITHMS.values() for name in entry.hyperparameters.model_fields})
 COMPARED = ("observation_space", "action_space", "parameters", *(f"libraries.{name}" for name in DISTRIBUTIONS))
 EVERYTHING = [*FIELDS, *(f"hyperparameters.{name}" for name in HYPERPARAMETERS), *COMPARED, "libraries.python"]
@@ -359,7 +359,7 @@ def outcomes(path: str) -> set[str]:
 
 @pytest.mark.parametrize("path", EVERYTHING)
 def test_every_field_has_a_rule_that_always_applies(path: str) -> None:
-    assert rule_for(Difference(path, "1", "1"), {}), f"add a rule for {path} to restore/compatibility_rules.py"
+    assert find_rule(Difference(path, "1", "1"), {}), f"add a rule for {path} to restore/compatibility_rules.py"
 
 
 @pytest.mark.parametrize("path", FIELDS)
@@ -416,5 +416,5 @@ def test_a_path_that_ends_in_a_star_is_about_what_is_inside_only(rule: str, path
     ],
 )
 def test_a_rule_covers_its_path_and_all_below(path: str, rule: str | None) -> None:
-    found = rule_for(Difference(path, 1, 2), {})
+    found = find_rule(Difference(path, 1, 2), {})
     assert (found.path if found else None) == rule

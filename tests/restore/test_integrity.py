@@ -20,18 +20,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3 import PPO
 
+from contract.documents.session import FileEntry
 from contract.errors import CheckpointError
-from contract.files import sha256_of_bytes
-from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
-from contract.records import FileEntry
+from contract.storage.files import sha256_of_bytes
+from contract.storage.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, RECORD_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 from job.algorithms.registry import ALGORITHMS
-from restore import integrity, tensors
+from restore import integrity
 from restore.integrity import inspect_checkpoint
+from restore.reading import tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from contract.records import CheckpointRecord
+    from contract.documents.session import CheckpointRecord
 
     Members = dict[str, bytes]
     Inspect = Callable[..., CheckpointRecord]

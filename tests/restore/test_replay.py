@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contract.files import CHUNK_BYTES, sha256_of_bytes
-from contract.layout import segment_name
-from contract.records import FileEntry, Replay
+from contract.documents.session import FileEntry, Replay
+from contract.storage.files import CHUNK_BYTES, sha256_of_bytes
+from contract.storage.layout import segment_name
 from restore.finite_rows import Column, FiniteRows
+from restore.reading.spans import UnsoundError
 from restore.replay import ITEM_BYTES, MAX_DIMENSIONS, MAX_FIELDS, MAX_SEGMENTS, Judged, check_replay
-from restore.spans import UnsoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files, layout
-from contract.layout import Artifacts
-from contract.records import FileEntry, ResumeVerdict, TrainingMetadata
+from contract.documents.session import FileEntry, ResumeVerdict, TrainingMetadata
+from contract.storage import files, layout
+from contract.storage.layout import Artifacts
 from restore.validation import Expectations, Finding, Report, validate
 
 if TYPE_CHECKING:

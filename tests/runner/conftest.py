@@ -10,17 +10,17 @@ import msgspec
 import pytest
 import yaml
 
-from contract import files
-from contract.documents import Identity, Inputs, Request
+from contract.documents.runs import Identity, Inputs, Request
+from contract.documents.trial import Memory, Trial
 from contract.identity import training_inputs
 from contract.libraries import library_versions
-from contract.trials import Memory, Trial
+from contract.storage import files
 from job.model import parse_job
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
-from runner.sources import meaning_of
+from runner.sources import digest_meaning
 from runner.wanted import Profile, Wanted
 from tests.project import cart_pole
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from contract.documents import CheckpointReference
+    from contract.documents.runs import CheckpointReference
     from runner.workspace import Workspace
 
 JOB = "cart"
@@ -214,7 +214,7 @@ def as_wanted(workspace: Workspace, job: str = JOB, profile: Profile = "full") -
 def each_source_is_parsed_once() -> Iterator[None]:
     """Spare the tests that read the trainer's sources again and again most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("runner.sources.reading.meaning_of", functools.cache(meaning_of))
+        patch.setattr("runner.sources.reading.digest_meaning", functools.cache(digest_meaning))
         yield
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.documents import Ledger
+from contract.documents.runs import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from executors.base import Closeable
 from runner import commands

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.documents import Ledger, Submission
+from contract.documents.runs import Ledger, Submission
 from contract.errors import RelayError
 
 if TYPE_CHECKING:

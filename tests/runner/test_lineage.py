@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.documents import Execution, Restored
+from contract.documents.runs import Execution, Restored
 from contract.errors import RelayError
 from runner.lineage import Phase, read_lineage
 from tests.runner.conftest import JobOnDisk

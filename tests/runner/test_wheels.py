@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from contract import files
 from contract.errors import InputError
+from contract.storage import files
 from runner.backends.base import Provisions
-from runner.backends.kaggle.metadata import LACKING
+from runner.backends.kaggle.kernel_metadata import LACKING
 from runner.layout import RunsFolder
 from runner.sources import OWN_FOLDERS, SourceReader
 from runner.stages.package import package
-from runner.wheels import bundle_of
+from runner.wheels import make_bundle
 from tests.runner.conftest import INPUTS, asked, job_json
 
 
@@ -38,7 +38,7 @@ def install(site: Path, name: str, files: dict[str, str], hashed: dict[str, str]
 
 @pytest.mark.parametrize("name", LACKING)
 def test_what_kaggles_image_lacks_is_imported_from_its_bundle(name: str, tmp_path: Path) -> None:
-    file_name, content = bundle_of(name)
+    file_name, content = make_bundle(name)
     assert file_name == f"{name}-{importlib.metadata.version(name)}.wheel.bundle"
     with zipfile.ZipFile(io.BytesIO(content)) as bundle:
         bundle.extractall(tmp_path)
@@ -56,7 +56,7 @@ def test_what_kaggles_image_lacks_is_imported_from_its_bundle(name: str, tmp_pat
 
 
 def test_equal_installations_give_equal_bytes() -> None:
-    assert bundle_of("sb3-contrib") == bundle_of("sb3-contrib")
+    assert make_bundle("sb3-contrib") == make_bundle("sb3-contrib")
 
 
 @pytest.fixture
@@ -69,20 +69,20 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_that_was_changed_since_its_installation_is_named(site: Path) -> None:
     install(site, "edited", {"edited/__init__.py": "x = 2"}, {"edited/__init__.py": "sha256=AAAA"})
     with pytest.raises(InputError, match=r"package edited: edited/__init__.py is not the file that was installed"):
-        bundle_of("edited")
+        make_bundle("edited")
 
 
 def test_compiled_code_is_not_shipped_to_another_machine(site: Path) -> None:
     install(site, "compiled", {"compiled/__init__.py": "", "compiled/fast.so": ""})
     with pytest.raises(InputError, match="package compiled: holds compiled code"):
-        bundle_of("compiled")
+        make_bundle("compiled")
 
 
 def test_what_is_not_installed_from_a_wheel_is_refused(site: Path) -> None:
     install(site, "linked", {"__editable__.linked.pth": "elsewhere"})
     for name in ("linked", "nothing-of-this-name"):
         with pytest.raises(InputError, match="is not installed"):
-            bundle_of(name)
+            make_bundle(name)
 
 
 def test_a_bundle_holds_neither_scripts_nor_what_the_installer_adds(site: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_bundle_holds_neither_scripts_nor_what_the_installer_adds(site: Path) 
     install(site / "lib" / "site", "plain", files)
     sys.path.insert(0, str(site / "lib" / "site"))
     try:
-        with zipfile.ZipFile(io.BytesIO(bundle_of("plain")[1])) as bundle:
+        with zipfile.ZipFile(io.BytesIO(make_bundle("plain")[1])) as bundle:
             assert bundle.namelist() == ["plain-1.0.dist-info/METADATA", "plain/__init__.py", "plain/data.txt"]
     finally:
         sys.path.remove(str(site / "lib" / "site"))
@@ -107,7 +107,7 @@ def test_a_session_trains_where_the_packages_that_it_brings_are_not_installed(tm
     folder = RunsFolder(tmp_path).session("cart", 1)
     job = job_json(total_timesteps=64)
     sources = SourceReader(tmp_path / "none.json").read(OWN_FOLDERS)
-    brought = Provisions(dict(map(bundle_of, LACKING)))
+    brought = Provisions(dict(map(make_bundle, LACKING)))
     package(folder, job=job, request=asked(goal=64), sources=sources, inputs=INPUTS, parent=None, provisions=brought)
     working = tmp_path / "working"
     working.mkdir()

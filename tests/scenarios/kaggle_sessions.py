@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
 from contract.errors import BackendUnreachableError
 from contract.states import State
+from contract.storage import files, layout
 from runner.backends.kaggle.api.settings import KaggleSettings
 from runner.backends.kaggle.backend import KaggleBackend
-from runner.backends.kaggle.metadata import METADATA_FILE
+from runner.backends.kaggle.kernel_metadata import METADATA_FILE
 from runner.backends.kaggle.names import dataset_slug
 from runner.layout import RunsFolder
 

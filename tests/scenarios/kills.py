@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from contract import files
-from contract.documents import Inputs, Manifest, Package, Parent, Request, Restored, Rules
-from contract.layout import Artifacts
-from contract.records import Manifest as OwnManifest
-from contract.records import TrainingMetadata
+from contract.documents.runs import Inputs, Manifest, Package, Parent, Request, Restored, Rules
+from contract.documents.session import Manifest as OwnManifest
+from contract.documents.session import TrainingMetadata
+from contract.storage import files
+from contract.storage.layout import Artifacts
 from job.model import parse_job
 from restore.validation import Report
 from runner.layout import RunsFolder, SessionFolder

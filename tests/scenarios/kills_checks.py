@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
+from contract.storage import files, layout
 from runner.stages.package import entries_below
 from tests.scenarios.kills_child import KINDS
 from tests.trainer.conftest import outcome_of, record_of, tensors_of
@@ -15,7 +15,7 @@ from tests.trainer.conftest import outcome_of, record_of, tensors_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contract.layout import Artifacts
+    from contract.storage.layout import Artifacts
     from job.model import Job
     from tests.scenarios.kills import Cut
 

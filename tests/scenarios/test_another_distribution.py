@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import files
+from contract.storage import files
 from tests.elsewhere import install_moon
 from tests.project import cart_pole
 

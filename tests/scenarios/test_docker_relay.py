@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract.documents import Execution
+from contract.documents.runs import Execution
 from contract.events import Event, parse_event
 from tests.engine import Containers, engine_itself, image
 from tests.project import PATIENCE_SECONDS, Project, cart_pole

@@ -108,7 +108,7 @@ def prepared(case: Case, root: Path, two_ended: Path) -> Packaged:
 def versions_with_key(kaggle: EmulatedKaggle, given: Packaged) -> int:
     kernels = kaggle.running.emulator.kernels
     kernel = kernels.find(USER, given.slug)
-    versions = kernels.versions_of(kernel.id) if kernel is not None else []
+    versions = kernels.list_versions(kernel.id) if kernel is not None else []
     return sum(given.key in kernels.source(each.id) for each in versions)
 
 
@@ -116,7 +116,7 @@ def on_dataset(kaggle: EmulatedKaggle, given: Packaged) -> dict[str, int]:
     datasets = kaggle.running.emulator.datasets
     found = datasets.find(USER, dataset_slug(given.slug))
     assert found is not None
-    return {each.path: each.bytes for each in datasets.files(datasets.versions_of(found.id)[0].id)}
+    return {each.path: each.bytes for each in datasets.files(datasets.list_versions(found.id)[0].id)}
 
 
 def assert_is_a_sentence(error: BackendError) -> None:

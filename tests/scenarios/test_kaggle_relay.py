@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from contract import files
+from contract.storage import files
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
 from tests.project import ROOT, Project
 
@@ -54,7 +54,7 @@ def pushes(kaggle: EmulatedKaggle) -> tuple[int, int]:
     kernels = kaggle.running.emulator.kernels
     kernel = kernels.find(USER, KERNEL)
     calls: dict[str, int] = kaggle.running.faults.as_json()["calls"]
-    return len(kernels.versions_of(kernel.id)) if kernel else 0, calls.get("kernels.KernelsApiService/SaveKernel", 0)
+    return len(kernels.list_versions(kernel.id)) if kernel else 0, calls.get("kernels.KernelsApiService/SaveKernel", 0)
 
 
 def revealing(root: Path) -> list[str]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from contract.documents import ResumeVerdict
-from contract.layout import CHECKPOINTS_FOLDER
+from contract.documents.runs import ResumeVerdict
+from contract.storage.layout import CHECKPOINTS_FOLDER
 from executors import local_launcher
 from tests.project import Project, cart_pole
 

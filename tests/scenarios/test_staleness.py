@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.documents import ResumeVerdict
+from contract.documents.runs import ResumeVerdict
 from tests.project import Kept, Project, cart_pole
 
 if TYPE_CHECKING:

@@ -25,18 +25,19 @@ import pytest
 import torch
 from gymnasium.utils import EzPickle
 
-from contract import events, files, layout
-from contract.layout import Artifacts
-from contract.records import CheckpointRecord, Manifest, TrainingMetadata
+from contract import events
+from contract.documents.session import CheckpointRecord, Manifest, TrainingMetadata
+from contract.storage import files, layout
+from contract.storage.layout import Artifacts
 from trainer.checkpoint.resume_state import ResumeState
-from trainer.interruption import Interruption
 from trainer.session import run_session
 from trainer.session_input import read_session_input
+from trainer.stopping.interruption import Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from trainer.deadline import Pace
+    from trainer.stopping.deadline import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = "balance"

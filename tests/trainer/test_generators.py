@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.generators import bits_of, capture_generators, preserved_generators, put_back_generators
+from trainer.generators import as_bits, capture_generators, preserved_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ def test_the_generator_of_a_real_gpu_is_put_back() -> None:
     ],
 )
 def test_other_bits_are_another_value(one: Any, other: Any) -> None:
-    assert bits_of(one) != bits_of(other)
+    assert as_bits(one) != as_bits(other)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_other_bits_are_another_value(one: Any, other: Any) -> None:
 )
 def test_the_same_bits_are_the_same_value(value: Any) -> None:
     copied = value.clone() if isinstance(value, torch.Tensor) else value
-    assert bits_of(copied) == bits_of(value)
+    assert as_bits(copied) == as_bits(value)

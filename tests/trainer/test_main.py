@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import layout
 from contract.events import parse_event
+from contract.storage import layout
 from tests.trainer.conftest import ROLLOUT, ROOT, job_values, record_of
 from trainer import __main__
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from stable_baselines3 import A2C, PPO
 
-from contract import files, layout
+from contract.storage import files, layout
 from restore.integrity import inspect_checkpoint
 from tests.trainer.conftest import (
     HYPERPARAMETERS,
@@ -22,8 +22,8 @@ from tests.trainer.conftest import (
     state_of,
     tensors_of,
 )
-from trainer.deadline import SESSION_LIMIT
-from trainer.interruption import Interruption
+from trainer.stopping.deadline import SESSION_LIMIT
+from trainer.stopping.interruption import Interruption
 
 if TYPE_CHECKING:
     from pathlib import Path

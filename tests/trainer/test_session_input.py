@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files, layout
 from contract.errors import SessionError
+from contract.storage import files, layout
 from tests.trainer.conftest import job_values
 from trainer.session_input import read_session_input
 

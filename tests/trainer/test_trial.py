@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from contract.errors import InputError
-from contract.layout import Artifacts
+from contract.storage.layout import Artifacts
 from job.model import parse_job
 from tests.trainer.conftest import ROLLOUT, job_values, record_of
-from trainer.environments.identifiers import spec_of
+from trainer.environments.identifiers import registered_spec
 from trainer.trial import try_job
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_full_replay_buffer_is_counted_without_being_made(n_envs: int) -> None
 )
 def test_an_id_that_names_nothing_is_told_with_what_to_write(env_id: str, problem: str, remedy: str) -> None:
     with pytest.raises(InputError) as caught:
-        spec_of(env_id)
+        registered_spec(env_id)
     assert problem in caught.value.problem
     assert str(caught.value.remedy).startswith(remedy)
 

@@ -1,6 +1,6 @@
 """Checkpoints of a running training: taken, written, found again and put back.
 
-`archive`: the zip. `resume_state`: everything that the next rollout depends on beyond the tensors. `replay_buffer` and
-`segments`: transitions, of which a save writes what is new. `saving` and `writer`: copied at a rollout boundary,
-written beside the training. `resuming`: a parent put into a model. `devices`: tensors moved between devices.
+`zip_file`: the file. `resume_state`: everything that the next rollout depends on beyond the tensors. `replay_buffer`
+and `segments`: transitions, of which a save writes what is new. `saving` and `writer`: copied at a rollout boundary,
+written beside the training. `parent`: one put into a model. `devices`: tensors moved between devices.
 """

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
+from contract.documents.session import Replay, ReplayField
 from contract.errors import CheckpointError
-from contract.records import Replay, ReplayField
 from trainer.checkpoint.segments import read_segment
 from trainer.divergence import refuse_unusable_rows
 
@@ -45,7 +45,7 @@ class Rows:
     raw: npt.NDArray[np.uint8]
 
 
-def arrays_of(buffer: ReplayBuffer) -> dict[str, npt.NDArray[Any]]:
+def replay_arrays(buffer: ReplayBuffer) -> dict[str, npt.NDArray[Any]]:
     """The arrays of `buffer` with one row for each step, by the names that a checkpoint gives them."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name in _ROW_ARRAYS:
@@ -57,9 +57,9 @@ def arrays_of(buffer: ReplayBuffer) -> dict[str, npt.NDArray[Any]]:
     return arrays
 
 
-def fields_of(buffer: ReplayBuffer) -> tuple[ReplayField, ...]:
+def replay_fields(buffer: ReplayBuffer) -> tuple[ReplayField, ...]:
     """The arrays of `buffer` as a checkpoint describes them."""
-    arrays = arrays_of(buffer).items()
+    arrays = replay_arrays(buffer).items()
     return tuple(ReplayField(name=name, dtype=array.dtype.str, shape=array.shape[1:]) for name, array in arrays)
 
 
@@ -91,7 +91,7 @@ class ReplayRecorder:
     def __init__(self, buffer: ReplayBuffer, saved: Replay | None = None) -> None:
         self._buffer = buffer
         self._capacity = buffer.buffer_size
-        self._bytes_per_row = row_bytes(fields_of(buffer))
+        self._bytes_per_row = row_bytes(replay_fields(buffer))
         self._length = rows_per_segment(self._capacity, self._bytes_per_row)
         # Rows are counted without end: row `n` stands at `n % capacity`.
         self._added = buffer.pos + (self._capacity if buffer.full else 0)
@@ -117,7 +117,7 @@ class ReplayRecorder:
 
     def take_full(self) -> Iterator[Rows]:
         """Copy the segments that were filled since the last copy; the one that is being filled is left."""
-        being_filled = self._added % self._capacity - self._start_of(self._added)
+        being_filled = self._added % self._capacity - self._segment_start(self._added)
         if self._added - being_filled > self._clean_up_to:
             yield from self._take(self._added - being_filled)
 
@@ -132,7 +132,7 @@ class ReplayRecorder:
         if begin >= end:
             return
         filled = filled_rows(self._buffer)
-        touched = dict.fromkeys(self._start_of(row) for row in self._rows_to_look_at(begin, end))
+        touched = dict.fromkeys(self._segment_start(row) for row in self._rows_to_look_at(begin, end))
         for start in touched:
             yield self._copy(start, min(self._length, filled - start))
         self._clean_up_to = end
@@ -145,14 +145,14 @@ class ReplayRecorder:
             place = row % self._capacity
             row += min(self._length - place % self._length, self._capacity - place)
 
-    def _start_of(self, row: int) -> int:
+    def _segment_start(self, row: int) -> int:
         place = row % self._capacity
         return place - place % self._length
 
     def _copy(self, start: int, count: int) -> Rows:
         raw = np.empty(count * self._bytes_per_row, np.uint8)
         offset = 0
-        for name, array in arrays_of(self._buffer).items():
+        for name, array in replay_arrays(self._buffer).items():
             source = array[start : start + count]
             refuse_unusable_rows(name, source)
             raw[offset : offset + source.nbytes].view(array.dtype).reshape(source.shape)[...] = source
@@ -184,14 +184,14 @@ def fill(buffer: ReplayBuffer, replay: Replay, state: dict[str, Any], folder: Pa
     Raises:
         CheckpointError: the buffer is another than the parent's, or a segment cannot be read.
     """
-    fields = fields_of(buffer)
+    fields = replay_fields(buffer)
     ours = (type(buffer).__name__, buffer.buffer_size, fields)
     if ours != (replay.kind, replay.capacity, replay.fields):
         problem = f"is a {replay.kind} of {replay.capacity:,} rows, and the job's is a {ours[0]} of {ours[1]:,}"
         if ours[:2] == (replay.kind, replay.capacity):
             problem = "has arrays of other names, types or shapes than the job's"
         raise CheckpointError("the parent", f"has a replay buffer that {problem}")
-    arrays = arrays_of(buffer)
+    arrays = replay_arrays(buffer)
     for segment in replay.segments:
         content = read_segment(segment, folder, segment.rows * row_bytes(fields))
         offset = 0

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from contract import events
-from trainer.checkpoint import archive
-from trainer.checkpoint.replay_buffer import ReplayRecorder, fields_of
+from trainer.checkpoint import zip_file
+from trainer.checkpoint.replay_buffer import ReplayRecorder, replay_fields
 from trainer.checkpoint.resume_state import capture
 from trainer.checkpoint.segments import SegmentStore
 from trainer.divergence import refuse_unusable_statistics, refuse_unusable_weights
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.buffers import ReplayBuffer
 
-    from contract.records import Replay
+    from contract.documents.session import Replay
     from trainer.checkpoint.replay_buffer import Rows
     from trainer.checkpoint.resume_state import Boundary
     from trainer.checkpoint.writer import ArtifactWriter
-    from trainer.standing import Standing
+    from trainer.progress import Progress
 
 
 class Saver:
@@ -32,26 +32,26 @@ class Saver:
 
     Args:
         model: what is trained.
-        standing: where the session stands.
+        progress: where the session stands.
         writer: writes the artifacts.
         stateless: why the environments give no state, as the check before the training found; empty where they do.
     """
 
     def __init__(
-        self, model: BaseAlgorithm, standing: Standing, writer: ArtifactWriter, stateless: tuple[str, ...] = ()
+        self, model: BaseAlgorithm, progress: Progress, writer: ArtifactWriter, stateless: tuple[str, ...] = ()
     ) -> None:
         self._model = model
-        self._standing = standing
+        self._progress = progress
         self._writer = writer
         self._stateless = stateless
-        self._rows_noted_at = standing.timesteps
+        self._rows_noted_at = progress.timesteps
         self._recorder: ReplayRecorder | None = None
         self._store: SegmentStore | None = None
         buffer: ReplayBuffer | None = getattr(model, "replay_buffer", None)
         if buffer is not None:
             self._recorder = ReplayRecorder(buffer)
             kind = type(buffer).__name__
-            self._store = SegmentStore(writer.artifacts.replay, kind, buffer.buffer_size, fields_of(buffer))
+            self._store = SegmentStore(writer.artifacts.replay, kind, buffer.buffer_size, replay_fields(buffer))
 
     def begin(self, replay: Replay | None, folder: Path) -> None:
         """Go on from a parent whose state is in the model by now.
@@ -85,14 +85,14 @@ class Saver:
             DivergedError: a weight, a running statistic or a transition is no finite number.
             SessionError: an earlier write failed.
         """
-        standing, writer, store = self._standing, self._writer, self._store
+        progress, writer, store = self._progress, self._writer, self._store
         writer.drain()  # a kill may cost what came after the checkpoint before, and no more
         contents = self._collect(boundary)
         if self._recorder is not None:
             self._submit_rows(self._recorder.take_all())
-        record = functools.partial(standing.record, self._model)
-        target = writer.artifacts.checkpoint(standing.timesteps)
-        kept, final, metadata = record("checkpoint"), record("final"), standing.metadata()
+        record = functools.partial(progress.record, self._model)
+        target = writer.artifacts.checkpoint(progress.timesteps)
+        kept, final, metadata = record("checkpoint"), record("final"), progress.metadata()
 
         def write() -> None:
             sizes = {}
@@ -111,7 +111,7 @@ class Saver:
 
     def submit_best(self) -> None:
         """Copy the best model so far, and have it written."""
-        contents, record = self._collect("rollout_start"), self._standing.record(self._model, "best")
+        contents, record = self._collect("rollout_start"), self._progress.record(self._model, "best")
         target = self._writer.artifacts.best_model
         put = functools.partial(self._writer.put_checkpoint, target, contents, record)
         self._writer.submit(put, contents.held_bytes)
@@ -121,16 +121,16 @@ class Saver:
             if self._store is not None:
                 self._writer.submit(functools.partial(self._writer.put_rows, self._store, rows), rows.raw.nbytes)
 
-    def _collect(self, boundary: Boundary) -> archive.Contents:
-        standing = self._standing
-        refuse_unusable_weights(self._model, standing.session_input.job.name)
-        entry, milestones = standing.session_input.job.entry, standing.milestones.to_plain()
+    def _collect(self, boundary: Boundary) -> zip_file.Contents:
+        progress = self._progress
+        refuse_unusable_weights(self._model, progress.session_input.job.name)
+        entry, milestones = progress.session_input.job.entry, progress.milestones.to_plain()
         state = capture(self._model, entry, boundary, milestones)
-        at = f"job {standing.session_input.job.name} at {self._model.num_timesteps:,} timesteps"
+        at = f"job {progress.session_input.job.name} at {self._model.num_timesteps:,} timesteps"
         refuse_unusable_statistics(state.judged, at)
         if self._stateless:
             state = replace(state, inexact=self._stateless)
-        if set(state.inexact) - set(standing.inexact):
+        if set(state.inexact) - set(progress.inexact):
             events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
-        standing.add_inexact(state.inexact)
-        return archive.collect(self._model, state)
+        progress.add_inexact(state.inexact)
+        return zip_file.collect(self._model, state)

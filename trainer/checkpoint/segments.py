@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Literal
 
-from contract import files, layout
+from contract.documents.session import FileEntry, Replay, ReplayField, ReplaySegment
 from contract.errors import CheckpointError
-from contract.records import FileEntry, Replay, ReplayField, ReplaySegment
+from contract.storage import files, layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

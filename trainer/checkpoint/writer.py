@@ -7,20 +7,20 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
-from contract import files, layout
+from contract.documents.session import CheckpointRecord, FileEntry, Manifest, Replay, TrainingMetadata
 from contract.errors import SessionError
-from contract.records import CheckpointRecord, FileEntry, Manifest, Replay, TrainingMetadata
-from trainer.checkpoint import archive
+from contract.storage import files, layout
+from trainer.checkpoint import zip_file
 from trainer.checkpoint.segments import unnamed_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from contract.layout import Artifacts
-    from trainer.checkpoint.archive import Contents
+    from contract.storage.layout import Artifacts
     from trainer.checkpoint.replay_buffer import Rows
     from trainer.checkpoint.segments import SegmentStore
+    from trainer.checkpoint.zip_file import Contents
 
 MOST_PENDING = 8
 MOST_PENDING_BYTES = 256 << 20
@@ -95,11 +95,11 @@ class ArtifactWriter:
     def put(self, target: Path, content: bytes) -> None:
         """Write one artifact at once; call it from within `submit`."""
         files.write_bytes(target, content)
-        self._entries[self._name(target)] = archive.entry_of(content)
+        self._entries[self._name(target)] = zip_file.file_entry(content)
 
     def put_checkpoint(self, target: Path, contents: Contents, record: CheckpointRecord) -> int:
         """Pack and write a checkpoint at once, and give its size in bytes; call it from within `submit`."""
-        packed = archive.pack(contents, record)
+        packed = zip_file.pack(contents, record)
         self.put(target, packed)
         self._replays[target] = record.replay
         return len(packed)
@@ -115,7 +115,7 @@ class ArtifactWriter:
 
     def rotate(self, store: SegmentStore | None = None) -> None:
         """Remove surplus checkpoints, and the segments that none needs any more; call it from within `submit`."""
-        for removed in archive.rotate(self.artifacts):
+        for removed in zip_file.rotate(self.artifacts):
             self._entries.pop(self._name(removed), None)
             self._replays.pop(removed, None)
         if store is not None:

@@ -16,11 +16,11 @@ def in_words(error: BaseException) -> str:
     text = " ".join(str(error).split())[:_LONGEST]
     speaks_for_itself = isinstance(error, ImportError) and bool(text)
     said = text if speaks_for_itself else f"{type(error).__name__}: {text}" if text else type(error).__name__
-    place = place_of(error)
+    place = user_line(error)
     return f"{said} ({place})" if place else said
 
 
-def place_of(error: BaseException) -> str | None:
+def user_line(error: BaseException) -> str | None:
     """The innermost line of a user's own that the error came through, as `lab/world.py, line 12`."""
     standard = Path(traceback.__file__).parent
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
@@ -30,7 +30,7 @@ def place_of(error: BaseException) -> str | None:
     return None
 
 
-def refusal_of(env_id: str, problem: str, error: BaseException, remedy: str) -> InputError:
+def as_refusal(env_id: str, problem: str, error: BaseException, remedy: str) -> InputError:
     """The error to raise for what a user's code raised; a machine may lack what another one has.
 
     Args:

@@ -37,7 +37,7 @@ REGISTERED_BY = {
 """How the ids of well-known packages begin, and the module that registers them."""
 
 
-def spec_of(env_id: str) -> EnvSpec:
+def registered_spec(env_id: str) -> EnvSpec:
     """What is registered under an id, whose module, if it names one, is imported.
 
     Raises:

@@ -21,15 +21,15 @@ from stable_baselines3.common.vec_env import (
 )
 
 from contract.errors import InputError, RelayError
-from trainer.environments.failures import in_words, refusal_of
-from trainer.environments.identifiers import spec_of
+from trainer.environments.failures import as_refusal, in_words
+from trainer.environments.identifiers import registered_spec
 from trainer.environments.recorded_actions import record_actions
 from trainer.environments.snapshot import SnapshotWrapper
 from trainer.environments.unreadable_spaces import refuse_unreadable
 from trainer.environments.vectorized import InWorkers, OneAfterTheOther
 from trainer.environments.workers import all_or_none
 from trainer.envs.vector_adapter import SB3VectorAdapter
-from trainer.stacks import show_stacks_when_asked
+from trainer.stopping.stacks import show_stacks_when_asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
         if is_native(env):
             several = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
             return SB3VectorAdapter(several, wanted.refusal, wanted.subject)
-        spec_of(env.id)
+        registered_spec(env.id)
         make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
         if env.vectorization == "subproc" and wanted.worker_seed is not None:
             seeds = range(wanted.worker_seed, wanted.worker_seed + count)
@@ -150,8 +150,8 @@ def _vectorized(wanted: _Construction) -> VecEnv:
             raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
         if made:
             problem = "cannot be made a second time in one process, which n_envs above 1 needs"
-            raise refusal_of(env.id, problem, error, "set n_envs to 1, or vectorization to subproc") from error
-        raise refusal_of(env.id, "cannot be made", error, "correct the environment, or the job's env block") from error
+            raise as_refusal(env.id, problem, error, "set n_envs to 1, or vectorization to subproc") from error
+        raise as_refusal(env.id, "cannot be made", error, "correct the environment, or the job's env block") from error
 
 
 def _noted(make: Callable[[], gym.Env[Any, Any]], made: list[gym.Env[Any, Any]]) -> gym.Env[Any, Any]:
@@ -187,7 +187,7 @@ def is_native(env: Environment) -> bool:
     """
     if env.vectorization in ("dummy", "subproc"):
         return False
-    native = _has_native_form(spec_of(env.id))
+    native = _has_native_form(registered_spec(env.id))
     if env.vectorization == "native" and not native:
         problem = "has no vectorised form of its own that gives its state"
         raise InputError(f"environment {env.id}", problem, "write `vectorization: auto` in the job's env block")

@@ -15,7 +15,7 @@ import numpy as np
 from trainer.environments.box2d_worlds import renew_world
 from trainer.environments.snapshot import SnapshotError, SnapshotWrapper
 from trainer.environments.spaces import make_generators, random_states, set_random_states
-from trainer.generators import bits_of, capture_generators, put_back_generators
+from trainer.generators import as_bits, capture_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         """Reset the environment, and note how; what came before is forgotten."""
         arguments = copy.deepcopy({"seed": seed, "options": options})
         _make_generators(self.env)
-        self._begin({"arguments": arguments, "draws": _draws_of(self.env), "process": capture_generators()})
+        self._begin({"arguments": arguments, "draws": _generator_states(self.env), "process": capture_generators()})
         observation, info = self._reset(arguments)
         return observation, info
 
@@ -73,7 +73,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
             "actions": _packed(self._actions),
             "bytes": self._bytes,
             "latest": copy.deepcopy(self._latest),
-            "draws": _draws_of(self.env),
+            "draws": _generator_states(self.env),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         self._actions, self._bytes = list(state["actions"]), state["bytes"]
         for action in self._actions:
             self._step(copy.deepcopy(action))
-        if bits_of(self._latest) != bits_of(state["latest"]):
+        if as_bits(self._latest) != as_bits(state["latest"]):
             came = f"{type(self.env).__name__} came to another observation or reward"
             raise SnapshotError(f"{came} when its {len(self._actions):,} actions since its last reset were repeated")
         _set_draws(self.env, state["draws"])  # a wrapper may have drawn from them as well
@@ -133,7 +133,7 @@ def _make_generators(env: Any) -> None:
         make_generators(space)
 
 
-def _draws_of(env: Any) -> dict[str, Any]:
+def _generator_states(env: Any) -> dict[str, Any]:
     """Where the generators stand that belong to `env`: its own, and those of its spaces."""
     return {
         "seed": env._np_random_seed,  # noqa: SLF001 - asking without the underscore may make another generator

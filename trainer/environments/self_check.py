@@ -21,7 +21,7 @@ from contract.errors import InputError, RelayError
 from trainer.environments.making import ResumeMethod, is_native, make_envs_to_check
 from trainer.environments.snapshot import SnapshotError
 from trainer.environments.states import restore_states, take_states
-from trainer.generators import bits_of, capture_generators, preserved_generators, put_back_generators
+from trainer.generators import as_bits, capture_generators, preserved_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ class _Course:
     def step(self) -> bool:
         """Take random actions, and tell whether an episode has ended."""
         masks = self._venv.env_method("action_masks") if self._masked else [None] * self._venv.num_envs
-        actions = np.stack([self._drawn.sample(_mask_for(self._drawn, mask)) for mask in masks])
+        actions = np.stack([self._drawn.sample(_sample_mask(self._drawn, mask)) for mask in masks])
         given, ended = _do(self._venv, actions)
         self.actions.append(actions)
         self.given.append(given)
@@ -240,13 +240,13 @@ def _do(venv: VecEnv, actions: NDArray[Any] | None) -> tuple[tuple[Any, ...], bo
     np.random.random()  # noqa: NPY002 - as Stable-Baselines3 does
     torch.rand(1)
     if actions is None:
-        return bits_of((venv.reset(),)), True
+        return as_bits((venv.reset(),)), True
     observations, rewards, dones, infos = venv.step(actions.copy())  # some environments write into them
     shown = [{name: info[name] for name in _INFOS if name in info} for info in infos]
-    return bits_of((observations, rewards, dones, shown)), bool(dones.any())
+    return as_bits((observations, rewards, dones, shown)), bool(dones.any())
 
 
-def _mask_for(space: gym.Space[Any], mask: NDArray[Any] | None) -> Any:
+def _sample_mask(space: gym.Space[Any], mask: NDArray[Any] | None) -> Any:
     """The mask of an environment for MaskablePPO, all choices in one row, as `space.sample` takes it."""
     if mask is None:
         return None

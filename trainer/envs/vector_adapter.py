@@ -67,7 +67,7 @@ class SB3VectorAdapter(VecEnv):
         if any(each != options for each in self._options):
             raise NotImplementedError("a vectorised environment takes the same reset options everywhere")
         observations, infos = self.env.reset(seed=self._seeds[0], options=options or None)
-        self.reset_infos = [_info_of(infos, index) for index in range(self.num_envs)]
+        self.reset_infos = [_single_info(infos, index) for index in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
         if self._check:
@@ -94,7 +94,7 @@ class SB3VectorAdapter(VecEnv):
         if dones.any():
             final_infos = infos.get("final_info", {})
             for index in np.flatnonzero(dones).tolist():
-                details[index] = copy.deepcopy(_info_of(final_infos, index))
+                details[index] = copy.deepcopy(_single_info(final_infos, index))
                 details[index]["terminal_observation"] = copy.deepcopy(infos["final_obs"][index])
                 details[index]["TimeLimit.truncated"] = bool(truncated[index] and not terminated[index])
                 if self._check:
@@ -168,10 +168,10 @@ class SB3VectorAdapter(VecEnv):
             raise NotImplementedError(f"cannot {action} in some environments of {self.env} and not in others")
 
 
-def _info_of(infos: dict[str, Any], index: int) -> dict[str, Any]:
+def _single_info(infos: dict[str, Any], index: int) -> dict[str, Any]:
     """The entries of gymnasium's batched `infos` that environment `index` has, told by their `_` masks."""
     return {
-        key: _info_of(value, index) if isinstance(value, dict) else value[index]
+        key: _single_info(value, index) if isinstance(value, dict) else value[index]
         for key, value in infos.items()
         if f"_{key}" in infos and infos[f"_{key}"][index]
     }

@@ -10,7 +10,7 @@ from contract.events import say
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
 from runner.backends.docker.section import Docker
-from runner.backends.on_executor import ExecutorBackend, job_of
+from runner.backends.on_executor import ExecutorBackend, packaged_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,13 @@ class DockerBackend(ExecutorBackend):
             InputError: its image has nothing to compute with on a GPU, which the job asks for.
             BackendError: the engine cannot start it; nothing stays behind.
         """
-        with DockerExecutor(self._root, container_settings(job_of(folder)), say) as executor:
+        with DockerExecutor(self._root, container_settings(packaged_job(folder)), say) as executor:
             executor.start(self.workload(folder, key))
         return key
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
-        job = job_of(folder)
+        job = packaged_job(folder)
         return replace(
             super().workload(folder, key),
             internet=job["internet"],

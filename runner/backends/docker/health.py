@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from contract.errors import BackendError
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 from executors.docker.engine import open_engine, talking_to_engine
 from executors.docker.limits import DockerSettings
 from runner.backends.base import Check

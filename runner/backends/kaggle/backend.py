@@ -6,7 +6,6 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from contract import files
 from contract.errors import (
     BackendBusyError,
     BackendError,
@@ -16,6 +15,7 @@ from contract.errors import (
     SessionLostError,
 )
 from contract.states import State
+from contract.storage import files
 from executors.base import Closeable
 from runner.backends.base import Provisions
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError
@@ -28,10 +28,10 @@ from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.metadata import LACKING, METADATA_FILE, kernel_metadata
+from runner.backends.kaggle.kernel_metadata import LACKING, METADATA_FILE, kernel_metadata
 from runner.backends.kaggle.names import Handle
-from runner.backends.kaggle.watching import Watch
-from runner.wheels import bundle_of
+from runner.backends.kaggle.watch import Watch
+from runner.wheels import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ class KaggleBackend(Closeable):
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
         told = files.readable_json(kernel_metadata(job, parent))
-        return Provisions(payload=dict(map(bundle_of, LACKING)), beside={METADATA_FILE: told})
+        return Provisions(payload=dict(map(make_bundle, LACKING)), beside={METADATA_FILE: told})
 
     def prepare(self, folder: SessionFolder, key: str) -> None:
         """Ask whether the session is there, and if not put its input into the job's dataset.

@@ -10,13 +10,13 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from contract.errors import BackendError, CredentialsError, RelayError
-from contract.files import human_bytes
+from contract.storage.files import human_bytes
 from runner.backends.base import Check
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import ask_quota
-from runner.backends.kaggle.metadata import LACKING
-from runner.wheels import bundle_of
+from runner.backends.kaggle.kernel_metadata import LACKING
+from runner.wheels import make_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +65,7 @@ def _checks_of_answers(connection: Connection) -> Iterator[Check]:
 def _shipped() -> Check:
     """Whether what Kaggle's image lacks can be sent along."""
     try:
-        bundles = [bundle_of(name) for name in LACKING]
+        bundles = [make_bundle(name) for name in LACKING]
     except RelayError as error:
         return Check("packages to send", str(error), is_well=False)
     names = ", ".join(f"{name.partition('.wheel')[0]} ({human_bytes(len(content))})" for name, content in bundles)

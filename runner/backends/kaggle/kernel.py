@@ -15,8 +15,8 @@ from kagglesdk.kernels.types.kernels_api_service import (
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
-from contract.layout import key_line
 from contract.states import State
+from contract.storage.layout import key_line
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 
@@ -130,7 +130,7 @@ class Kernel:
             if refusal.is_absence:
                 raise SessionLostError(f"session {handle.slug}/{handle.version}", "is not on Kaggle any more") from None
             raise
-        return self._status_of(answer.status, answer.failure_message or "")
+        return self._as_status(answer.status, answer.failure_message or "")
 
     def output(self, handle: Handle) -> Output:
         """The files of a session and its log.
@@ -193,7 +193,7 @@ class Kernel:
         request.docker_image_pinning_type = metadata.get("docker_image_pinning_type")
         return request
 
-    def _status_of(self, told: KernelWorkerStatus, failure: str) -> Status:
+    def _as_status(self, told: KernelWorkerStatus, failure: str) -> Status:
         state = _STATES[told]
         if state is State.QUEUED:
             return Status(state, reason="waits in Kaggle's queue")

@@ -20,7 +20,7 @@ _FAILURES_BORNE = 5
 _STOP_PATIENCE_SECONDS = 2.0
 
 
-def text_of(events: Iterable[Any], owner: str) -> str:
+def log_text(events: Iterable[Any], owner: str) -> str:
     """The text of a log's events, each of which holds some lines.
 
     A log is copied into `runs/`, so the account's name is taken out of the paths of mounts.
@@ -33,7 +33,7 @@ def text_of(events: Iterable[Any], owner: str) -> str:
     return "".join(pieces).replace(f"/{owner}/", "/.../")
 
 
-def events_of(log: str) -> list[Any]:
+def stored_events(log: str) -> list[Any]:
     """The events of a stored log: a JSON array of them, or plain lines."""
     with contextlib.suppress(ValueError):
         stored = json.loads(log)
@@ -88,7 +88,7 @@ class LiveLog:
         self.has_ended = True
 
     def _take(self, answer: httpx.Response) -> None:
-        for number, event in enumerate(_events_in(answer)):
+        for number, event in enumerate(_stream_events(answer)):
             if self._stopped.is_set():
                 return
             if number >= len(self.events):
@@ -104,7 +104,7 @@ def _break_off(answer: httpx.Response) -> None:
             socket.socket.shutdown(connected, socket.SHUT_RDWR)  # an SSLSocket's own takes its reader's state away
 
 
-def _events_in(answer: httpx.Response) -> Iterator[Any]:
+def _stream_events(answer: httpx.Response) -> Iterator[Any]:
     """The events of a stream.
 
     Raises:

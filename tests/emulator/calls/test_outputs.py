@@ -134,7 +134,7 @@ def test_the_sdk_gets_single_files_and_logs_by_session(emulator: EmulatedKaggle,
     file = ApiDownloadKernelOutputRequest()
     file.owner_slug, file.kernel_slug, file.file_path, file.version_number = "alice", kernel.slug, "deep/file 07.bin", 1
     log = ApiGetKernelSessionLogsStreamRequest()
-    log.kernel_session_id = emulator.running.emulator.kernels.versions_of(kernel.id)[0].id
+    log.kernel_session_id = emulator.running.emulator.kernels.list_versions(kernel.id)[0].id
     with emulator.client() as api, api.build_kaggle_client() as client:
         calls = client.kernels.kernels_api_client
         assert calls.download_kernel_output(file).content == bytes([7]) * 1000

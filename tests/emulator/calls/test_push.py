@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests import HTTPError
 
-from emulator.calls.push import NOT_FOUND, TITLE_TAKEN, slug_of
+from emulator.calls.push import NOT_FOUND, TITLE_TAKEN, slugify
 from emulator.settings import HOUR, P100, T4, WhenFull
 from emulator.store.values import KernelState
 from tests.emulated import USER, EmulatedKaggle, emulated, from_a_wednesday
@@ -46,7 +46,7 @@ def test_the_title_of_a_new_kernel_decides_its_slug(emulator: EmulatedKaggle) ->
     [("Hello World", "hello-world"), ("  RL -- job №1! ", "rl-job-no1"), ("Élan vital", "elan-vital"), ("___", "")],
 )
 def test_slugs_are_lower_case_words(title: str, slug: str) -> None:
-    assert slug_of(title) == slug
+    assert slugify(title) == slug
 
 
 def test_nobody_pushes_for_somebody_else(emulator: EmulatedKaggle) -> None:
@@ -139,5 +139,5 @@ def test_a_gpu_without_a_name_is_a_p100(emulator: EmulatedKaggle) -> None:
     kernels = emulator.running.emulator.kernels
     kernel = kernels.find(USER, "asks-for-any-gpu")
     assert kernel is not None
-    assert kernels.versions_of(kernel.id)[0].machine_shape == P100
+    assert kernels.list_versions(kernel.id)[0].machine_shape == P100
     emulator.wait("asks-for-any-gpu")

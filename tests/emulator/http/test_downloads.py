@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from contract.files import sha256_of_bytes
+from contract.storage.files import sha256_of_bytes
 from emulator.urls import SIGNATURE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from contract.files import sha256_of_bytes
+from contract.storage.files import sha256_of_bytes
 from emulator.store.uploads import first_byte
 
 if TYPE_CHECKING:

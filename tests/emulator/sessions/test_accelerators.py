@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.sessions.accelerators import TPU, is_trap, machine_for
+from emulator.sessions.accelerators import TPU, choose_machine, is_trap
 from emulator.settings import P100, T4
 from emulator.store.values import KernelOptions
 
@@ -23,12 +23,12 @@ from emulator.store.values import KernelOptions
     ],
 )
 def test_a_machine_shape_overrides_the_switches(options: KernelOptions, machine: str) -> None:
-    assert machine_for(options, default_gpu=P100) == machine
+    assert choose_machine(options, default_gpu=P100) == machine
 
 
 def test_a_retired_gpu_is_replaced_where_it_is_not_the_default() -> None:
-    assert machine_for(KernelOptions(machine_shape=P100), default_gpu=T4) == T4
-    assert machine_for(KernelOptions(enable_gpu=True), default_gpu=T4) == T4
+    assert choose_machine(KernelOptions(machine_shape=P100), default_gpu=T4) == T4
+    assert choose_machine(KernelOptions(enable_gpu=True), default_gpu=T4) == T4
 
 
 def test_only_a_p100_is_a_trap() -> None:

@@ -42,7 +42,7 @@ def test_a_long_queue_keeps_its_order_and_loses_nothing(tmp_path: Path) -> None:
             api.kernels_push(str(kaggle.kernel(slug=slug, machine_shape=T4)))
         assert {kaggle.wait(slug) for slug in slugs} == {KernelState.COMPLETE}
         kernels = kaggle.running.emulator.kernels
-        versions = [kernels.versions_of(kernel.id)[0] for kernel in reversed(kernels.all())]
+        versions = [kernels.list_versions(kernel.id)[0] for kernel in reversed(kernels.all())]
     starts = [version.started_at or 0.0 for version in versions]
     assert starts == sorted(starts)
     for version in versions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.sessions.scripts import UnrunnableError, script_of
+from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.store.values import KernelOptions, KernelState
 
 if TYPE_CHECKING:
@@ -43,4 +43,4 @@ def test_another_language_is_a_failure_that_says_so(emulator: EmulatedKaggle) ->
 @pytest.mark.parametrize("text", ["", "{}", '{"cells": [1]}', "[]"])
 def test_a_notebook_that_cannot_be_read_is_not_run(text: str) -> None:
     with pytest.raises(UnrunnableError, match="cannot be read"):
-        script_of(KernelOptions(kernel_type="notebook"), text)
+        as_script(KernelOptions(kernel_type="notebook"), text)

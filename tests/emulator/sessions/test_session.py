@@ -86,7 +86,7 @@ def test_a_cancelled_session_is_killed_and_its_output_lost(emulator: EmulatedKag
         kernel = emulator.running.emulator.kernels.find("alice", "cancelled-one")
         assert kernel is not None
         request = ApiCancelKernelSessionRequest()
-        request.kernel_session_id = emulator.running.emulator.kernels.versions_of(kernel.id)[0].id
+        request.kernel_session_id = emulator.running.emulator.kernels.list_versions(kernel.id)[0].id
         with api.build_kaggle_client() as client:
             assert not client.kernels.kernels_api_client.cancel_kernel_session(request).error_message
         assert emulator.wait("cancelled-one") is KernelState.CANCEL_ACKNOWLEDGED
@@ -105,9 +105,9 @@ def test_a_session_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:
         kernels = kaggle.running.emulator.kernels
         kernel = kernels.find("alice", "never-runs")
         assert kernel is not None
-        kernels.move(kernels.versions_of(kernel.id)[0].id, KernelState.CANCEL_REQUESTED)
+        kernels.move(kernels.list_versions(kernel.id)[0].id, KernelState.CANCEL_REQUESTED)
         assert kaggle.wait("never-runs") is KernelState.CANCEL_ACKNOWLEDGED
-        assert kernels.versions_of(kernel.id)[0].started_at is None
+        assert kernels.list_versions(kernel.id)[0].started_at is None
 
 
 def test_a_session_that_was_started_just_before_a_kill_is_adopted(emulator: EmulatedKaggle) -> None:
@@ -118,10 +118,10 @@ def test_a_session_that_was_started_just_before_a_kill_is_adopted(emulator: Emul
         kernels = emulator.running.emulator.kernels
         kernel = kernels.find("alice", "adopted-one")
         assert kernel is not None
-        before = kernels.versions_of(kernel.id)[0]
+        before = kernels.list_versions(kernel.id)[0]
         kernels.move(before.id, KernelState.QUEUED)  # as if the emulator had not come to note that it runs
         emulator.wait_for("adopted-one", is_running)
-        assert kernels.versions_of(kernel.id)[0].started_at == before.started_at
+        assert kernels.list_versions(kernel.id)[0].started_at == before.started_at
         for working in (emulator.running.settings.data / "sandboxes").glob("*/kaggle/working"):
             (working / "go").touch()
         assert emulator.wait("adopted-one") is KernelState.COMPLETE
@@ -172,5 +172,5 @@ def test_which_gpu_a_session_has_is_a_choice(tmp_path: Path) -> None:
             api.kernels_push(str(kaggle.kernel(slug=slug, **fields)))
             kernel = kaggle.running.emulator.kernels.find("alice", slug)
             assert kernel is not None
-            assert kaggle.running.emulator.kernels.versions_of(kernel.id)[0].machine_shape == T4
+            assert kaggle.running.emulator.kernels.list_versions(kernel.id)[0].machine_shape == T4
             kaggle.wait(slug)

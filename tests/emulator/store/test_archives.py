@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.store.archives import stem_of, unpack_archive
+from emulator.store.archives import archive_stem, unpack_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_the_suffix_says_what_an_archive_is(name: str, stem: str | None) -> None:
-    assert stem_of(name) == stem
+    assert archive_stem(name) == stem
 
 
 @pytest.mark.parametrize("name", ["../a", "a/../../b", "/a", "a\\..\\b", "C:/a", ".", "a/c:b", "\udcff"])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.coming_back import ComingBack
 from contract.errors import BackendError
-from contract.files import TEMPORARY_PREFIX
-from executors.docker.archive import ArchiveEntry, entries_of, packed, unpack_tar
+from contract.storage.coming_back import ComingBack
+from contract.storage.files import TEMPORARY_PREFIX
+from executors.docker.archive import ArchiveEntry, folder_entries, packed, unpack_tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_what_is_packed_is_what_arrives(tmp_path: Path) -> None:
     (given / "replay").mkdir(parents=True)
     (given / "empty").write_bytes(b"")
     (given / "replay" / "交通.bin").write_bytes(bytes(range(256)) * 5000)
-    entries = [ArchiveEntry("working"), *entries_of(given, "working/datasets/bob/slug")]
+    entries = [ArchiveEntry("working"), *folder_entries(given, "working/datasets/bob/slug")]
     unpack_tar(packed(entries), tmp_path / "there", PLENTY)
     there = tmp_path / "there" / "datasets" / "bob" / "slug"
     assert names_in(there) == {"empty", "replay/交通.bin"}
@@ -63,7 +63,7 @@ def test_what_is_packed_is_what_arrives(tmp_path: Path) -> None:
 
 def test_folders_lead_to_the_place_of_an_input(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_bytes(b"one")
-    with tarfile.open(fileobj=io.BytesIO(b"".join(packed(entries_of(tmp_path, "kaggle/input/slug"))))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(packed(folder_entries(tmp_path, "kaggle/input/slug"))))) as tar:
         assert [(each.name, each.isdir(), each.mode) for each in tar] == [
             ("kaggle", True, 0o755),
             ("kaggle/input", True, 0o755),

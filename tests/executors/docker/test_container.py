@@ -9,10 +9,10 @@ import docker
 import pytest
 
 from executors.base import Workload
-from executors.docker.container import environment_of, files_of, host_config, names_for
-from executors.docker.limits import DockerSettings, limits_for
+from executors.docker.container import container_environment, container_names, host_config, workload_files
+from executors.docker.limits import DockerSettings, container_limits
 
-LIMITS = limits_for(
+LIMITS = container_limits(
     DockerSettings(memory=1 << 30, cpus=1.5, working=10**9, pids=64), {"MemTotal": 8 << 30, "NCPU": 4}, None
 )
 
@@ -23,7 +23,7 @@ def workload(**changes: Any) -> Workload:
 
 def config(*, gpu: bool = False, **changes: Any) -> dict[str, Any]:
     api = docker.APIClient(base_url="http://127.0.0.1:9", version="1.41")  # asks nobody
-    return host_config(api, workload(**changes), LIMITS, names_for(Path("/here")).attempt("one"), gpu=gpu)
+    return host_config(api, workload(**changes), LIMITS, container_names(Path("/here")).attempt("one"), gpu=gpu)
 
 
 def test_nothing_can_be_gained_and_nothing_be_written_but_the_working_and_the_scratch_folders() -> None:
@@ -60,18 +60,18 @@ def test_a_gpu_is_asked_for_and_never_assumed() -> None:
 
 
 def test_its_entry_is_told_the_limits() -> None:
-    assert environment_of(workload(environment={"A": "b"}, limit_seconds=90.0), LIMITS) == {
+    assert container_environment(workload(environment={"A": "b"}, limit_seconds=90.0), LIMITS) == {
         "A": "b",
         "RELAY_WORKING_BYTES": "1000000000",
         "RELAY_LIMIT_SECONDS": "90",
     }
-    assert "RELAY_LIMIT_SECONDS" not in environment_of(workload(), LIMITS)
+    assert "RELAY_LIMIT_SECONDS" not in container_environment(workload(), LIMITS)
 
 
 def test_its_files_lie_where_kaggle_puts_them(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a", encoding="utf-8")
     given = Workload("one", tmp_path / "given.py", {"datasets/bob/slug": tmp_path})
-    entries = {each.name: each for each in files_of(given)}
+    entries = {each.name: each for each in workload_files(given)}
     assert "kaggle/input/datasets/bob/slug/a.txt" in entries
     assert entries["kaggle/src/script.py"].source == tmp_path / "given.py"
     assert entries["kaggle/working"].mode == 0o777  # whoever the container runs as
@@ -79,8 +79,8 @@ def test_its_files_lie_where_kaggle_puts_them(tmp_path: Path) -> None:
 
 def test_names_are_the_same_for_every_command_and_others_in_another_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    names = names_for(tmp_path)
-    assert names == names_for(tmp_path / "link")
-    assert names.container("one") != names_for(tmp_path / "b").container("one")
+    names = container_names(tmp_path)
+    assert names == container_names(tmp_path / "link")
+    assert names.container("one") != container_names(tmp_path / "b").container("one")
     assert names.attempt("one").volumes != names.attempt("one").volumes
     assert names.container("one").startswith("relay-one-")

@@ -16,7 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, TLSParameter
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from contract.errors import BackendError, BackendUnreachableError
-from executors.docker.engine import NoGpuError, explained, frames_in, open_engine, talking_to_engine
+from executors.docker.engine import NoGpuError, explained, open_engine, parse_frames, talking_to_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,12 +179,12 @@ def frame(content: bytes, stream: int = 1) -> bytes:
 @pytest.mark.parametrize("cut", [1, 3, 8, 11])
 def test_a_log_is_frames_of_which_the_last_may_be_cut_off(cut: int) -> None:
     whole = frame(b"one\n") + frame(b"", 2) + frame(b"two\n", 2)
-    assert frames_in(whole) == [b"one\n", b"", b"two\n"]
-    assert frames_in(whole[:-cut]) == [b"one\n", b""]
-    assert frames_in(b"") == []
+    assert parse_frames(whole) == [b"one\n", b"", b"two\n"]
+    assert parse_frames(whole[:-cut]) == [b"one\n", b""]
+    assert parse_frames(b"") == []
 
 
 def test_a_log_that_the_engine_cannot_read_to_its_end_is_asked_for_again() -> None:
     answer = frame(b"one\n") + frame(b"Error grabbing logs: unexpected EOF\n", 3)
     with pytest.raises(BackendUnreachableError), talking_to_engine():
-        frames_in(answer)
+        parse_frames(answer)

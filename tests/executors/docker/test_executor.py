@@ -22,7 +22,7 @@ from contract.errors import BackendUnreachableError, RefusedError, SessionLostEr
 from contract.states import State
 from executors.base import Status, Workload
 from executors.docker import executor as executors
-from executors.docker.container import names_for
+from executors.docker.container import container_names
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
 from tests.engine import engine_itself, image
@@ -146,7 +146,7 @@ def executor(commands: Callable[..., DockerExecutor]) -> DockerExecutor:
 
 def left_behind(engine: docker.DockerClient, tmp_path: Path) -> list[str]:
     """The containers and volumes of the test's executor."""
-    filters: dict[str, str | list[str] | bool] = {**names_for(tmp_path / "root").filters(NAME)}
+    filters: dict[str, str | list[str] | bool] = {**container_names(tmp_path / "root").filters(NAME)}
     containers = [str(each.name) for each in engine.containers.list(all=True, filters=filters)]
     return containers + [str(each.name) for each in engine.volumes.list(filters=filters)]
 
@@ -458,4 +458,4 @@ def test_what_was_never_started_or_is_gone_is_lost(
     with pytest.raises(SessionLostError):
         executor.fetch(NAME, tmp_path / "nowhere")
     with pytest.raises(NotFound):
-        engine.containers.get(names_for(tmp_path / "root").container(NAME))
+        engine.containers.get(container_names(tmp_path / "root").container(NAME))

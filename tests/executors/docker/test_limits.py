@@ -13,8 +13,8 @@ from executors.docker.limits import (
     LEFT_TO_MACHINE,
     LOCAL_SOCKET,
     DockerSettings,
+    container_limits,
     free_disk,
-    limits_for,
 )
 
 LARGE = {"MemTotal": 64 << 30, "NCPU": 16}
@@ -22,14 +22,14 @@ SMALL = {"MemTotal": 16 << 30, "NCPU": 2}
 
 
 def test_a_large_machine_gives_what_kaggle_gives() -> None:
-    limits = limits_for(DockerSettings(), LARGE, 10**12)
+    limits = container_limits(DockerSettings(), LARGE, 10**12)
     assert (limits.cpus, limits.memory, limits.shm, limits.working) == (4.0, KAGGLE_MEMORY, 2 << 30, KAGGLE_WORKING)
     assert limits.cuts == ()
-    assert limits_for(DockerSettings(), LARGE, None) == limits
+    assert container_limits(DockerSettings(), LARGE, None) == limits
 
 
 def test_a_smaller_machine_gives_what_it_has_and_says_so() -> None:
-    limits = limits_for(DockerSettings(), SMALL, 10 << 30)
+    limits = container_limits(DockerSettings(), SMALL, 10 << 30)
     assert (limits.cpus, limits.memory, limits.working) == (2.0, (16 << 30) - LEFT_TO_MACHINE, (10 << 30) - FREE_DISK)
     assert limits.cuts == (
         "2 CPUs instead of 4",
@@ -39,15 +39,15 @@ def test_a_smaller_machine_gives_what_it_has_and_says_so() -> None:
 
 
 def test_a_tiny_machine_keeps_a_part_of_what_it_has() -> None:
-    limits = limits_for(DockerSettings(shm=8 << 30), {"MemTotal": 4 << 30, "NCPU": 1}, 1 << 30)
+    limits = container_limits(DockerSettings(shm=8 << 30), {"MemTotal": 4 << 30, "NCPU": 1}, 1 << 30)
     assert (limits.memory, limits.shm, limits.working) == (3 << 30, 3 << 30, 1 << 29)
 
 
 def test_a_job_may_ask_for_less_and_for_more_than_kaggle() -> None:
     less = DockerSettings(memory=1 << 30, cpus=0.5, shm=1 << 20)
-    limits = limits_for(less, SMALL, None)
+    limits = container_limits(less, SMALL, None)
     assert (limits.memory, limits.cpus, limits.shm, limits.cuts) == (1 << 30, 0.5, 1 << 20, ())
-    assert limits_for(DockerSettings(memory=40 << 30, cpus=8), LARGE, None).cuts == ()
+    assert container_limits(DockerSettings(memory=40 << 30, cpus=8), LARGE, None).cuts == ()
 
 
 @pytest.mark.parametrize(

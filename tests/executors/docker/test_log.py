@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from executors.docker.log import LOOKED_AT_FIRST, OVERLAP, LogCursor, entries_in
+from executors.docker.log import LOOKED_AT_FIRST, OVERLAP, LogCursor, parse_entries
 
 BEGIN = dt.datetime(2026, 1, 31, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -44,7 +44,7 @@ def frame(nanoseconds: int, content: bytes) -> bytes:
 
 def test_times_are_cut_off_and_nothing_else() -> None:
     frames = [frame(123456789, b"one two\n"), frame(5 * 10**9, b"\n"), b"2026-01-31T12:00:07Z no fraction"]
-    assert [(each.time - BEGIN, each.content) for each in entries_in(frames)] == [
+    assert [(each.time - BEGIN, each.content) for each in parse_entries(frames)] == [
         (dt.timedelta(microseconds=123456), b"one two\n"),
         (dt.timedelta(seconds=5), b"\n"),
         (dt.timedelta(seconds=7), b"no fraction"),

@@ -8,7 +8,7 @@ import pytest
 
 from contract.states import State
 from executors.base import Status
-from executors.docker.status import LONGEST_LAST_WORDS, status_of
+from executors.docker.status import LONGEST_LAST_WORDS, workload_status
 
 TRACEBACK = b"Traceback (most recent call last):\n  File ...\nOSError: [Errno 101] Network is unreachable\n\n"
 ENTRY = b"step 1\n\n@entry the time limit of 30 s was over\n"
@@ -20,7 +20,7 @@ def status(log: bytes = b"", **state: Any) -> Status:
         "State": {"Status": "exited", "ExitCode": 0, "OOMKilled": False, "Error": "", **state},
         "HostConfig": {"Memory": 8 << 30},
     }
-    return status_of(document, lambda: log)
+    return workload_status(document, lambda: log)
 
 
 @pytest.mark.parametrize("word", ["running", "paused", "restarting"])

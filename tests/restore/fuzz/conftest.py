@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from contract.layout import POLICY_MEMBER, STATE_MEMBER
+from contract.storage.layout import POLICY_MEMBER, STATE_MEMBER
 from tests.restore.conftest import parameters
 from tests.restore.fuzz.guard import Guard, Watchman
 from tests.restore.fuzz.signing import Sound, signed

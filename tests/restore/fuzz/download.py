@@ -6,8 +6,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
-from contract.records import FileEntry
+from contract.documents.session import FileEntry
+from contract.storage import files, layout
 from restore.validation import Expectations, Finding, Report, validate
 from tests.restore.conftest import JOB, TIMESTEPS
 from tests.restore.fuzz.guard import NAME, checked

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from contract.errors import CheckpointError, RelayError
-from contract.layout import checkpoint_name
+from contract.storage.layout import checkpoint_name
 from restore.integrity import inspect_checkpoint
 from tests.restore.conftest import JOB, MAX_BYTES, TIMESTEPS, Watch
 from tests.restore.fuzz.pickles import SPRUNG
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from contract.records import CheckpointRecord
+    from contract.documents.session import CheckpointRecord
 
     Draw = Callable[[SearchStrategy[Any]], Any]
 

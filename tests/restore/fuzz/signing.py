@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from contract.layout import RECORD_MEMBER
+from contract.storage.layout import RECORD_MEMBER
 from tests.restore.conftest import make_record
 from tests.restore.fuzz.zips import Entry, Packed, packed
 

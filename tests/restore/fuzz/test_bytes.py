@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.documents.session import FileEntry
 from contract.errors import CheckpointError
-from contract.files import sha256_of_bytes
-from contract.records import FileEntry
+from contract.storage.files import sha256_of_bytes
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.signing import Sound, signed
 

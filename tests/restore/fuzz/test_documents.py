@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract import layout
+from contract.storage import layout
 from tests.restore.conftest import JOB
 from tests.restore.fuzz.download import (
     CHECKPOINT,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import layout
+from contract.storage import layout
 from restore.validation import MAX_DOCUMENT_BYTES
 from tests.restore.fuzz.download import CHECKPOINT, MANIFEST, METADATA, Download, findings
 from tests.restore.fuzz.guard import MOST_MEMORY, NAME

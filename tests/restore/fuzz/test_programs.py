@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
-from restore.tensors import MAX_PICKLE_BYTES
+from contract.storage.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
+from restore.reading.tensors import MAX_PICKLE_BYTES
 from tests.restore.fuzz import pickles
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.pickles import (
@@ -62,7 +62,7 @@ CALLED = (
     TRAP,
 )
 MOST_PICKLE_MEMORY = 100_000_000
-"""What `restore.tensors` says of a pickle of the largest size."""
+"""What `restore.reading.tensors` says of a pickle of the largest size."""
 FRACTION = 16
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.errors import CheckpointError
-from contract.layout import RECORD_MEMBER
+from contract.storage.layout import RECORD_MEMBER
 from tests.restore.fuzz.guard import MOST_MEMORY, fuzz
 from tests.restore.fuzz.json_damage import Flaw, Rules, flaws, nasty_values, other_text, places
 from tests.restore.fuzz.signing import Sound, record_of, signed, with_record

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.documents import Ledger
+from contract.documents.runs import Ledger
 from contract.errors import RelayError
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.json_damage import FORMATS, Flaw, nasty_values, other_text

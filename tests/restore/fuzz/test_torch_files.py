@@ -13,7 +13,7 @@ import torch as th
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER
+from contract.storage.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER
 from tests.restore.fuzz.guard import fuzz
 from tests.restore.fuzz.pickles import FOUR, ORDERED, Name, Raw, program, storage, tensor, torch_file
 from tests.restore.fuzz.signing import Sound, signed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
+from contract.storage.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, STATE_MEMBER, VARIABLES_MEMBER
 from tests.restore.fuzz.guard import MOST_MEMORY, fuzz
 from tests.restore.fuzz.signing import Sound, signed
 from tests.restore.fuzz.zip_damage import DAMAGES, UNFOLDED, WIDE, bomb, zeros

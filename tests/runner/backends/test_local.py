@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from contract.documents import Package
+from contract.documents.runs import Package
 from contract.errors import BackendError, SessionLostError
-from contract.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
-from contract.layout import segment_name
 from contract.states import State
+from contract.storage.files import TEMPORARY_PREFIX, link_or_copy, sha256_of_bytes, write_bytes
+from contract.storage.layout import segment_name
 from executors import local, local_launcher
 from executors.base import Status
 from runner.backends.local import LocalBackend

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from contract.documents.trial import Memory
 from contract.errors import InputError
-from contract.trials import Memory
 from runner.backends.registry import backend_entry
 from runner.preflight.memory import memory_note
 from tests.runner.conftest import job_json

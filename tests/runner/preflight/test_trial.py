@@ -14,7 +14,7 @@ from tests.runner.conftest import job_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.trials import Trial
+    from contract.documents.trial import Trial
 
 OWN = """
 import gymnasium as gym

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import files
-from contract.documents import Identity
+from contract.documents.runs import Identity
 from contract.errors import InputError
-from runner.sources import PYTHON, SourceReader, Sources, changed_files, identity_of
+from contract.storage import files
+from runner.sources import PYTHON, SourceReader, Sources, changed_files, identity_from_table
 from tests.runner.sources.conftest import PROGRAM, later, read
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def assert_all_fits(sources: Sources) -> None:
         }
     contents = files.sha256_of_value({name: content for name, (content, _) in table.items()})
     assert sources.identity().content == files.sha256_of_value([contents])
-    assert sources.identity() == identity_of(table, PYTHON)
+    assert sources.identity() == identity_from_table(table, PYTHON)
 
 
 def test_an_edit_that_no_state_tells_is_noticed_when_packed_and_by_the_next_command(

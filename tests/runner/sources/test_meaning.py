@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from contract import files
-from runner.sources import meaning_of
+from contract.storage import files
+from runner.sources import digest_meaning
 from tests.runner.sources.conftest import PROGRAM
 
 
 def meaning(text: str) -> str:
     """The meaning of a Python file."""
-    return meaning_of("pkg/module.py", text.encode())
+    return digest_meaning("pkg/module.py", text.encode())
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_deep_file_crashes_no_thread_either() -> None:
 
 
 def test_a_file_that_is_no_python_means_its_bytes() -> None:
-    assert meaning_of("pkg/data.json", b"{} ") != meaning_of("pkg/data.json", b"{}")
-    assert meaning_of("pkg/data.json", b"{}") == files.sha256_of_bytes(b"{}")
+    assert digest_meaning("pkg/data.json", b"{} ") != digest_meaning("pkg/data.json", b"{}")
+    assert digest_meaning("pkg/data.json", b"{}") == files.sha256_of_bytes(b"{}")
 
 
 def test_a_doubtful_escape_in_a_users_source_warns_nobody() -> None:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import files
-from runner.sources import PYTHON, SourceReader, meaning_of
+from contract.storage import files
+from runner.sources import PYTHON, SourceReader, digest_meaning
 from tests.runner.sources.conftest import PROGRAM, later, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from contract.documents import Identity
+    from contract.documents.runs import Identity
 
 
 def remembering(folder: Path, cache: Path) -> Identity:
@@ -36,9 +36,9 @@ class CountingReader:
 
         def spy(name: str, content: bytes) -> str:
             self.names.append(name)
-            return meaning_of(name, content)
+            return digest_meaning(name, content)
 
-        monkeypatch.setattr("runner.sources.reading.meaning_of", spy)
+        monkeypatch.setattr("runner.sources.reading.digest_meaning", spy)
 
 
 def test_a_file_is_read_again_only_if_it_has_changed(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files
-from contract.documents import FileEntry, Manifest
+from contract.documents.runs import FileEntry, Manifest
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
+from contract.storage import files
 from executors.base import Closeable
 from runner.lineage import Phase
 from runner.stages.download import download

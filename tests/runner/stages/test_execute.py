@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files
-from contract.documents import Execution, Ledger, Submission
+from contract.documents.runs import Execution, Ledger, Submission
 from contract.errors import (
     BackendBusyError,
     BackendError,
@@ -20,6 +19,7 @@ from contract.errors import (
     SessionLostError,
 )
 from contract.states import State
+from contract.storage import files
 from executors.base import Closeable, Status
 from runner.display import Display
 from runner.lineage import Phase

@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract import files, layout
-from contract.documents import FileEntry, Parent, Request
+from contract.documents.runs import FileEntry, Parent, Request
 from contract.errors import BackendError
+from contract.storage import files, layout
 from job.model import session_part
 from runner.backends.base import Provisions
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader, Sources
-from runner.stages import bootstrap
 from runner.stages import package as packaging
-from runner.stages.package import entries_below, session_script
+from runner.stages import session_script
+from runner.stages.package import entries_below, keyed_script
 from runner.stages.parent import ParentFiles
 from tests.runner.conftest import INPUTS, asked, job_json
 
@@ -273,15 +273,15 @@ def test_a_build_that_fails_seals_nothing(tmp_path: Path, sources: Sources, pare
 
 
 def test_the_script_spells_the_names_of_the_input_as_the_trainer_does() -> None:
-    assert bootstrap.PAYLOAD_FILE == layout.PAYLOAD_FILE
-    assert bootstrap.SOURCES_BUNDLE == layout.SOURCES_BUNDLE
-    assert bootstrap.PACKAGE_SUFFIX == layout.PACKAGE_SUFFIX
-    assert bootstrap.KEY == ""
+    assert session_script.PAYLOAD_FILE == layout.PAYLOAD_FILE
+    assert session_script.SOURCES_BUNDLE == layout.SOURCES_BUNDLE
+    assert session_script.PACKAGE_SUFFIX == layout.PACKAGE_SUFFIX
+    assert session_script.KEY == ""
 
 
 def test_the_line_of_the_key_stands_once_in_the_script_and_is_what_a_backend_looks_for() -> None:
-    lines = Path(bootstrap.__file__).read_text(encoding="utf-8").splitlines()
+    lines = Path(session_script.__file__).read_text(encoding="utf-8").splitlines()
     assert lines.count(layout.key_line("")) == 1
     key = "ab" * 32
     lines[lines.index(layout.key_line(""))] = layout.key_line(key)
-    assert session_script(key).splitlines() == lines
+    assert keyed_script(key).splitlines() == lines

@@ -14,13 +14,13 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from contract.errors import CheckpointError
 from trainer.checkpoint import replay_buffer
-from trainer.checkpoint.replay_buffer import ReplayRecorder, fields_of, fill, take_state
+from trainer.checkpoint.replay_buffer import ReplayRecorder, fill, replay_fields, take_state
 from trainer.checkpoint.segments import SegmentStore, unnamed_segments
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.records import Replay
+    from contract.documents.session import Replay
 
 VECTOR = gym.spaces.Box(-1, 1, (3,), np.float32)
 IMAGE = gym.spaces.Box(0, 255, (8, 8, 2), np.uint8)
@@ -85,7 +85,9 @@ class Life:
 def everything_in(buffer: ReplayBuffer) -> dict[str, Any]:
     """All that a later sample can depend on."""
     filled = replay_buffer.filled_rows(buffer)
-    found: dict[str, Any] = {name: array[:filled].tobytes() for name, array in replay_buffer.arrays_of(buffer).items()}
+    found: dict[str, Any] = {
+        name: array[:filled].tobytes() for name, array in replay_buffer.replay_arrays(buffer).items()
+    }
     found |= {"pos": buffer.pos, "full": buffer.full}
     if isinstance(buffer, HerReplayBuffer):
         tables = (buffer.ep_start, buffer.ep_length, buffer._current_ep_start)  # noqa: SLF001 - HER has no public way
@@ -111,7 +113,7 @@ def test_what_was_saved_at_any_moment_comes_back(tmp_path: Path, kind: str, n_en
     moments = random.Random(n_envs)
     life = Life(kind, n_envs, seed=n_envs)
     recorder = ReplayRecorder(life.buffer)
-    store = SegmentStore(tmp_path, type(life.buffer).__name__, CAPACITY, fields_of(life.buffer))
+    store = SegmentStore(tmp_path, type(life.buffer).__name__, CAPACITY, replay_fields(life.buffer))
     saved = []
     for _ in range(40):
         for _ in range(moments.randrange(4)):  # rollouts between two saves, some longer than the buffer
@@ -136,11 +138,11 @@ def test_going_on_from_a_parent_is_going_on(tmp_path: Path, kind: str) -> None:
     for rows in (0, 7, CAPACITY - 1, CAPACITY, CAPACITY + 1, 3 * CAPACITY + 11):
         life = Life(kind, 2, seed=rows)
         life.add(rows)
-        parents = SegmentStore(tmp_path / f"{rows}", type(life.buffer).__name__, CAPACITY, fields_of(life.buffer))
+        parents = SegmentStore(tmp_path / f"{rows}", type(life.buffer).__name__, CAPACITY, replay_fields(life.buffer))
         for each in ReplayRecorder(life.buffer).take_all():
             parents.put(each.first_row, each.count, each.raw)
         child = tmp_path / f"{rows} child"
-        store = SegmentStore(child, type(life.buffer).__name__, CAPACITY, fields_of(life.buffer))
+        store = SegmentStore(child, type(life.buffer).__name__, CAPACITY, replay_fields(life.buffer))
         recorder = ReplayRecorder(life.buffer, parents.replay())
         assert recorder.goes_on
         for segment in parents.replay().segments:
@@ -156,7 +158,7 @@ def test_going_on_from_a_parent_is_going_on(tmp_path: Path, kind: str) -> None:
 def test_a_save_copies_what_is_new_and_less_than_one_segment_more() -> None:
     life = Life("plain", 1, seed=0)
     recorder = ReplayRecorder(life.buffer)
-    row = replay_buffer.row_bytes(fields_of(life.buffer))
+    row = replay_buffer.row_bytes(replay_fields(life.buffer))
     segment = 500 // row * row
     for rows in (1, 3, 20, 1, 40, 7):
         life.add(rows)
@@ -169,7 +171,7 @@ def test_a_save_copies_what_is_new_and_less_than_one_segment_more() -> None:
 def test_segments_are_written_while_the_buffer_fills() -> None:
     life = Life("plain", 1, seed=0)
     recorder = ReplayRecorder(life.buffer)
-    length = 500 // replay_buffer.row_bytes(fields_of(life.buffer))
+    length = 500 // replay_buffer.row_bytes(replay_fields(life.buffer))
     life.add(length - 1)
     recorder.advance(length - 1)
     assert list(recorder.take_full()) == []
@@ -182,7 +184,7 @@ def test_segments_are_written_while_the_buffer_fills() -> None:
 def test_segments_that_no_checkpoint_names_are_found(tmp_path: Path) -> None:
     life = Life("plain", 1, seed=0)
     recorder = ReplayRecorder(life.buffer)
-    store = SegmentStore(tmp_path, "ReplayBuffer", CAPACITY, fields_of(life.buffer))
+    store = SegmentStore(tmp_path, "ReplayBuffer", CAPACITY, replay_fields(life.buffer))
     named = []
     for _ in range(3):
         life.add(25)
@@ -211,7 +213,7 @@ def test_images_are_compressed_and_noise_is_not(tmp_path: Path) -> None:
 def saved(tmp_path: Path) -> tuple[Replay, dict[str, Any], Path]:
     life = Life("plain", 1, seed=0)
     life.add(30)
-    store = SegmentStore(tmp_path, "ReplayBuffer", CAPACITY, fields_of(life.buffer))
+    store = SegmentStore(tmp_path, "ReplayBuffer", CAPACITY, replay_fields(life.buffer))
     for each in ReplayRecorder(life.buffer).take_all():
         store.put(each.first_row, each.count, each.raw)
     return store.replay(), take_state(life.buffer), tmp_path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files, layout
-from contract.layout import Artifacts
+from contract.storage import files, layout
+from contract.storage.layout import Artifacts
 from tests.trainer.conftest import Ended, job_values, outcome_of, record_of
 from trainer.checkpoint import replay_buffer
 from trainer.checkpoint.saving import Saver

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import files
+from contract.documents.session import Manifest
 from contract.errors import SessionError
-from contract.layout import Artifacts
-from contract.records import Manifest
+from contract.storage import files
+from contract.storage.layout import Artifacts
 from tests.trainer.conftest import JOB, job_values
-from trainer.checkpoint.archive import entry_of
 from trainer.checkpoint.writer import MOST_PENDING, ArtifactWriter
+from trainer.checkpoint.zip_file import file_entry
+from trainer.progress import Progress
 from trainer.session_input import read_session_input
-from trainer.standing import Standing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +34,8 @@ def writer(tmp_path: Path) -> ArtifactWriter:
 
 
 @pytest.fixture
-def standing(relay: Relay) -> Standing:
-    return Standing(read_session_input(relay.input(job_values())))
+def progress(relay: Relay) -> Progress:
+    return Progress(read_session_input(relay.input(job_values())))
 
 
 def manifest(writer: ArtifactWriter) -> Manifest:
@@ -75,23 +75,23 @@ def test_training_waits_for_a_disk_that_falls_behind(writer: ArtifactWriter) -> 
     assert order == [(number, True) for number in range(MOST_PENDING + 1)]
 
 
-def test_the_manifest_lists_what_is_there(writer: ArtifactWriter, standing: Standing) -> None:
+def test_the_manifest_lists_what_is_there(writer: ArtifactWriter, progress: Progress) -> None:
     for timesteps in (1, 2, 10):
         writer.submit(functools.partial(put, writer, timesteps))
     writer.submit(writer.rotate)
-    writer.submit(functools.partial(writer.publish, standing.metadata()))
+    writer.submit(functools.partial(writer.publish, progress.metadata()))
     writer.drain()
     listed = manifest(writer)
     assert (listed.key, listed.complete) == (KEY, False)
     found = [path for path in writer.artifacts.root.rglob("*") if path.is_file() and path != writer.artifacts.manifest]
     assert listed.files == {
-        path.relative_to(writer.artifacts.root).as_posix(): entry_of(path.read_bytes()) for path in found
+        path.relative_to(writer.artifacts.root).as_posix(): file_entry(path.read_bytes()) for path in found
     }
     assert len(found) == 3
 
 
 def test_the_manifest_is_written_last(
-    writer: ArtifactWriter, standing: Standing, monkeypatch: pytest.MonkeyPatch
+    writer: ArtifactWriter, progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
     write = files.write_bytes
@@ -102,7 +102,7 @@ def test_the_manifest_is_written_last(
 
     monkeypatch.setattr(files, "write_bytes", watched)
     put(writer, 5)
-    writer.publish(standing.metadata(), complete=True)
+    writer.publish(progress.metadata(), complete=True)
     assert written == [f"{JOB}_checkpoint_5_steps.zip", "training_metadata.json", "manifest.json"]
     assert manifest(writer).complete
 

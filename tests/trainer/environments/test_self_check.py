@@ -143,7 +143,7 @@ if "ForgetfulLights-v0" not in gym.registry:
 HANDS_OUT_ITS_OWN_ARRAY = pytest.mark.filterwarnings("ignore:.*should return new observation data:UserWarning")
 
 
-def job_of(env_id: str, vectorization: str = "auto", **kwargs: Any) -> Job:
+def packaged_job(env_id: str, vectorization: str = "auto", **kwargs: Any) -> Job:
     return parse_job(job_values(env={"id": env_id, "kwargs": kwargs, "vectorization": vectorization}))
 
 
@@ -157,20 +157,20 @@ def _nothing_stays_open() -> Iterator[None]:
 @pytest.mark.parametrize(
     "job",
     [
-        job_of("CartPole-v1"),
-        job_of("CartPole-v1", max_episode_steps=5),
-        job_of("Pendulum-v1"),
-        job_of("MountainCar-v0"),
-        job_of("Acrobot-v1"),
-        job_of("Troubled-v0"),
-        job_of("trainer.envs:TrafficLight-v0"),
-        job_of("trainer.envs:TrafficLight-v0", decisions=6),
-        job_of("trainer.envs:TrafficLight-v0", vectorization="dummy"),
-        job_of("CartPole-v1", vectorization="subproc"),
-        job_of("MaskedFrames-v0"),
-        job_of("MaskedFrames-v0", choices="several"),
-        job_of("MaskedFrames-v0", choices="switches"),
-        job_of("Watched-v0"),
+        packaged_job("CartPole-v1"),
+        packaged_job("CartPole-v1", max_episode_steps=5),
+        packaged_job("Pendulum-v1"),
+        packaged_job("MountainCar-v0"),
+        packaged_job("Acrobot-v1"),
+        packaged_job("Troubled-v0"),
+        packaged_job("trainer.envs:TrafficLight-v0"),
+        packaged_job("trainer.envs:TrafficLight-v0", decisions=6),
+        packaged_job("trainer.envs:TrafficLight-v0", vectorization="dummy"),
+        packaged_job("CartPole-v1", vectorization="subproc"),
+        packaged_job("MaskedFrames-v0"),
+        packaged_job("MaskedFrames-v0", choices="several"),
+        packaged_job("MaskedFrames-v0", choices="switches"),
+        packaged_job("Watched-v0"),
     ],
 )
 def test_these_give_their_state(job: Job) -> None:
@@ -181,7 +181,7 @@ def test_these_give_their_state(job: Job) -> None:
 @BOX2D_WARNS
 @pytest.mark.parametrize("env_id", ["LunarLander-v3", "BipedalWalker-v3"])
 def test_box2d_repeats_its_actions(env_id: str) -> None:
-    found = check_environments(job_of(env_id))
+    found = check_environments(packaged_job(env_id))
     assert found.method == "actions"
     assert len(found.reasons) == 1
     assert "cannot be pickled and has no get_state/set_state (cannot pickle 'SwigPyObject' object)" in found.reasons[0]
@@ -189,7 +189,7 @@ def test_box2d_repeats_its_actions(env_id: str) -> None:
 
 @pytest.mark.parametrize(("forgets", "wrong"), [("place", "observation"), ("draws", "reward"), ("episodes", "reward")])
 def test_a_protocol_that_forgets_is_found_out(forgets: str, wrong: str) -> None:
-    found = check_environments(job_of("Watched-v0", forgets=forgets))
+    found = check_environments(packaged_job("Watched-v0", forgets=forgets))
     reason = f"Watched-v0 was given its state back, and its {wrong} differed 1 step later"
     assert found == Resumption("none" if forgets == "episodes" else "actions", found.reasons)
     assert found.reasons[0] == reason
@@ -197,16 +197,16 @@ def test_a_protocol_that_forgets_is_found_out(forgets: str, wrong: str) -> None:
 
 @HANDS_OUT_ITS_OWN_ARRAY
 def test_what_repeats_neither_has_a_reason_for_each_method() -> None:
-    found = check_environments(job_of("Sealed-v0", draws="process"))
+    found = check_environments(packaged_job("Sealed-v0", draws="process"))
     assert found.method == "none"
     pickled, repeated = found.reasons
     assert pickled.startswith("Sealed cannot be pickled and has no get_state/set_state")
     assert repeated.startswith("Sealed came to another observation or reward when its ")
-    assert check_environments(job_of("Sealed-v0")) == Resumption("actions", (pickled,))
+    assert check_environments(packaged_job("Sealed-v0")) == Resumption("actions", (pickled,))
 
 
 def test_a_native_form_gives_its_state_itself_or_not_at_all() -> None:
-    found = check_environments(job_of("ForgetfulLights-v0", vectorization="native", decisions=6))
+    found = check_environments(packaged_job("ForgetfulLights-v0", vectorization="native", decisions=6))
     assert found.method == "none"
     (reason,) = found.reasons
     assert reason.startswith("ForgetfulLights-v0 was given its state back, and its observation differed ")
@@ -214,12 +214,12 @@ def test_a_native_form_gives_its_state_itself_or_not_at_all() -> None:
 
 def test_an_environment_that_raises_gives_nothing_back_and_says_so_in_a_line() -> None:
     reason = "Watched-v0 failed while its resume was checked before the training (RuntimeError: the road is closed)"
-    assert check_environments(job_of("Watched-v0", trouble="raises")) == Resumption("none", (reason,))
+    assert check_environments(packaged_job("Watched-v0", trouble="raises")) == Resumption("none", (reason,))
 
 
 def test_what_cannot_be_made_is_the_users_to_correct() -> None:
     with pytest.raises(InputError, match="environment CartPole-v1: cannot be made"):
-        check_environments(job_of("CartPole-v1", wheels=4))
+        check_environments(packaged_job("CartPole-v1", wheels=4))
 
 
 @HANDS_OUT_ITS_OWN_ARRAY
@@ -229,19 +229,19 @@ def test_every_generator_stays_where_it_was(env_id: str) -> None:
     np.random.seed(1)  # noqa: NPY002 - what stays
     torch.manual_seed(1)
     before = digest_of(capture_generators())
-    check_environments(job_of(env_id))
+    check_environments(packaged_job(env_id))
     assert digest_of(capture_generators()) == before
 
 
 def test_three_lives_one_after_the_other_and_none_of_them_long() -> None:
-    check_environments(job_of("Watched-v0"))
+    check_environments(packaged_job("Watched-v0"))
     assert Watched.made == 3
     assert 0 < Watched.longest_life <= LONGEST_LIFE
-    check_environments(job_of("Watched-v0", forgets="place"))
+    check_environments(packaged_job("Watched-v0", forgets="place"))
     assert LONGEST_LIFE < Watched.longest_life <= EFFORT["actions"] * LONGEST_LIFE
 
 
 def test_a_slow_environment_is_checked_over_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(self_check, "PATIENCE", 0.05)
-    assert check_environments(job_of("Watched-v0", trouble="slow")).method == "state"
+    assert check_environments(packaged_job("Watched-v0", trouble="slow")).method == "state"
     assert 3 <= Watched.longest_life <= 12

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import layout
+from contract.storage import layout
 from job.model import parse_job
 from tests.trainer.conftest import PATIENCE_SECONDS, job_values
 from trainer.environments import making

@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.errors import DivergedError
 from trainer.environments.checks.faults import Fault, FaultyEnvironmentError, beginning
-from trainer.environments.checks.numbers import cast, fault_in, holder_of, is_finite
+from trainer.environments.checks.numbers import batch_check, cast, find_fault, is_finite
 from trainer.environments.checks.step import OBSERVATION
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class BatchCheck:
         parts: list[tuple[str | None, gym.Space[Any]]] = [(None, self._space)]
         if isinstance(self._space, gym.spaces.Dict):
             parts = list(self._space.spaces.items())
-        self._holders = tuple((name, holds, part) for name, part in parts if (holds := holder_of(part)))
+        self._holders = tuple((name, holds, part) for name, part in parts if (holds := batch_check(part)))
 
     def actions(self, actions: NDArray[Any]) -> None:
         """Look at actions before the environments take them.
@@ -104,12 +104,12 @@ class BatchCheck:
 
     def _refuse_rewards(self, what: str, rewards: NDArray[Any]) -> None:
         for index, each in enumerate(rewards):
-            if fault := fault_in(what, _REWARDS, np.asarray(each)):
+            if fault := find_fault(what, _REWARDS, np.asarray(each)):
                 raise self.error(index, fault, steps=True)
 
     def _refuse(self, name: str | None, space: gym.Space[Any], values: NDArray[Any], *, steps: bool) -> NoReturn:
         what = OBSERVATION if name is None else f"{name!r} in {OBSERVATION}"
-        faults = ((index, fault_in(what, space, each)) for index, each in enumerate(values))
+        faults = ((index, find_fault(what, space, each)) for index, each in enumerate(values))
         index, fault = next((index, fault) for index, fault in faults if fault)
         raise self.error(index, fault, steps=steps)
 

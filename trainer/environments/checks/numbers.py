@@ -32,7 +32,7 @@ def is_finite(values: NDArray[Any]) -> bool:
         return False
 
 
-def fault_in(what: str, space: gym.Space[Any], values: NDArray[Any]) -> Fault | None:
+def find_fault(what: str, space: gym.Space[Any], values: NDArray[Any]) -> Fault | None:
     """What is wrong with the numbers of one environment, if anything.
 
     Args:
@@ -52,7 +52,7 @@ def fault_in(what: str, space: gym.Space[Any], values: NDArray[Any]) -> Fault | 
     return Fault(what, f"is outside of {space}", f"{value}{where}")
 
 
-def holder_of(space: gym.Space[Any]) -> Callable[[NDArray[Any]], bool] | None:
+def batch_check(space: gym.Space[Any]) -> Callable[[NDArray[Any]], bool] | None:
     """Tells whether a batch holds what `space` (not a Dict) says; None where every array does."""
     if isinstance(space, gym.spaces.Box):
         if space.dtype.kind != "f":

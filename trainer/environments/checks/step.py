@@ -14,7 +14,7 @@ import gymnasium as gym
 import numpy as np
 
 from trainer.environments.checks.faults import Fault, beginning
-from trainer.environments.checks.numbers import fault_in, holder_of
+from trainer.environments.checks.numbers import batch_check, find_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class StepCheck:
     def __init__(self, space: gym.Space[Any]) -> None:
         self._space = space
         self._fits = _fitting(space)
-        self._holds = None if isinstance(space, gym.spaces.Dict) else holder_of(space)
+        self._holds = None if isinstance(space, gym.spaces.Dict) else batch_check(space)
 
     def fault_in_step(self, step: tuple[Any, Any, Any, Any, Any]) -> Fault | None:
         """What is wrong with what `step` gave, if anything; not yet whether the numbers are finite."""
@@ -99,7 +99,7 @@ def _fault_in_shape(what: str, space: gym.Space[Any], given: Any) -> Fault | Non
             return Fault(what, f"lacks {missing[0]!r}", f"it has {sorted(map(str, given))}")
         faults = (_fault_in_shape(f"{name!r} in {what}", part, given[name]) for name, part in space.spaces.items())
         return next((fault for fault in faults if fault), None)
-    array = _numbers_of(given)
+    array = _as_numbers(given)
     if array is None:
         return Fault(what, "is no array of numbers", beginning(given))
     if array.shape != space.shape:
@@ -122,18 +122,18 @@ def _fault_in_numbers(what: str, space: gym.Space[Any], given: Any) -> Fault | N
     if isinstance(space, gym.spaces.Dict):
         faults = (_fault_in_numbers(f"{name!r} in {what}", part, given[name]) for name, part in space.spaces.items())
         return next((fault for fault in faults if fault), None)
-    return fault_in(what, space, np.asarray(given))
+    return find_fault(what, space, np.asarray(given))
 
 
 def _fault_in_number(what: str, given: Any) -> Fault | None:
-    array = _numbers_of(given)
+    array = _as_numbers(given)
     if array is None:
         return Fault(what, "is no number", beginning(given))
     return Fault(what, "is an array instead of a number", beginning(given)) if array.ndim else None
 
 
 def _fault_in_truth(what: str, given: Any) -> Fault | None:
-    array = _numbers_of(given)
+    array = _as_numbers(given)
     if array is None or array.ndim or array not in (0, 1):
         return Fault(what, "is neither true nor false", beginning(given))
     return None
@@ -143,7 +143,7 @@ def _fault_in_info(given: Any) -> Fault | None:
     return None if isinstance(given, dict) else Fault("the info", "is no dictionary", beginning(given))
 
 
-def _numbers_of(given: Any) -> NDArray[Any] | None:
+def _as_numbers(given: Any) -> NDArray[Any] | None:
     try:
         array = np.asarray(given)
     except (TypeError, ValueError, RuntimeError):  # of rows that are not equally long, of a tensor on a GPU

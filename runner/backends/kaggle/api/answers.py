@@ -75,7 +75,7 @@ class RejectedError(BackendError):
         return self.status in (FORBIDDEN, NOT_FOUND)
 
 
-def error_of(about: str, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
+def answer_error(about: str, status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
     """The error that an answer with `status` of 400 or more is.
 
     A refusal in words of Kaggle's API is JSON; a page of HTML comes from something on the way, which may

@@ -24,7 +24,7 @@ from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 from requests.adapters import HTTPAdapter
 
 from contract.errors import CredentialsError
-from runner.backends.kaggle.api.answers import NoAnswerError, UnknownValueError, error_of
+from runner.backends.kaggle.api.answers import NoAnswerError, UnknownValueError, answer_error
 from runner.backends.kaggle.api.retries import patiently
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Connection:
         except requests.HTTPError as error:
             answer = error.response
             status = _status(answer)
-            raise error_of(about, status, answer.headers, answer.content) from None
+            raise answer_error(about, status, answer.headers, answer.content) from None
         except KeyError as error:
             raise UnknownValueError(about, str(error.args[0])[:_LONGEST_VALUE]) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

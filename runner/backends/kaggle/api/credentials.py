@@ -68,13 +68,13 @@ def find_credentials(environment: Mapping[str, str] | None = None, home: Path | 
 def _token(given: Mapping[str, str], home: Path) -> Credentials | None:
     if value := given.get("KAGGLE_API_TOKEN", "").strip():
         if _is_file(value):
-            found = _secret_in(Path(value))
+            found = _read_secret(Path(value))
             return Credentials("the file named by KAGGLE_API_TOKEN", token=found.text, remarks=found.remarks)
         found = cleaned(value, "KAGGLE_API_TOKEN")
         return Credentials("KAGGLE_API_TOKEN", token=found.text, remarks=found.remarks)
     for name in ("access_token", "access_token.txt"):
         path = home / ".kaggle" / name
-        if path.is_file() and (found := _secret_in(path)).text:
+        if path.is_file() and (found := _read_secret(path)).text:
             return Credentials(str(path), token=found.text, remarks=found.remarks)
     return None
 
@@ -99,7 +99,7 @@ def _key(given: Mapping[str, str], home: Path) -> Credentials | None:
             raise CredentialsError(_SUBJECT, f"{missing} is not set, though the other is", f"set {missing} too")
         return None
     try:
-        stored = _text_of(path)
+        stored = _read_private(path)
         stated = json.loads(stored.text)
         username, key = username or stated["username"], key or stated["key"]
     except (ValueError, KeyError, TypeError):
@@ -136,13 +136,13 @@ def _login(home: Path) -> Credentials | None:
     return Credentials("`kaggle auth login`", token=token) if token else None
 
 
-def _secret_in(path: Path) -> SecretText:
+def _read_secret(path: Path) -> SecretText:
     """The secret that a file holds and nothing else."""
-    stored = _text_of(path)
+    stored = _read_private(path)
     return cleaned(stored.text, str(path), stored.remarks)
 
 
-def _text_of(path: Path) -> SecretText:
+def _read_private(path: Path) -> SecretText:
     _refuse_if_readable_by_others(path)
     try:
         content = path.read_bytes()

@@ -37,7 +37,7 @@ class Quota:
         return f"{left} of {total} of GPU quota left{renewal}"
 
 
-def quota_of(answer: Any) -> Quota | None:
+def parse_quota(answer: Any) -> Quota | None:
     """The GPU quota in Kaggle's answer, None where it says nothing of it."""
     gpu = answer.gpu_quota
     if gpu is None or gpu.total_time_allowed is None:
@@ -56,4 +56,4 @@ def ask_quota(connection: Connection) -> Quota | None:
     )
 
     method = connection.kernels.get_accelerator_quota_statistics
-    return quota_of(connection.ask_once("the GPU quota", method, ApiGetAcceleratorQuotaStatisticsRequest()))
+    return parse_quota(connection.ask_once("the GPU quota", method, ApiGetAcceleratorQuotaStatisticsRequest()))

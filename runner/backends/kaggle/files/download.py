@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
-from contract.coming_back import ODD_NAME, ComingBack, is_own
-from contract.confinement import Strictness, confined
-from contract.documents import Manifest
+from contract.documents.runs import Manifest
 from contract.errors import BackendUnreachableError, RelayError, SessionLostError
+from contract.storage import files, layout
+from contract.storage.coming_back import ODD_NAME, ComingBack, is_own
+from contract.storage.confinement import Strictness, confined
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.files.transfer import AddressExpiredError, TooLargeError, WantedFile, transfer
 from runner.layout import SessionFolder
@@ -94,7 +94,7 @@ class Download:
         """
         listed = self._manifest(is_whole=is_whole)
         if listed.is_complete:
-            self._wait_for(set(listed.entries))
+            self._await_listing(set(listed.entries))
         for name, (size, sha256) in listed.entries.items():
             if is_confined(name) and name in self._urls:
                 self._bring(WantedFile(name, "", sha256, size, is_settled=listed.is_complete), known(sha256))
@@ -107,7 +107,7 @@ class Download:
         self._partial_manifest.replace(self._folder / layout.MANIFEST_FILE)
         return coming.left_behind
 
-    def _wait_for(self, names: set[str]) -> None:
+    def _await_listing(self, names: set[str]) -> None:
         """Give Kaggle some time to list every file; one that never comes is missed by validation."""
         for _ in range(_LOOKS):
             if names <= self._urls.keys():
@@ -148,7 +148,7 @@ class Download:
         try:
             if target.stat().st_size > _LARGEST_MANIFEST_BYTES:
                 return None
-            return listed_in(files.read_json(target))
+            return parse_listed(files.read_json(target))
         except (OSError, ValueError, RecursionError):
             return None
 
@@ -202,7 +202,7 @@ class Download:
         self._unnamed = sorted(urls.keys() - self._urls.keys())
 
 
-def listed_in(document: Any) -> Listed | None:
+def parse_listed(document: Any) -> Listed | None:
     """What a manifest lists, None where it is none; names that lead elsewhere are left to `is_confined`."""
     try:
         entries = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from contract import files, layout
-from contract.documents import Manifest, Request
+from contract.documents.runs import Manifest, Request
 from contract.errors import BackendError
+from contract.storage import files, layout
 from runner.layout import SessionFolder
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from contract import files
 from contract.errors import BackendError
+from contract.storage import files
 from runner.backends.kaggle.api.answers import FORBIDDEN, NOT_FOUND, NoAnswerError, retry_after
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def transfer(client: httpx.Client, wanted: WantedFile, target: Path) -> None:
             where it may be its beginning.
         OSError: the disk is full or not writable.
     """
-    partial = partial_of(wanted, target)
+    partial = partial_path(wanted, target)
     partial.parent.mkdir(parents=True, exist_ok=True)
     begin = partial.stat().st_size if partial.exists() and wanted.sha256 is not None else 0
     try:
@@ -77,7 +77,7 @@ def transfer(client: httpx.Client, wanted: WantedFile, target: Path) -> None:
     files.put_in_place(partial, target)
 
 
-def partial_of(wanted: WantedFile, target: Path) -> Path:
+def partial_path(wanted: WantedFile, target: Path) -> Path:
     """Where the beginning of a file waits for its end; files of other content never share it."""
     stated = f"{wanted.name} {wanted.sha256 or wanted.url}"
     return target.parent / f"{files.TEMPORARY_PREFIX}{hashlib.sha256(stated.encode()).hexdigest()[:_PARTIAL_LENGTH]}"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files, layout
-from contract.documents import Package
+from contract.documents.runs import Package
 from contract.errors import InputError, SessionLostError
 from contract.states import State
+from contract.storage import files, layout
 from executors.base import Status
 from executors.docker.limits import DockerSettings
 from job.model import session_part

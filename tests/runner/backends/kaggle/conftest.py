@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files
-from contract.documents import Parent
+from contract.documents.runs import Parent
 from contract.states import State
+from contract.storage import files
 from emulator.faults.rules import Kind, Rule
 from runner.backends.base import Origin, Output, Provisions
 from runner.backends.kaggle.api.settings import KaggleSettings
@@ -140,7 +140,7 @@ class Kaggle:
         """How many versions a kernel has."""
         kernels = self.emulator.running.emulator.kernels
         kernel = kernels.find(USER, slug)
-        return len(kernels.versions_of(kernel.id)) if kernel else 0
+        return len(kernels.list_versions(kernel.id)) if kernel else 0
 
 
 def follow(backend: KaggleBackend, handle: str) -> tuple[Status, bytes]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from contract import files
-from contract.documents import Manifest
+from contract.documents.runs import Manifest
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, CredentialsError, SessionLostError
 from contract.states import State
+from contract.storage import files
 from emulator.settings import MountLayout
-from runner.backends.kaggle.metadata import METADATA_FILE
+from runner.backends.kaggle.kernel_metadata import METADATA_FILE
 from runner.backends.kaggle.names import Handle
 from runner.stages.package import entries_below
 from runner.stages.parent import ParentFiles

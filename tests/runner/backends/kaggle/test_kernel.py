@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
-from contract.layout import key_line
 from contract.states import State
+from contract.storage.layout import key_line
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.names import Handle
 from tests.emulated import USER
 from tests.runner.backends.kaggle.conftest import follow
-from tests.runner.backends.kaggle.test_metadata import metadata
+from tests.runner.backends.kaggle.test_kernel_metadata import metadata
 
 if TYPE_CHECKING:
     from tests.runner.backends.kaggle.conftest import Kaggle
@@ -46,7 +46,7 @@ def test_everything_that_the_metadata_says_reaches_kaggle(kaggle: Kaggle) -> Non
     kernel = kernels.find(USER, "relay-told")
     assert kernel is not None
     assert kernel.is_private
-    version = kernels.version_of(kernel.id)
+    version = kernels.find_version(kernel.id)
     assert version is not None
     options = version.options
     assert (options.docker_image, options.machine_shape) == (image, "NvidiaTeslaT4")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from runner.backends.kaggle.logs import LiveLog, events_of, text_of
+from runner.backends.kaggle.logs import LiveLog, log_text, stored_events
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ EVENTS = [{"stream_name": "stdout", "time": 0.1, "data": line} for line in ("one
 
 
 def test_a_stored_log_reads_as_the_live_one() -> None:
-    assert text_of(events_of(json.dumps(EVENTS)), "ann") == text_of(EVENTS, "ann") == "one\ntwo\nthree\nfour\n"
-    assert text_of(events_of("plain\nlines\n"), "ann") == "plain\nlines\n"
-    assert text_of(events_of(""), "ann") == ""
-    assert text_of(events_of('[{"data": null}, {"other": 1}, 7, "text"]'), "ann") == "text\n"
+    assert log_text(stored_events(json.dumps(EVENTS)), "ann") == log_text(EVENTS, "ann") == "one\ntwo\nthree\nfour\n"
+    assert log_text(stored_events("plain\nlines\n"), "ann") == "plain\nlines\n"
+    assert log_text(stored_events(""), "ann") == ""
+    assert log_text(stored_events('[{"data": null}, {"other": 1}, 7, "text"]'), "ann") == "text\n"
 
 
 def test_the_account_is_taken_out_of_paths_and_nothing_else() -> None:
     events = [{"data": "ann reads /kaggle/input/datasets/ann/relay-cart-input/job.json"}]
-    assert text_of(events, "ann") == "ann reads /kaggle/input/datasets/.../relay-cart-input/job.json\n"
+    assert log_text(events, "ann") == "ann reads /kaggle/input/datasets/.../relay-cart-input/job.json\n"
 
 
 def streams(*bodies: str) -> tuple[list[int], httpx.Client]:
@@ -85,7 +85,7 @@ def test_a_session_that_has_ended_has_a_stored_log_and_no_stream() -> None:
 def test_what_is_no_json_is_text() -> None:
     _, client = streams("data: plain\n\n: a comment\n\ndata: 7\n\ndata: END_OF_LOG\n\n")
     with client:
-        assert text_of(read_whole(client).events, "ann") == "plain\n7\n"
+        assert log_text(read_whole(client).events, "ann") == "plain\n7\n"
 
 
 def test_reading_can_be_stopped() -> None:

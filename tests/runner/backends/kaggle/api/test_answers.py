@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from contract.errors import BackendUnreachableError, CredentialsError
-from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, error_of, retry_after
+from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, answer_error, retry_after
 
 FLAT = b'{"code": 403, "message": "Permission \'kernels.get\' was denied"}'
 NESTED = b'{"error": {"code": 404, "message": "Not found", "status": "NOT_FOUND"}}'
@@ -17,7 +17,7 @@ PAGE = b"<html><body>Forbidden</body></html>"
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_no_answer(status: int) -> None:
-    error = error_of("a kernel", status, {"Retry-After": "7"}, FLAT)
+    error = answer_error("a kernel", status, {"Retry-After": "7"}, FLAT)
     assert isinstance(error, NoAnswerError)
     assert isinstance(error, BackendUnreachableError)
     assert error.retry_after == 7
@@ -26,27 +26,27 @@ def test_what_may_pass_is_no_answer(status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_a_page_of_html_is_not_kaggles_word(status: int) -> None:
-    assert isinstance(error_of("a kernel", status, {}, PAGE), NoAnswerError)
-    assert isinstance(error_of("a kernel", status, {}, b""), NoAnswerError)
+    assert isinstance(answer_error("a kernel", status, {}, PAGE), NoAnswerError)
+    assert isinstance(answer_error("a kernel", status, {}, b""), NoAnswerError)
 
 
 @pytest.mark.parametrize(("status", "body"), [(403, FLAT), (404, NESTED), (400, NESTED)])
 def test_a_refusal_has_kaggles_words_and_may_mean_absence(status: int, body: bytes) -> None:
-    error = error_of("a kernel", status, {}, body)
+    error = answer_error("a kernel", status, {}, body)
     assert isinstance(error, RejectedError)
     assert error.is_absence is (status != 400)
     assert "denied" in str(error) or "Not found" in str(error)
 
 
 def test_a_refusal_is_one_line_of_bounded_length() -> None:
-    error = error_of("a kernel", 400, {}, b'{"message": "' + b"a\\nb " * 1000 + b'"}')
+    error = answer_error("a kernel", 400, {}, b'{"message": "' + b"a\\nb " * 1000 + b'"}')
     assert "\n" not in str(error)
     assert len(str(error)) < 400
 
 
 @pytest.mark.parametrize("body", [FLAT, NESTED, PAGE])
 def test_wrong_credentials_are_said_with_what_to_set(body: bytes) -> None:
-    error = error_of("a kernel", 401, {}, body)
+    error = answer_error("a kernel", 401, {}, body)
     assert isinstance(error, CredentialsError)
     assert "set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY" in str(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from runner.backends.kaggle.api.quota import Quota, quota_of
+from runner.backends.kaggle.api.quota import Quota, parse_quota
 
 
 def answer(used: float, reserved: float = 0, total: float = 30) -> SimpleNamespace:
@@ -16,21 +16,21 @@ def answer(used: float, reserved: float = 0, total: float = 30) -> SimpleNamespa
 
 
 def test_what_is_left_is_what_is_not_used() -> None:
-    quota = quota_of(answer(29.5, 9))
+    quota = parse_quota(answer(29.5, 9))
     assert quota == Quota(timedelta(minutes=30), timedelta(hours=30), datetime(2026, 1, 3, tzinfo=UTC))
     assert not quota.is_used_up
     assert str(quota) == "30m00s of 30h00m of GPU quota left, renewed on 2026-01-03 at 00:00 UTC"
 
 
 def test_quota_is_used_up_and_never_below_zero() -> None:
-    quota = quota_of(answer(31))
+    quota = parse_quota(answer(31))
     assert quota is not None
     assert quota.is_used_up
     assert str(quota).startswith("0s of 30h00m")
 
 
 def test_an_account_without_quota_is_not_stopped_by_it() -> None:
-    assert quota_of(SimpleNamespace(gpu_quota=None, quota_refresh_time=None)) is None
-    quota = quota_of(answer(0, 0, 0))
+    assert parse_quota(SimpleNamespace(gpu_quota=None, quota_refresh_time=None)) is None
+    quota = parse_quota(answer(0, 0, 0))
     assert quota is not None
     assert not quota.is_used_up

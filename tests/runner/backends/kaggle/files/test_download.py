@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract import files
-from contract.coming_back import ComingBack
-from contract.documents import Manifest
-from runner.backends.kaggle.files.download import earlier_files, is_confined, listed_in
+from contract.documents.runs import Manifest
+from contract.storage import files
+from contract.storage.coming_back import ComingBack
+from runner.backends.kaggle.files.download import earlier_files, is_confined, parse_listed
 from runner.layout import RunsFolder
 from runner.stages.package import entries_below
 from tests.runner.backends.kaggle.conftest import Kaggle, follow
@@ -40,7 +40,7 @@ def test_temporary_files_of_ours_are_nobodys_artifacts() -> None:
 
 def test_a_manifest_is_read_and_anything_else_is_none() -> None:
     document = {"key": "ab", "complete": True, "files": {"a.zip": ENTRY}}
-    listed = listed_in(document)
+    listed = parse_listed(document)
     assert listed is not None
     assert (listed.key, listed.is_complete, listed.entries) == ("ab", True, {"a.zip": (3, "0" * 64)})
     damaged: list[Any] = [
@@ -54,8 +54,8 @@ def test_a_manifest_is_read_and_anything_else_is_none() -> None:
         document | {"files": {"a.zip": ENTRY | {"sha256": 7}}},
         {"key": "ab", "files": {}},
     ]
-    assert [listed_in(each) for each in damaged] == [None] * len(damaged)
-    listed = listed_in(document | {"files": {"a.zip": ENTRY | {"sha256": "../x"}}})
+    assert [parse_listed(each) for each in damaged] == [None] * len(damaged)
+    listed = parse_listed(document | {"files": {"a.zip": ENTRY | {"sha256": "../x"}}})
     assert listed is not None
     assert listed.entries == {}
 

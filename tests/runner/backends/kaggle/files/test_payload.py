@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract import files
-from contract.documents import Parent
+from contract.documents.runs import Parent
 from contract.errors import BackendError
+from contract.storage import files
 from runner.backends.kaggle.files.payload import CARRIED_FROM_BYTES, dataset_files
 from runner.layout import RunsFolder, SessionFolder
 from tests.runner.conftest import asked

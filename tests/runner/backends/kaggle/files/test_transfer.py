@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from runner.backends.kaggle.api.answers import NoAnswerError
-from runner.backends.kaggle.files.transfer import AddressExpiredError, WantedFile, partial_of, transfer
+from runner.backends.kaggle.files.transfer import AddressExpiredError, WantedFile, partial_path, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,7 @@ def test_what_broke_off_goes_on_where_it_did(
     with pytest.raises(NoAnswerError, match="broke off"):
         transfer(client, wanted, tmp_path / "a.zip")
     assert not (tmp_path / "a.zip").exists()
-    arrived = partial_of(wanted, tmp_path / "a.zip").stat().st_size
+    arrived = partial_path(wanted, tmp_path / "a.zip").stat().st_size
     assert 0 < arrived < len(CONTENT)
     Server.behaviour = ""
     transfer(client, wanted, tmp_path / "a.zip")
@@ -121,7 +121,7 @@ def test_what_broke_off_goes_on_where_it_did(
 
 
 def test_a_server_without_ranges_sends_it_all_again(client: httpx.Client, wanted: WantedFile, tmp_path: Path) -> None:
-    partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
+    partial_path(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
     Server.behaviour = "no ranges"
     transfer(client, wanted, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
@@ -131,7 +131,7 @@ def test_a_server_without_ranges_sends_it_all_again(client: httpx.Client, wanted
 def test_a_beginning_that_does_not_fit_is_given_up(
     client: httpx.Client, wanted: WantedFile, tmp_path: Path, behaviour: str
 ) -> None:
-    partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
+    partial_path(wanted, tmp_path / "a.zip").write_bytes(CONTENT[:1000])
     Server.behaviour = behaviour
     with pytest.raises(NoAnswerError):
         transfer(client, wanted, tmp_path / "a.zip")
@@ -167,7 +167,7 @@ def test_an_address_that_does_not_work_any_more_is_told_apart(
 def test_a_whole_file_that_was_only_not_renamed_is_not_fetched(
     client: httpx.Client, wanted: WantedFile, tmp_path: Path
 ) -> None:
-    partial_of(wanted, tmp_path / "a.zip").write_bytes(CONTENT)
+    partial_path(wanted, tmp_path / "a.zip").write_bytes(CONTENT)
     Server.behaviour = "416"
     transfer(client, wanted, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == CONTENT

@@ -1,0 +1,147 @@
+"""Starts a packaged session wherever it runs; this file is copied into each package as `script.py`.
+
+It knows the standard library only. It finds the session's input by its key, checks every digest
+before it runs anything, unpacks the sources and what the machine lacks into a temporary folder, and
+hands over to the trainer.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import runpy
+import shutil
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+KEY = ""
+PAYLOAD_FILE = "payload.json"
+SOURCES_BUNDLE = "sources.bundle"
+PACKAGE_SUFFIX = ".wheel.bundle"
+PIECE_BYTES = 1 << 20
+
+
+def main() -> None:
+    """Check the input, unpack the sources, and run the trainer."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", line_buffering=True)
+    mounted = Path(os.environ.get("RELAY_INPUT", "/kaggle/input"))
+    working = Path(os.environ.get("RELAY_WORKING", "/kaggle/working"))
+    folder = find_input(mounted)
+    contents, places = check_input(folder, mounted)
+    if any(place != folder / name for name, place in places.items()):
+        folder = gather(folder, places)
+    unpacked = Path(tempfile.mkdtemp(prefix="relay-sources-"))
+    unpack(contents, unpacked)
+    sys.path.insert(0, str(unpacked))
+    for name in places:
+        if name.endswith(PACKAGE_SUFFIX):
+            bring(name, places[name], unpacked)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(unpacked), *filter(None, [os.environ.get("PYTHONPATH")])])
+    sys.argv = ["trainer", "--input", str(folder), "--output", str(working)]
+    try:
+        runpy.run_module("trainer", run_name="__main__", alter_sys=False)
+    except ModuleNotFoundError as error:
+        remedy = "choose another image, or list its folder under `sources` in jobs.yaml"
+        sys.exit(f"{error.name}: is not installed where this session runs: {remedy}")
+
+
+def find_input(mounted: Path) -> Path:
+    """The folder below `mounted` whose payload has this package's key, in either layout of Kaggle's mounts."""
+    found = sorted(mounted.rglob(PAYLOAD_FILE))
+    for candidate in found:
+        try:
+            payload = json.loads(candidate.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(payload, dict) and payload.get("key") == KEY:
+            return candidate.parent
+    seen = ", ".join(shown(each.parent) for each in found) or "nothing"
+    sys.exit(f"{mounted}: the input planned for this session (key {KEY[:12]}) is not mounted; found {seen}")
+
+
+def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
+    """Find every file of the input and compare it with its digest; return the bundle of sources, and where each lies.
+
+    A dataset of Kaggle's has no folders, and a checkpoint may lie in the output of the session that made it.
+    """
+    listed = json.loads((folder / PAYLOAD_FILE).read_text(encoding="utf-8"))["files"]
+    canonical = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if hashlib.sha256(canonical.encode()).hexdigest() != KEY:
+        sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again")
+    bundle = io.BytesIO()
+    places = {}
+    for name, entry in listed.items():
+        flat = folder / name.rpartition("/")[2]
+        place = next((each for each in (folder / name, flat) if each.exists()), None)
+        if place is None:
+            place = find_elsewhere(flat.name, entry, mounted) or folder / name
+        try:
+            found = file_digest(place, bundle if name == SOURCES_BUNDLE else None)
+        except OSError as error:
+            sys.exit(f"{shown(place)}: cannot be read ({error.strerror}): run the same command again")
+        if found != entry["sha256"]:
+            sys.exit(f"{shown(place)}: is not the file that was packaged: run the same command again")
+        places[name] = place
+    return bundle.getvalue(), places
+
+
+def find_elsewhere(likely: str, entry: "dict[str, object]", mounted: Path) -> "Path | None":
+    """The file below `mounted` that has the size and digest of `entry`, whatever its name; the likely one first."""
+    for path in sorted(mounted.rglob("*"), key=lambda path: path.name != likely):
+        with contextlib.suppress(OSError):
+            if path.is_file() and path.stat().st_size == entry["bytes"] and file_digest(path, None) == entry["sha256"]:
+                return path
+    return None
+
+
+def file_digest(path: Path, kept: "io.BytesIO | None") -> str:
+    """The sha256 of a file, read in pieces, since replay buffers take gigabytes; the pieces go into `kept` too."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            digest.update(piece)
+            if kept is not None:
+                kept.write(piece)
+    return digest.hexdigest()
+
+
+def gather(folder: Path, places: "dict[str, Path]") -> Path:
+    """A folder in which every file has the name that it was packaged under, as a link to where it lies."""
+    gathered = Path(tempfile.mkdtemp(prefix="relay-input-"))
+    for name, place in {PAYLOAD_FILE: folder / PAYLOAD_FILE, **places}.items():
+        (gathered / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            (gathered / name).symlink_to(place.resolve())
+        except OSError:  # Windows lets few users make links
+            shutil.copyfile(place, gathered / name)
+    return gathered
+
+
+def unpack(contents: bytes, target: Path) -> None:
+    """Unpack a bundle, whose digest was checked."""
+    with zipfile.ZipFile(io.BytesIO(contents)) as bundle:
+        bundle.extractall(target)
+
+
+def bring(name: str, bundle: Path, target: Path) -> None:
+    """Unpack a distribution, unless this machine has it in the version that was packaged."""
+    distribution, _, version = name[: -len(PACKAGE_SUFFIX)].rpartition("-")
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        if metadata.version(distribution) == version:
+            return
+    unpack(bundle.read_bytes(), target)
+
+
+def shown(path: Path) -> str:
+    """A path without the name of the account, which stands in one of Kaggle's layouts."""
+    return re.sub(r"(?<=/)(datasets|notebooks)/[^/]+(?=/)", r"\1/...", path.as_posix() if os.sep == "/" else str(path))
+
+
+if __name__ == "__main__":
+    main()

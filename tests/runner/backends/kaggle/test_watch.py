@@ -1,0 +1,91 @@
+"""A session is asked after once in a while, and its end is believed when it is certain."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from contract.states import State
+from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.watch import Watch
+from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from executors.base import Status
+    from tests.runner.backends.kaggle.conftest import Kaggle
+
+
+def watch(kaggle: Kaggle, handle: str, left_its_output: Callable[[], bool] = lambda: True, **changes: float) -> Watch:
+    """A session that is watched."""
+    connection = kaggle.backend(**changes).connection
+    return Watch(connection, Handle.parse(handle), left_its_output, lambda: "; much is left")
+
+
+def submitted(kaggle: Kaggle, name: str, **orders: Any) -> str:
+    """A session that was pushed."""
+    folder, key = kaggle.package(name, **orders)
+    return kaggle.backend().submit(folder, key)
+
+
+def until_it_ends(watched: Watch) -> Status:
+    """Its terminal status."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (status := watched.status()).state.is_terminal:
+        assert time.monotonic() < deadline
+        watched.log(0)
+        time.sleep(0.005)
+    return status
+
+
+def test_kaggle_is_asked_once_between_two_polls_and_at_once_when_the_log_has_ended(kaggle: Kaggle) -> None:
+    handle = submitted(kaggle, "paced", seconds=0.2)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while kaggle.backend().status(handle).state is State.QUEUED:
+        assert time.monotonic() < deadline
+    watched = watch(kaggle, handle, poll=600.0)
+    before = kaggle.calls("GetKernelSessionStatus")
+    assert until_it_ends(watched).state is State.COMPLETE
+    asked = kaggle.calls("GetKernelSessionStatus") - before
+    assert asked <= 6, "a first look, a look when the log had ended, and that again until it is so"
+    watched.close()
+
+
+def test_a_queued_session_has_no_log_and_says_what_it_waits_for(kaggle: Kaggle) -> None:
+    handle = submitted(kaggle, "queued")
+    kaggle.fault("answer", "GetKernelSessionStatus", fields={"status": "QUEUED"}, first=2)
+    watched = watch(kaggle, handle, poll=0.0001)
+    assert watched.log(0) == b""
+    first = watched.status()
+    time.sleep(0.001)
+    assert watched.status() == first
+    assert (first.state, first.reason) == (State.QUEUED, "waits in Kaggle's queue; much is left")
+    assert watched.log(0) == b""
+    until_it_ends(watched)
+    watched.close()
+
+
+def test_an_end_that_the_output_does_not_bear_out_is_doubted_for_a_while(kaggle: Kaggle) -> None:
+    handle = submitted(kaggle, "doubted")
+    watched = watch(kaggle, handle, lambda: False, patience=0.3)
+    doubts = set()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (status := watched.status()).state.is_terminal:
+        assert time.monotonic() < deadline
+        doubts.add(status.reason)
+        time.sleep(0.005)
+    assert "has ended on Kaggle, but its output is not there yet" in doubts
+    assert status.state is State.COMPLETE
+    watched.close()
+
+
+def test_a_failure_without_a_reason_has_the_last_words_of_the_log(kaggle: Kaggle) -> None:
+    handle = submitted(kaggle, "failing", exit_code=3)
+    watched = watch(kaggle, handle)
+    status = until_it_ends(watched)
+    assert (status.state, status.reason) == (State.FAILED, "ends")
+    whole = watched.log(0)
+    assert whole.startswith(b"begins\nin ")
+    assert watched.log(7) == whole[7:]
+    watched.close()
