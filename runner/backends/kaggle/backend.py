@@ -28,7 +28,7 @@ from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.metadata import LACKING, METADATA_FILE, kernel_metadata
+from runner.backends.kaggle.metadata import LACKING, LONGEST_SESSION_SECONDS, METADATA_FILE, kernel_metadata
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watching import Watch
 from runner.wheels import bundle_of
@@ -89,10 +89,13 @@ class KaggleBackend(Closeable):
         """
         metadata = files.read_json(folder.package / METADATA_FILE)
         slug = metadata["id"]
-        files.write_json(self._note(key), {"slug": slug})
+        files.write_json(self._note(key), {"slug": slug, "limit": metadata["session_timeout_seconds"]})
         kernel = Kernel(self.connection, slug)
         try:
-            version = kernel.find(key)
+            latest = kernel.latest()
+            version = None if latest is None else kernel.find_in(latest, key)
+            if latest is None:
+                kernel.establish(metadata)
             if version is None:
                 self._put_input(folder, metadata, key)
         except RejectedError as refusal:
@@ -146,6 +149,8 @@ class KaggleBackend(Closeable):
         parsed = Handle.parse(handle)
         kernel = Kernel(self.connection, parsed.slug)
         told = patiently(self._settings, lambda: kernel.status(parsed))
+        if told.state.is_terminal and told.state is not State.COMPLETE and (newer := kernel.newer(parsed)) is not None:
+            return self.fetch(str(newer), folder)
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
@@ -241,9 +246,20 @@ class KaggleBackend(Closeable):
     def _watch(self, handle: str) -> Watch:
         if handle not in self._watches:
             parsed = Handle.parse(handle)
-            download = self._download(parsed, self._root)
-            self._watches[handle] = Watch(self.connection, parsed, download.is_there, self._quota_in_words)
+            self._watches[handle] = Watch(
+                self.connection,
+                parsed,
+                lambda each: self._download(each, self._root).is_there(),
+                self._quota_in_words,
+                self._limit_of(parsed.key),
+            )
         return self._watches[handle]
+
+    def _limit_of(self, key: str) -> float:
+        """Seconds after which Kaggle is to end a session."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return float(files.read_json(self._note(key))["limit"])
+        return LONGEST_SESSION_SECONDS
 
     def _download(self, parsed: Handle, folder: Path) -> Download:
         kernel = Kernel(self.connection, parsed.slug)

@@ -23,8 +23,8 @@ LARGE_PARENT_BYTES = 256 << 20
 """From here on a parent is not uploaded, if Kaggle has it already."""
 SESSION_MARGIN_SECONDS = 600
 """Beyond the session's own limit, by which it has ended by itself."""
-LONGEST_SESSION_SECONDS = 12 * 3600
-"""Kaggle's own limit; a session that is cut off by it loses its output."""
+LONGEST_SESSION_SECONDS = 12 * 3600 - 60
+"""Kaggle's own limit is 12 h, and what it is told must be below that."""
 
 
 def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
-    slug, settings = kernel_slug(job["name"]), section_of(job)
+    settings = section_of(job)
+    slug = settings.slug or kernel_slug(job["name"])
     is_pinned_by_name = settings.image in ("original", "latest")
     has_gpu = uses_gpu(job)
     metadata: dict[str, Any] = {
