@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from contract import files
+from emulator.store.values import KernelState
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
 from tests.project import ROOT, Project
 
@@ -50,11 +51,13 @@ def uninterrupted(root: Path) -> str:
 
 
 def pushes(kaggle: EmulatedKaggle) -> tuple[int, int]:
-    """How many versions the job's kernel has, and how often a push came at all."""
+    """How many sessions the job's kernel has, and how often a push came, but for the one that made the kernel."""
     kernels = kaggle.running.emulator.kernels
     kernel = kernels.find(USER, KERNEL)
+    versions = kernels.versions_of(kernel.id) if kernel else []
+    made = sum(version.state is KernelState.NEW_SCRIPT for version in versions)
     calls: dict[str, int] = kaggle.running.faults.as_json()["calls"]
-    return len(kernels.versions_of(kernel.id)) if kernel else 0, calls.get("kernels.KernelsApiService/SaveKernel", 0)
+    return len(versions) - made, calls.get("kernels.KernelsApiService/SaveKernel", 0) - made
 
 
 def revealing(root: Path) -> list[str]:

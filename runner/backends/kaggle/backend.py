@@ -28,9 +28,17 @@ from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.metadata import LACKING, LONGEST_SESSION_SECONDS, METADATA_FILE, kernel_metadata
+from runner.backends.kaggle.memory import Memory
+from runner.backends.kaggle.metadata import (
+    LACKING,
+    LONGEST_SESSION_SECONDS,
+    METADATA_FILE,
+    kernel_metadata,
+    slug_of,
+)
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watching import Watch
+from runner.stages.bootstrap import ACCELERATOR_FILE
 from runner.wheels import bundle_of
 
 if TYPE_CHECKING:
@@ -60,6 +68,7 @@ class KaggleBackend(Closeable):
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
         self._prepared: dict[str, int | None] = {}
+        self._memory = Memory(root)
 
     @cached_property
     def connection(self) -> Connection:
@@ -76,8 +85,11 @@ class KaggleBackend(Closeable):
         Raises:
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
-        told = files.readable_json(kernel_metadata(job, parent))
-        return Provisions(payload=dict(map(bundle_of, LACKING)), beside={METADATA_FILE: told})
+        told = kernel_metadata(job, parent, self._memory.of(slug_of(job)))
+        payload = dict(map(bundle_of, LACKING))
+        if told["enable_gpu"]:
+            payload[ACCELERATOR_FILE] = files.readable_json({"accelerator": told["machine_shape"]})
+        return Provisions(payload=payload, beside={METADATA_FILE: files.readable_json(told)})
 
     def prepare(self, folder: SessionFolder, key: str) -> None:
         """Ask whether the session is there, and if not put its input into the job's dataset.
@@ -88,9 +100,8 @@ class KaggleBackend(Closeable):
             RefusedError: it refuses the input.
         """
         metadata = files.read_json(folder.package / METADATA_FILE)
-        slug = metadata["id"]
-        files.write_json(self._note(key), {"slug": slug, "limit": metadata["session_timeout_seconds"]})
-        kernel = Kernel(self.connection, slug)
+        self._memory.note(key, metadata)
+        kernel = Kernel(self.connection, metadata["id"])
         try:
             latest = kernel.latest()
             version = None if latest is None else kernel.find_in(latest, key)
@@ -123,12 +134,11 @@ class KaggleBackend(Closeable):
 
     def find(self, key: str) -> str | None:
         """The handle of the session with `key`, if Kaggle ever got it."""
-        try:
-            slug = files.read_json(self._note(key))["slug"]
-        except FileNotFoundError:
-            return None  # the note is written before anything leaves this machine
-        version = Kernel(self.connection, slug).find(key)
-        return None if version is None else str(Handle(slug, version, key))
+        noted = self._memory.noted(key)
+        if noted is None:  # it is written before anything leaves this machine
+            return None
+        version = Kernel(self.connection, noted.slug).find(key)
+        return None if version is None else str(Handle(noted.slug, version, key))
 
     def status(self, handle: str) -> Status:
         """Where the session stands; asked of Kaggle once in a while."""
@@ -154,7 +164,12 @@ class KaggleBackend(Closeable):
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
-        return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+        self._memory.keep_image(kernel, parsed)
+        try:
+            return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+        except SessionLostError:
+            self._memory.keep_mount(kernel, parsed)
+            raise
 
     def cancel(self, handle: str) -> None:
         """Say that it cannot be done from here.
@@ -173,7 +188,7 @@ class KaggleBackend(Closeable):
     def release(self, handle: str) -> None:
         """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
         with contextlib.suppress(SessionLostError):
-            self._note(Handle.parse(handle).key).unlink(missing_ok=True)
+            self._memory.forget(Handle.parse(handle).key)
         if (watch := self._watches.pop(handle, None)) is not None:
             watch.close()
 
@@ -246,24 +261,16 @@ class KaggleBackend(Closeable):
     def _watch(self, handle: str) -> Watch:
         if handle not in self._watches:
             parsed = Handle.parse(handle)
+            noted = self._memory.noted(parsed.key)
             self._watches[handle] = Watch(
                 self.connection,
                 parsed,
                 lambda each: self._download(each, self._root).is_there(),
                 self._quota_in_words,
-                self._limit_of(parsed.key),
+                (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
             )
         return self._watches[handle]
-
-    def _limit_of(self, key: str) -> float:
-        """Seconds after which Kaggle is to end a session."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return float(files.read_json(self._note(key))["limit"])
-        return LONGEST_SESSION_SECONDS
 
     def _download(self, parsed: Handle, folder: Path) -> Download:
         kernel = Kernel(self.connection, parsed.slug)
         return Download(self.connection, parsed, lambda: kernel.output(parsed), folder)
-
-    def _note(self, key: str) -> Path:
-        return self._root / f"{key}.json"

@@ -24,9 +24,9 @@ from runner.backends.kaggle.files.upload import upload_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from runner.backends.kaggle.api.connection import Connection
+    from runner.backends.kaggle.files.sent import Sent
 
 LICENSE = "other"
 UPLOADS = 3
@@ -41,19 +41,19 @@ class Content:
     """What a dataset is to hold.
 
     Args:
-        files: where each one lies, by its name; names have no folders, which Kaggle would not keep.
+        files: what each one holds, by its name without any folder.
         key: the session's; a file of that name says whose version it is.
         note: what the version is, for people.
     """
 
-    files: Mapping[str, Path]
+    files: Mapping[str, Sent]
     key: str
     note: str
 
     @property
     def sizes(self) -> dict[str, int]:
         """The size of each file."""
-        return {name: path.stat().st_size for name, path in self.files.items()}
+        return {name: content.size for name, content in self.files.items()}
 
 
 class Dataset:
@@ -73,20 +73,24 @@ class Dataset:
     def ensure(self, content: Content) -> None:
         """Make the dataset's latest version hold `content`, and be ready to be mounted; what is there stays.
 
+        Its names tell whether it does: one of them is the key's. Sizes are a hint, after which it is sent once more:
+        the session compares every digest.
+
         Raises:
             BackendUnreachableError: Kaggle gives no answer, or is not done with it for half an hour.
             RefusedError: Kaggle refuses it, or loses files of it again and again.
         """
         sizes = content.sizes
-        if self._settled_files(sizes) == sizes:
+        present = self._settled_files(sizes)
+        if present is not None and present.keys() == sizes.keys():
             self._wait_until_ready(sizes)
             return
-        for _ in range(UPLOADS):
+        for attempt in range(UPLOADS):
             self._send(content)
             present = self._wait_until_ready(sizes)
-            if present == sizes:
+            if present == sizes or (attempt and present is not None and present.keys() == sizes.keys()):
                 return
-        lost = ", ".join(sorted(name for name, size in sizes.items() if (present or {}).get(name) != size))
+        lost = ", ".join(sorted(sizes.keys() - (present or {}).keys()) or sorted(sizes))
         raise RefusedError(f"dataset {self._slug}", f"{lost} did not reach Kaggle whole", "run the same command again")
 
     def files(self) -> dict[str, int] | None:

@@ -18,6 +18,7 @@ from contract.states import State
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 from runner.backends.kaggle.api.retries import patiently
+from runner.backends.kaggle.logs import events_of, text_of
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.pushing import (
     BUSY,
@@ -229,6 +230,10 @@ class Kernel:
         request.version_label = handle.label
         answer = self._connection.ask_once("a kernel", self._connection.kernels.get_kernel, request)
         return (answer.metadata.docker_image or None) if answer.metadata is not None else None
+
+    def printed(self, handle: Handle) -> str:
+        """What a session that has ended printed."""
+        return text_of(events_of(self.output(handle).log), self._connection.owner)
 
     def _has_no_session(self) -> bool:
         """Whether Kaggle says for certain that the kernel has no session, ended or not."""
