@@ -58,6 +58,9 @@ task_redo = runs("Do the newest session of a job again, from the same parent; th
 task_plan = for_each_job(actions.show_plan, "Say what the next session of each job would be, and why; spends nothing.")
 task_verify = for_each_job(actions.verify, "Check that every adopted checkpoint still is what was adopted.")
 task_cancel = for_each_job(actions.cancel, "Ask the running session of each job to stop after a last checkpoint.")
+task_collect = for_each_job(
+    actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
+)
 task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )

@@ -65,6 +65,13 @@ def cancel(workspace: Workspace, job: str) -> None:
     commands.cancel(workspace, job)
 
 
+def collect(workspace: Workspace, job: str) -> None:
+    """Look again for what the newest session of `job` left, where nothing had come."""
+    from runner import collecting
+
+    collecting.collect(workspace, job)
+
+
 def start_afresh(workspace: Workspace, job: str) -> None:
     """Archive the lineage of `job`."""
     from runner import commands

@@ -10,7 +10,7 @@ import yaml
 from contract import files
 from emulator.store.values import KernelState
 from tests.emulated import KEY, USER, EmulatedKaggle, emulated
-from tests.project import ROOT, Project
+from tests.project import ROOT, Project, cart_pole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +32,15 @@ def shipped_job(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
+def rules() -> dict[str, Any]:
+    """What is not known for sure of Kaggle, as it most likely is."""
+    return {}
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, Any]) -> Iterator[EmulatedKaggle]:
     """An emulator that this test's commands reach, asked often."""
-    with emulated(tmp_path / "kaggle") as server:
+    with emulated(tmp_path / "kaggle", **rules) as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
@@ -121,6 +127,36 @@ def test_a_push_that_the_ledger_does_not_know_of_is_adopted(project: Project, ka
     files.write_json(ledger, noted)
     assert "adopting session 0001" in project.doit("run_full", "backend=kaggle")
     assert pushes(kaggle) == (1, 1)
+
+
+def test_what_is_listed_long_after_a_cancel_is_collected(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with emulated(tmp_path / "kaggle", listing_delay_seconds=3600.0) as late:
+        for name, value in late.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "1")
+        job = cart_pole(total_timesteps=10**7, backend="kaggle", max_sessions=1)
+        project.write_jobs(cart=job)
+        doit = project.start("run_full")
+        late.wait_for_log("relay-cart", "Saved cart_checkpoint_128_steps.zip")
+        emulator = late.running.emulator
+        kernel = emulator.kernels.find(USER, "relay-cart")
+        assert kernel is not None
+        session = emulator.kernels.versions_of(kernel.id)[0]
+        emulator.kernels.move(session.id, KernelState.CANCEL_REQUESTED)
+        emulator.on_change()
+        said, _ = doit.communicate(timeout=240)
+        assert "session 0001 left no manifest on Kaggle" in said
+        assert project.restored("cart", 1).checkpoint is None
+        assert "of session 0001 there is nothing yet" in project.doit("collect")
+        late.let_time_pass(3600)
+        assert "session 0001 has left something after all" in project.doit("collect:cart")
+        project.write_jobs(cart=job | {"total_timesteps": 64})
+        project.doit("run_full")
+        assert project.adopted("cart", 1).timesteps >= 128
+        assert "nothing is missing" in project.doit("collect")
 
 
 def test_a_user_without_credentials_is_told_what_to_set(

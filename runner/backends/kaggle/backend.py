@@ -165,10 +165,12 @@ class KaggleBackend(Closeable):
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
         self._memory.keep_image(kernel, parsed)
+        patience = 0.0 if self._memory.of(parsed.slug).empty == parsed.key else self._settings.settling
+        is_whole = told.state is State.COMPLETE
         try:
-            return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+            return self._download(parsed, folder).run(earlier_files(folder), is_whole=is_whole, settling=patience)
         except SessionLostError:
-            self._memory.keep_mount(kernel, parsed)
+            self._memory.keep_empty(kernel, parsed)
             raise
 
     def cancel(self, handle: str) -> None:

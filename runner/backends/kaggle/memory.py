@@ -45,10 +45,12 @@ class Remembered(msgspec.Struct, frozen=True):
     Args:
         image: the full name of the image that its first session ran in.
         mounts_itself: whether nothing is known against mounting the output of the session before.
+        empty: the key of the latest session of which nothing came, though it was waited for.
     """
 
     image: str | None = None
     mounts_itself: bool = True
+    empty: str | None = None
 
 
 class Memory:
@@ -92,9 +94,13 @@ class Memory:
             if noted is not None and noted.is_first and (image := kernel.image(handle)):
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), image=image))
 
-    def keep_mount(self, kernel: Kernel, handle: Handle) -> None:
-        """Have later sessions be sent their checkpoint, where this one did not find it in the output before."""
+    def keep_empty(self, kernel: Kernel, handle: Handle) -> None:
+        """Remember a session of which nothing came, and whether it is because it did not find its checkpoint.
+
+        Then later sessions are sent theirs, instead of mounting the output of the one before.
+        """
         noted = self.noted(handle.key)
+        self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), empty=handle.key))
         with contextlib.suppress(BackendError):
             if noted is not None and noted.mounts and NOT_MOUNTED in kernel.printed(handle):
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), mounts_itself=False))
