@@ -140,7 +140,7 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
         job = cart_pole(total_timesteps=10**7, backend="kaggle", max_sessions=1)
         project.write_jobs(cart=job)
         doit = project.start("run_full")
-        late.wait_for_log("relay-cart", "Saved cart_checkpoint_128_steps.zip")
+        late.wait_for_log("relay-cart", "cart_checkpoint_128_steps")
         emulator = late.running.emulator
         kernel = emulator.kernels.find(USER, "relay-cart")
         assert kernel is not None

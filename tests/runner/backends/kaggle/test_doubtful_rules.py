@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contract import files
 from contract.errors import BackendBusyError, RefusedError, SessionLostError
 from contract.states import State
 from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, RefusedPush, Stopped
 from emulator.store.values import KernelState
+from runner.backends.base import Origin, Output
 from runner.backends.kaggle.kernel import Kernel
 from runner.backends.kaggle.logs import last_words
+from runner.backends.kaggle.metadata import LARGE_PARENT_BYTES, METADATA_FILE
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.pushing import FIRST_SCRIPT
+from runner.stages.bootstrap import ACCELERATOR_FILE
 from tests.emulated import USER
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS, Kaggle, follow, own_kaggle
+from tests.runner.conftest import job_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from executors.base import Status
     from runner.backends.kaggle.backend import KaggleBackend
+
+ORIGIN = Origin(1000, None)
 
 
 def until(backend: KaggleBackend, handle: str, word: str) -> Status:
@@ -180,6 +189,60 @@ def test_a_session_that_hangs_for_a_while_starts_by_itself(tmp_path: Path, monke
     with own_kaggle(tmp_path, monkeypatch, queue_stall_seconds=0.5) as own:
         folder, key = own.package("hangs_a_while")
         assert follow(own.backend(), own.backend().submit(folder, key))[0].state is State.COMPLETE
+
+
+def test_later_sessions_run_in_the_image_of_the_first_whatever_is_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_kaggle(tmp_path, monkeypatch, image="gcr.io/kaggle-images/python:old") as own:
+        folder, key = own.package("weeks")
+        handle = own.backend().submit(folder, key)
+        follow(own.backend(), handle)
+        own.backend().fetch(handle, tmp_path / "here")
+        server = own.emulator.running.emulator
+        server.settings = replace(server.settings, image="gcr.io/kaggle-images/python:new")
+        later = told(own.backend(), "weeks", ORIGIN)
+        assert later["docker_image"] == "gcr.io/kaggle-images/python:old"
+        assert "docker_image_pinning_type" not in later
+        assert told(own.backend(), "weeks", None)["docker_image_pinning_type"] == "original"
+        assert told(own.backend(), "weeks", ORIGIN, image="latest")["docker_image_pinning_type"] == "latest"
+
+
+def test_a_parent_that_is_not_found_in_the_output_before_is_sent_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_kaggle(tmp_path, monkeypatch) as own:
+        output = Output("kaggle", f"relay-mounts/2/{'0' * 64}", State.COMPLETE, is_latest=True)
+        large = Origin(LARGE_PARENT_BYTES, output)
+        assert told(own.backend(), "mounts", large)["kernel_sources"] == ["relay-mounts"]
+        folder, key = own.package(
+            "mounts", prints=["model.zip: cannot be read (No such file or directory): run it again"]
+        )
+        handle = own.backend().submit(folder, key)
+        noted = own.runs.backend("kaggle") / f"{key}.json"
+        files.write_json(noted, files.read_json(noted) | {"mounts": True})
+        follow(own.backend(), handle)
+        backend = own.backend(patience=0.01)
+        own.fault("answer", "GetKernelSessionStatus", fields={"status": "ERROR"})
+        own.fault("answer", "ListKernelSessionOutput", fields={"files": []})
+        with pytest.raises(SessionLostError):
+            backend.fetch(handle, tmp_path / "here")
+        assert told(own.backend(), "mounts", large)["kernel_sources"] == []
+        assert told(own.backend(), "mounts", large, carry_parent="kernel")["kernel_sources"] == ["relay-mounts"]
+
+
+def test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not(kaggle: Kaggle) -> None:
+    with_gpu = kaggle.backend().provisions(job_json("gpu", backend="kaggle", kaggle={}), None)
+    assert with_gpu.payload[ACCELERATOR_FILE] == files.readable_json({"accelerator": "NvidiaTeslaT4"})
+    without = kaggle.backend().provisions(job_json("cpu", backend="kaggle", kaggle={"accelerator": "none"}), None)
+    assert ACCELERATOR_FILE not in without.payload
+
+
+def told(backend: KaggleBackend, job: str, parent: Origin | None, **section: Any) -> dict[str, Any]:
+    """What Kaggle would be told of a session."""
+    provisions = backend.provisions(job_json(job, backend="kaggle", kaggle=section), parent)
+    metadata: dict[str, Any] = json.loads(provisions.beside[METADATA_FILE])
+    return metadata
 
 
 def started_on_the_site(own: Kaggle, slug: str) -> None:
