@@ -66,4 +66,7 @@ task_fresh = for_each_job(
 )
 
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
+task_calibrate = for_all_jobs(
+    actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."
+)
 task_status = for_all_jobs(actions.show_status, "Show every session of every job in a table.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 from contract import files
 from emulator.store.values import KernelState
-from tests.emulated import KEY, USER, EmulatedKaggle, emulated
+from tests.emulated import KEY, PATIENCE_SECONDS, USER, EmulatedKaggle, emulated
 from tests.project import ROOT, Project, cart_pole
 
 if TYPE_CHECKING:
@@ -140,7 +141,11 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
         job = cart_pole(total_timesteps=10**7, backend="kaggle", max_sessions=1)
         project.write_jobs(cart=job)
         doit = project.start("run_full")
-        late.wait_for_log("relay-cart", "cart_checkpoint_128_steps")
+        working = tmp_path / "kaggle" / "data" / "sandboxes"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any(int(path.name.split("_")[2]) >= 128 for path in working.rglob("cart_checkpoint_*_steps.zip")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         emulator = late.running.emulator
         kernel = emulator.kernels.find(USER, "relay-cart")
         assert kernel is not None
@@ -153,8 +158,7 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
         assert "of session 0001 there is nothing yet" in project.doit("collect")
         late.let_time_pass(3600)
         assert "session 0001 has left something after all" in project.doit("collect:cart")
-        project.write_jobs(cart=job | {"total_timesteps": 64})
-        project.doit("run_full")
+        project.doit("run_full", expect=1)
         assert project.adopted("cart", 1).timesteps >= 128
         assert "nothing is missing" in project.doit("collect")
 

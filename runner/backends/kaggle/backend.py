@@ -24,11 +24,12 @@ from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import Quota, ask_quota
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.api.settings import KaggleSettings, settings_from
+from runner.backends.kaggle.calibration.facts import read_facts
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.memory import Memory
+from runner.backends.kaggle.memory import Memory, Remembered
 from runner.backends.kaggle.metadata import (
     LACKING,
     LONGEST_SESSION_SECONDS,
@@ -85,7 +86,10 @@ class KaggleBackend(Closeable):
         Raises:
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
-        told = kernel_metadata(job, parent, self._memory.of(slug_of(job)))
+        known, facts = self._memory.of(slug_of(job)), read_facts(self._root)
+        if facts is not None and facts.own_output is False:
+            known = Remembered(known.image, mounts_itself=False)
+        told = kernel_metadata(job, parent, known)
         payload = dict(map(bundle_of, LACKING))
         if told["enable_gpu"]:
             payload[ACCELERATOR_FILE] = files.readable_json({"accelerator": told["machine_shape"]})
@@ -165,7 +169,9 @@ class KaggleBackend(Closeable):
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
         self._memory.keep_image(kernel, parsed)
-        patience = 0.0 if self._memory.of(parsed.slug).empty == parsed.key else self._settings.settling
+        facts = read_facts(self._root)
+        longest = max(self._settings.settling, 3 * facts.longest_lag if facts is not None else 0.0)
+        patience = 0.0 if self._memory.of(parsed.slug).empty == parsed.key else longest
         is_whole = told.state is State.COMPLETE
         try:
             return self._download(parsed, folder).run(earlier_files(folder), is_whole=is_whole, settling=patience)
@@ -198,7 +204,7 @@ class KaggleBackend(Closeable):
         """What a session would need; spends no quota."""
         from runner.backends.kaggle.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
-        return checks(self._settings)
+        return checks(self._settings, read_facts(self._root))
 
     def close(self) -> None:
         """Read no logs any more, and close the connections to Kaggle."""

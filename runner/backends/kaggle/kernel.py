@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kagglesdk.kernels.types.kernels_api_service import (
+    ApiDeleteKernelRequest,
     ApiGetKernelRequest,
     ApiGetKernelSessionStatusRequest,
     ApiListKernelSessionOutputRequest,
@@ -234,6 +235,16 @@ class Kernel:
     def printed(self, handle: Handle) -> str:
         """What a session that has ended printed."""
         return text_of(events_of(self.output(handle).log), self._connection.owner)
+
+    def delete(self) -> None:
+        """Remove it from Kaggle with all its versions; nothing where it is not there."""
+        request = ApiDeleteKernelRequest()
+        request.user_name, request.kernel_slug = self._connection.owner, self._slug
+        try:
+            self._connection.ask("deleting a kernel", self._connection.kernels.delete_kernel, request)
+        except RejectedError as refusal:
+            if not refusal.is_absence:
+                raise
 
     def _has_no_session(self) -> bool:
         """Whether Kaggle says for certain that the kernel has no session, ended or not."""
