@@ -58,9 +58,15 @@ task_redo = runs("Do the newest session of a job again, from the same parent; th
 task_plan = for_each_job(actions.show_plan, "Say what the next session of each job would be, and why; spends nothing.")
 task_verify = for_each_job(actions.verify, "Check that every adopted checkpoint still is what was adopted.")
 task_cancel = for_each_job(actions.cancel, "Ask the running session of each job to stop after a last checkpoint.")
+task_collect = for_each_job(
+    actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
+)
 task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )
 
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
+task_calibrate = for_all_jobs(
+    actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."
+)
 task_status = for_all_jobs(actions.show_status, "Show every session of every job in a table.")

@@ -13,9 +13,29 @@ from emulator.core import EXECUTORS, Emulator
 from emulator.faults.plan import FaultPlan
 from emulator.faults.rules import read_rules
 from emulator.server import bind, client_environment, make_server
-from emulator.settings import GIGABYTE, P100, T4, EmulatorSettings, ErrorStyle, MountLayout, WhenFull
+from emulator.settings import (
+    GIGABYTE,
+    P100,
+    STRICT,
+    T4,
+    BusyAnswer,
+    EarlyVersion,
+    EmulatorSettings,
+    ErrorStyle,
+    GpuGrant,
+    LiveLog,
+    LogForm,
+    ManyFiles,
+    MountedExtras,
+    MountedVersion,
+    MountLayout,
+    RefusedPush,
+    Stopped,
+    WhenFull,
+)
 
 if TYPE_CHECKING:
+    import enum
     from collections.abc import Sequence
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,7 +43,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until it is interrupted; return the exit code."""
-    options = parser().parse_args(arguments)
+    options = chosen_options(arguments)
     try:
         listener, settings = bind(chosen_settings(options), allow_remote=options.allow_remote)
         with listener:
@@ -70,7 +90,17 @@ def chosen_settings(options: argparse.Namespace) -> EmulatorSettings:
         default_gpu=options.default_gpu,
         host_gpu=options.host_gpu,
         error_style=options.error_style,
+        image=options.image,
+        **{name: getattr(options, name) for name in STRICT if name != "default_gpu"},
     )
+
+
+def chosen_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line says; with `--strict` what is left out is the worst of each rule, not the likeliest."""
+    line = parser()
+    if line.parse_args(arguments).strict:
+        line.set_defaults(**STRICT)
+    return line.parse_args(arguments)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -118,9 +148,7 @@ def parser() -> argparse.ArgumentParser:
         default=MountLayout.OWNER,
         help="where sources are mounted",
     )
-    add(
-        "--default-gpu", choices=[P100, T4], default=P100, help="machine of a kernel that asks for a GPU and names none"
-    )
+    add("--default-gpu", choices=[P100, T4], default=T4, help="machine of a kernel that asks for a GPU and names none")
     add("--host-gpu", action="store_true", help="hand this machine's GPU on to kernels that ask for one")
     add(
         "--faults",
@@ -137,7 +165,34 @@ def parser() -> argparse.ArgumentParser:
         default=ErrorStyle.NESTED,
         help="form of the bodies of errors",
     )
+    add("--image", default=EmulatorSettings.image, help="image of a session that names none")
+    _add_doubtful_rules(line)
     return line
+
+
+def _add_doubtful_rules(line: argparse.ArgumentParser) -> None:
+    """The rules of which it is not known for sure how they are."""
+    group = line.add_argument_group("rules that are not known for sure")
+    group.add_argument("--strict", action="store_true", help="the worst of each of these, unless it is given itself")
+
+    def choose(option: str, kind: type[enum.StrEnum], help_text: str) -> None:
+        name = option.removeprefix("--").replace("-", "_")
+        default = getattr(EmulatorSettings, name)
+        group.add_argument(option, type=kind, choices=list(kind), default=default, help=help_text)
+
+    choose("--refused-push", RefusedPush, "what the refused first push of a kernel leaves")
+    choose("--many-files", ManyFiles, "what happens to a dataset of more than 50 files")
+    choose("--stopped", Stopped, "what happens to the output of a session at its time limit, or cancelled")
+    choose("--mounted-version", MountedVersion, "which version's output a kernel source mounts")
+    choose("--mounted-extras", MountedExtras, "whether Kaggle's own files lie beside a mounted output")
+    choose("--gpu-grant", GpuGrant, "what a session gets that asks for a GPU")
+    choose("--early-version", EarlyVersion, "what happens to a dataset's version while the first is processed")
+    choose("--log-form", LogForm, "how a log is cut into records")
+    choose("--live-log", LiveLog, "whether the log of a running session grows")
+    choose("--busy-answer", BusyAnswer, "how a push is refused for want of a slot or of quota")
+    late = group.add_argument
+    late("--listing-delay", dest="listing_delay_seconds", type=_duration, default="2s", help="end until it is listed")
+    late("--queue-stall", dest="queue_stall_seconds", type=_duration, default="0s", help="queued without an image")
 
 
 def _user(text: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ _WITHOUT_PROGRESS = {
 """The same for what ends the next session as it ended the last one: 0 where even progress changes nothing."""
 
 _MISTAKES = frozenset({"InputError", "UnavailableError", "IncompatibleError"})
+_SAID_MISTAKES = ("is not installed where this", "gave this session no gpu")
 _MISTAKE_CODE = 2
 _WHAT_IT_TAKES = {
     Ending.LIMIT: "raise session_limit, lower save_freq",
@@ -58,7 +59,7 @@ def ending_from(execution: Execution, outcome: Outcome) -> Ending | None:
     interrupted, reason = outcome.interrupted_by or "", (execution.reason or "").lower()
     said = f"{reason} {(outcome.error or '').lower()}"
     is_mistake = (
-        interrupted in _MISTAKES or execution.exit_code == _MISTAKE_CODE or "is not installed where this" in said
+        interrupted in _MISTAKES or execution.exit_code == _MISTAKE_CODE or any(each in said for each in _SAID_MISTAKES)
     )
     has_no_memory = interrupted == "MemoryError" or "ran out of memory" in said or "cuda out of memory" in said
     signs = (

@@ -83,6 +83,11 @@ class SessionFolder(msgspec.Struct, frozen=True):
         return self.path / "left_behind.json"
 
     @property
+    def nothing_came_json(self) -> Path:
+        """Why a download brought nothing; there until something comes, for which later commands look again."""
+        return self.path / "nothing_came.json"
+
+    @property
     def manifest_json(self) -> Path:
         """sha256 and size of every downloaded file."""
         return self.path / "manifest.json"

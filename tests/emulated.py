@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -38,9 +38,9 @@ def from_a_wednesday() -> Callable[[], float]:
 
 
 def settings(data: Path, **changes: Any) -> EmulatorSettings:
-    """An emulator's settings with two users, whose datasets are ready at once unless `changes` say otherwise."""
+    """An emulator's settings with two users, whose datasets and outputs are there at once unless `changes` say else."""
     fields: dict[str, Any] = {"users": {USER: KEY, OTHER_USER: OTHER_KEY}, "dataset_delay_seconds": 0.0}
-    return EmulatorSettings(data=data, **{**fields, **changes})
+    return EmulatorSettings(data=data, **{**fields, "listing_delay_seconds": 0.0, **changes})
 
 
 @dataclass
@@ -132,6 +132,12 @@ class EmulatedKaggle:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         return folder
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Put its clock forward."""
+        clock = self.running.emulator.clock
+        self.running.emulator.clock = replace(clock, origin=clock.origin + seconds)
+        self.running.emulator.on_change()
 
     def wait(self, slug: str, number: int | None = None, user: str = USER) -> KernelState:
         """Wait until a kernel's version has ended, and say how."""

@@ -16,6 +16,8 @@ REPLAY_FOLDER = "replay"
 """Holds the segments of replay buffers: beside the checkpoints that name them, and in a session's input."""
 PACKAGE_SUFFIX = ".wheel.bundle"
 """Ends the name of a pure-Python distribution that a session brings along, unpacked wheel in a zip."""
+PACK_SUFFIX = ".pack"
+"""Ends the name of a file that holds several of the input, where an input may have few: a line of JSON, then they."""
 PAYLOAD_FILE = "payload.json"
 """Lists every other file of the input with its sha256 and size."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.storage.confinement import Strictness, confined
 from emulator.calls.wire import ApiError
+from emulator.settings import DATASET_FILES, ManyFiles
 from emulator.store.archives import archive_stem, unpack_archive
 from emulator.store.values import StoredFile
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from emulator.core import Emulator
 
 UNPACKED_LIMIT_BYTES = 200 * 10**9
+TOO_MANY_FILES = f"A dataset can have at most {DATASET_FILES} top-level files"
+
+
+def version_files(emulator: Emulator, user: str, request: Any) -> list[StoredFile] | str:
+    """The files that become a dataset's version, or why there is none; the same arguments as `uploaded_files`."""
+    contents = uploaded_files(emulator, user, request)
+    if not contents:
+        return "A dataset must have at least one file"
+    top = [each.path for each in contents if "/" not in each.path]
+    if len(top) <= DATASET_FILES or emulator.settings.many_files is ManyFiles.TAKEN:
+        return contents
+    if emulator.settings.many_files is ManyFiles.REFUSED:
+        return TOO_MANY_FILES
+    dropped = set(top[DATASET_FILES:])
+    return [each for each in contents if each.path not in dropped]
 
 
 def uploaded_files(emulator: Emulator, user: str, request: Any) -> list[StoredFile]:

@@ -28,10 +28,11 @@ from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus, Data
 from starlette.responses import RedirectResponse, Response
 
 from contract.storage.confinement import Strictness, confined
-from emulator.calls.dataset_files import uploaded_files
+from emulator.calls.dataset_files import version_files
 from emulator.calls.dataset_settings import stored_settings
 from emulator.calls.paging import paginate
 from emulator.calls.wire import ApiError, Call, Caller, denied, moment
+from emulator.settings import EarlyVersion
 from emulator.store.values import Dataset
 
 if TYPE_CHECKING:
@@ -87,9 +88,9 @@ def create_dataset(caller: Caller, request: Any) -> Any:
     taken = f'The requested slug "{slug}" is already in use by a dataset. Please choose another slug.'
     if emulator.datasets.find(owner, slug) is not None:
         return _refused(taken)
-    contents = uploaded_files(emulator, caller.user, request)
-    if not contents:
-        return _refused("A dataset must have at least one file")
+    contents = version_files(emulator, caller.user, request)
+    if isinstance(contents, str):
+        return _refused(contents)
     now = emulator.clock.now()
     new = Dataset(0, owner, slug, title, request.is_private, request.license_name or "", now, stored_settings(request))
     with emulator.database.transaction():
@@ -117,10 +118,13 @@ def _next_version(caller: Caller, dataset: Dataset, body: Any) -> Any:
     emulator = caller.emulator
     if body is None:
         raise ApiError(400, "The request has no body")
-    contents = uploaded_files(emulator, caller.user, body)
-    if not contents:
-        return _refused("A dataset must have at least one file")
     now = emulator.clock.now()
+    is_early = emulator.datasets.ready_version(dataset.id, now) is None
+    if is_early and emulator.settings.early_version is EarlyVersion.FORBIDDEN:
+        raise denied("datasets.update")
+    contents = version_files(emulator, caller.user, body)
+    if isinstance(contents, str):
+        return _refused(contents)
     with emulator.database.transaction():
         ready = now + emulator.settings.dataset_delay_seconds
         version = emulator.datasets.add_version(dataset.id, body.version_notes or "", contents, now, ready)

@@ -78,6 +78,8 @@ def get_status(caller: Caller, request: Any) -> Any:
 def get_kernel(caller: Caller, request: Any) -> Any:
     """The script and the metadata of a version."""
     kernel = visible_kernel(caller, request.user_name, request.kernel_slug)
+    if caller.emulator.kernels.find_version(kernel.id) is None:
+        raise ApiError(500, "Internal error")
     version = version_called(caller, kernel, request.version_label)
     response = ApiGetKernelResponse()
     response.metadata = _metadata(caller, kernel, version)
@@ -146,7 +148,7 @@ def _metadata(caller: Caller, kernel: Kernel, version: Version) -> Any:
     metadata.competition_data_sources = [*options.competition_sources]
     metadata.model_data_sources = [*options.model_sources]
     metadata.current_version_number = latest.number if latest is not None else version.number
-    metadata.docker_image = options.docker_image
+    metadata.docker_image = options.image or options.docker_image
     metadata.machine_shape = options.machine_shape
     return metadata
 

@@ -21,12 +21,13 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from emulator.calls.kernels import version_called, visible_kernel
 from emulator.calls.paging import paginate
 from emulator.calls.wire import ApiError, Call, Caller, moment, version_header
+from emulator.settings import LiveLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from emulator.core import Emulator
-    from emulator.store.values import LogEntry, Version
+    from emulator.store.values import LogEntry, StoredFile, Version
 
 END_OF_LOG = "END_OF_LOG"
 _POLL_SECONDS = 0.05
@@ -37,7 +38,7 @@ def list_output(caller: Caller, request: Any) -> Any:
     """The files that a session left, in pages, each with a URL; and its log once it has ended."""
     version = _version(caller, request)
     emulator = caller.emulator
-    outputs, token = paginate(emulator.kernels.outputs(version.id), request.page_size, request.page_token)
+    outputs, token = paginate(_listed(emulator, version), request.page_size, request.page_token)
     response = ApiListKernelSessionOutputResponse()
     files = []
     for output in outputs:
@@ -47,14 +48,25 @@ def list_output(caller: Caller, request: Any) -> Any:
         files.append(file)
     response.files = files
     response.next_page_token = token
-    response.log = "" if version.state.is_active else written_log(emulator.kernels.log(version.id))
+    response.log = written_log(emulator.kernels.log(version.id)) if _is_listed(emulator, version) else ""
     return response
+
+
+def _is_listed(emulator: Emulator, version: Version) -> bool:
+    """Whether what a session left is there by now: a while after its end."""
+    if version.state.is_active:
+        return False
+    return emulator.clock.now() >= (version.ended_at or 0.0) + emulator.settings.listing_delay_seconds
+
+
+def _listed(emulator: Emulator, version: Version) -> list[StoredFile]:
+    return emulator.kernels.outputs(version.id) if _is_listed(emulator, version) else []
 
 
 def list_files(caller: Caller, request: Any) -> Any:
     """The names and sizes of those files."""
     version = _version(caller, request)
-    outputs, token = paginate(caller.emulator.kernels.outputs(version.id), request.page_size, request.page_token)
+    outputs, token = paginate(_listed(caller.emulator, version), request.page_size, request.page_token)
     response = ApiListKernelFilesResponse()
     items = []
     for output in outputs:
@@ -72,7 +84,7 @@ def download_output(caller: Caller, request: Any) -> Response:
     """Lead to one of those files."""
     kernel = visible_kernel(caller, request.owner_slug, request.kernel_slug)
     version = version_called(caller, kernel, f"v{request.version_number}" if request.version_number else "")
-    for output in caller.emulator.kernels.outputs(version.id):
+    for output in _listed(caller.emulator, version):
         if output.path == request.file_path:
             return RedirectResponse(caller.emulator.urls.output(version.id, output.path), 302)
     raise ApiError(404, "Not found")
@@ -89,7 +101,7 @@ def stream_log(caller: Caller, request: Any) -> Response:
         visible_kernel(caller, owner.owner if owner else "", owner.slug if owner else "")
     else:
         version = _version(caller, request)
-    if not version.state.is_active:
+    if _is_listed(caller.emulator, version):
         log = written_log(caller.emulator.kernels.log(version.id))
         return Response(log, media_type="application/json", headers=version_header())
     headers = {"Cache-Control": "no-cache", **version_header()}
@@ -101,7 +113,8 @@ async def _events(emulator: Emulator, version: Version) -> AsyncIterator[str]:
     silence = 0.0
     while True:
         is_active = _is_active(emulator, version)
-        for entry in emulator.kernels.log(version.id, sent):
+        is_silent = is_active and emulator.settings.live_log is LiveLog.EMPTY
+        for entry in () if is_silent else emulator.kernels.log(version.id, sent):
             sent += 1
             silence = 0.0
             yield f"data: {_entry(entry)}\n\n"

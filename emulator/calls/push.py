@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelResponse
@@ -12,7 +13,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 from emulator.calls.wire import ApiError
 from emulator.sessions.accelerators import choose_machine
 from emulator.sessions.sources import resolve
-from emulator.settings import HOUR, WhenFull
+from emulator.settings import HOUR, LONGEST_SESSION_SECONDS, BusyAnswer, RefusedPush, WhenFull
 from emulator.store.kernels import NewVersion
 from emulator.store.values import KernelOptions, KernelState
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SHORTEST_TITLE = 5
 NOT_FOUND = "Notebook not found"
+TOO_LONG = "Session timeout must be lower than the global maximum of {limit:g} seconds"
 TITLE_TAKEN = "The requested title is already in use by a notebook. Please choose another title."
 
 
@@ -60,37 +62,53 @@ def save_kernel(caller: Caller, request: Any) -> Any:
     options = push_options(request)
     runs = request.kernel_execution_type is not KernelExecutionType.QUICK_SAVE
     machine = choose_machine(options, emulator.settings.default_gpu)
+    if (options.session_timeout_seconds or 0) >= LONGEST_SESSION_SECONDS:
+        raise ApiError(400, TOO_LONG.format(limit=LONGEST_SESSION_SECONDS))
     response = ApiSaveKernelResponse()
     with emulator.database.transaction():
         if _is_anothers(caller, request):
             response.error = NOT_FOUND
             return response
         kernel, slug = _addressed(caller, request)
-        refusal = _refusal(emulator, caller.user, machine) if runs else None
-        if refusal is not None:
-            response.error = refusal
+        if kernel is not None and emulator.kernels.find_version(kernel.id) is None:  # what a refused push has left
+            response.error = NOT_FOUND
             return response
         now = emulator.clock.now()
-        mounts, invalid = resolve(emulator, caller.user, options)
-        if kernel is None:
+        refusal = _refusal(emulator, caller.user, machine) if runs else None
+        if kernel is None and (refusal is None or emulator.settings.refused_push is RefusedPush.SHELL):
             kernel = emulator.kernels.create(caller.user, slug, request.new_title or slug, now)
-        title = request.new_title or kernel.title
-        emulator.kernels.describe(kernel.id, title, is_private=request.is_private)
-        limits = [emulator.settings.session_limit_seconds, options.session_timeout_seconds]
-        version = emulator.kernels.add_version(
-            kernel.id,
-            NewVersion(
+        if refusal is None and kernel is not None:
+            mounts, invalid = resolve(emulator, caller.user, options)
+            title = request.new_title or kernel.title
+            emulator.kernels.describe(kernel.id, title, is_private=request.is_private)
+            limits = [emulator.settings.session_limit_seconds, options.session_timeout_seconds]
+            new = NewVersion(
                 source=request.text or "",
-                options=options,
+                options=replace(options, image=_image(emulator, kernel, options)),
                 mounts=mounts,
                 state=KernelState.QUEUED if runs else KernelState.NEW_SCRIPT,
                 machine_shape=machine,
                 limit_seconds=min(limit for limit in limits if limit is not None),
                 queued_at=now,
-            ),
-        )
-    emulator.on_change()
-    return _saved(emulator, response, kernel, version, invalid)
+            )
+            response = _saved(emulator, response, kernel, emulator.kernels.add_version(kernel.id, new), invalid)
+    if refusal is None:
+        emulator.on_change()
+    elif emulator.settings.busy_answer is BusyAnswer.STATUS:
+        raise ApiError(412, refusal)
+    else:
+        response.error = refusal
+    return response
+
+
+def _image(emulator: Emulator, kernel: Kernel, options: KernelOptions) -> str:
+    """What a version runs in: what it names, else what the kernel's first one ran in, or the newest there is."""
+    if options.docker_image:
+        return options.docker_image
+    versions = emulator.kernels.list_versions(kernel.id)
+    if options.docker_image_pinning_type == "original" and versions and versions[-1].options.image:
+        return versions[-1].options.image
+    return emulator.settings.image
 
 
 def _is_anothers(caller: Caller, request: Any) -> bool:

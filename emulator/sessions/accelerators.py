@@ -49,6 +49,13 @@ def trapped(source: str) -> str:
     return _TRAP.replace("SOURCE = ''", f"SOURCE = {source!r}", 1)
 
 
+def lent(source: str) -> str:
+    """A script that runs `source` where torch counts a GPU that this machine has not: there, and nothing to use."""
+    return trapped(source).replace(_LAYS, _COUNTS, 1)
+
+
+_LAYS = "                lay(module.cuda)"
+_COUNTS = "                module.cuda.device_count = lambda: 1"
 _TRAP = r'''
 import importlib.abc
 import importlib.machinery

@@ -68,10 +68,17 @@ class Scheduler:
         for _, version in self._emulator.kernels.active():
             if version.state is not KernelState.QUEUED:
                 _attempt(self._sessions.look, version)
-        for owner, version in startable(self._emulator.kernels.active(), settings.gpu_slots, settings.cpu_slots):
+        moving = [each for each in self._emulator.kernels.active() if not self._is_stalled(each[1])]
+        for owner, version in startable(moving, settings.gpu_slots, settings.cpu_slots):
             _attempt(self._sessions.start, version, owner)
         _attempt(self._sessions.clean_up)
         return bool(self._emulator.kernels.active())
+
+    def _is_stalled(self, version: Version) -> bool:
+        """Whether a session hangs in Kaggle's queue though there is room: seen of those that name no image."""
+        stall = self._emulator.settings.queue_stall_seconds
+        is_queued = version.state is KernelState.QUEUED and version.started_at is None
+        return is_queued and not version.options.docker_image and self._emulator.clock.now() < version.queued_at + stall
 
     async def run(self) -> None:
         """Go on until it is cancelled."""

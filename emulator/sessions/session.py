@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from contract.errors import BackendError, BackendUnreachableError, SessionLostError
 from contract.states import State
 from contract.storage import files
-from emulator.sessions.accelerators import is_trap, trapped
+from emulator.sessions.accelerators import is_trap, lent, trapped
 from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.sessions.sources import lay_out
+from emulator.settings import GpuGrant, LogForm, Stopped
 from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
 
@@ -22,9 +23,16 @@ if TYPE_CHECKING:
     from executors.base import Status
 
 OUT_OF_TIME = "The session exceeded its maximum run time of {limit:g} seconds and was stopped; its output is lost."
+STOPPED = "Your notebook was stopped because it exceeded the max allowed execution duration."
 TOO_MUCH_OUTPUT = "The output of {found} exceeds the limit of {limit}; it is lost."
 CANCELLED = "The kernel was killed due to a requested cancel."
+LAST_WORDS = (
+    "[NbConvertApp] Converting notebook __script__.ipynb to html\n",
+    "[NbConvertApp] Writing 299873 bytes to __results__.html\n",
+)
+"""What Kaggle prints when a script has ended, as `stderr`."""
 _GRACE_SECONDS = 60.0
+_RECORD_CHARACTERS = 60
 
 
 class Sessions:
@@ -103,13 +111,19 @@ class Sessions:
     def _workload(self, version: Version, name: str) -> Workload:
         source = as_script(version.options, self._kernels.source(version.id))
         script = self._emulator.settings.data / "scripts" / f"{version.id}.py"
-        files.write_bytes(script, (trapped(source) if is_trap(version.machine_shape) else source).encode())
+        settings = self._emulator.settings
+        has_gpu = version.uses_gpu and settings.gpu_grant is GpuGrant.GIVEN
+        if has_gpu and is_trap(version.machine_shape):
+            source = trapped(source)
+        elif has_gpu and not settings.host_gpu:
+            source = lent(source)
+        files.write_bytes(script, source.encode())
         return Workload(
             name=name,
             script=script,
             inputs=lay_out(self._emulator, version.id),
             internet=version.options.enable_internet,
-            gpu=version.uses_gpu and self._emulator.settings.host_gpu,
+            gpu=has_gpu and settings.host_gpu,
             # Should nobody start the emulator again, the executor ends what the emulator no longer can.
             limit_seconds=self._emulator.clock.real_seconds(version.limit_seconds) + _GRACE_SECONDS,
         )
@@ -122,8 +136,12 @@ class Sessions:
         if not news:
             return
         elapsed = self._emulator.clock.now() - (version.started_at or 0.0)
-        lines = news.decode(errors="replace").splitlines(keepends=True)
-        entries = [LogEntry("stdout", round(elapsed, 6), line) for line in lines]
+        text = news.decode(errors="replace")
+        if self._emulator.settings.log_form is LogForm.LINES:
+            pieces = text.splitlines(keepends=True)
+        else:
+            pieces = [text[at : at + _RECORD_CHARACTERS] for at in range(0, len(text), _RECORD_CHARACTERS)]
+        entries = [LogEntry("stdout", round(elapsed, 6), piece) for piece in pieces]
         self._kernels.add_log(version.id, entries, copied + len(news))
 
     def _judge(self, version: Version, name: str, status: Status) -> None:
@@ -131,17 +149,24 @@ class Sessions:
         is_late = version.started_at is not None and now >= version.started_at + version.limit_seconds
         if status.state is State.COMPLETE:
             self._keep_output(version, name, KernelState.COMPLETE)
-        elif version.state is KernelState.CANCEL_REQUESTED:
-            self._executor.kill(name)
-            self._end(version, KernelState.CANCEL_ACKNOWLEDGED, CANCELLED)
-        elif is_late:
-            self._executor.kill(name)
-            self._copy_log(version, name, is_whole=True)
-            self._end(version, KernelState.ERROR, OUT_OF_TIME.format(limit=version.limit_seconds))
+        elif version.state is KernelState.CANCEL_REQUESTED or is_late:
+            self._stop(version, name)
         elif status.state.is_terminal:
             self._keep_output(version, name, KernelState.ERROR)
 
-    def _keep_output(self, version: Version, name: str, state: KernelState) -> None:
+    def _stop(self, version: Version, name: str) -> None:
+        """End a session that was cancelled, or whose time is over."""
+        self._executor.kill(name)
+        self._copy_log(version, name, is_whole=True)
+        is_cancelled = version.state is KernelState.CANCEL_REQUESTED
+        if self._emulator.settings.stopped is Stopped.KEPT:
+            self._keep_output(version, name, KernelState.CANCEL_ACKNOWLEDGED, CANCELLED if is_cancelled else STOPPED)
+        elif is_cancelled:
+            self._end(version, KernelState.CANCEL_ACKNOWLEDGED, CANCELLED)
+        else:
+            self._end(version, KernelState.ERROR, OUT_OF_TIME.format(limit=version.limit_seconds))
+
+    def _keep_output(self, version: Version, name: str, state: KernelState, message: str = "") -> None:
         folder = self._emulator.settings.data / "fetched" / str(version.id)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -152,7 +177,7 @@ class Sessions:
             message = TOO_MUCH_OUTPUT.format(found=files.human_bytes(total), limit=files.human_bytes(limit))
             self._end(version, KernelState.ERROR, message)
         else:
-            self._end(version, state, "", [self._stored(path, folder) for path in found])
+            self._end(version, state, message, [self._stored(path, folder) for path in found])
         shutil.rmtree(folder, ignore_errors=True)
 
     def _stored(self, path: Path, folder: Path) -> StoredFile:
@@ -163,6 +188,10 @@ class Sessions:
     def _end(self, version: Version, state: KernelState, message: str, outputs: list[StoredFile] | None = None) -> None:
         now = self._emulator.clock.now()
         with self._emulator.database.transaction():
+            if version.started_at is not None and self._emulator.settings.log_form is LogForm.RECORDS:
+                elapsed = round(now - version.started_at, 6)
+                words = [LogEntry("stderr", elapsed, each) for each in LAST_WORDS]
+                self._kernels.add_log(version.id, words, self._kernels.log_bytes(version.id))
             self._kernels.set_outputs(version.id, outputs or ())
             self._kernels.move(version.id, state, ended_at=now, failure_message=message)
             self._emulator.gpu_time.end(version.id, now)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emulator.settings import MountLayout
-from emulator.store.values import Mount
+from emulator.settings import MountedExtras, MountedVersion, MountLayout
+from emulator.store.values import KernelState, Mount, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 DATASETS = "datasets"
 NOTEBOOKS = "notebooks"
+EXTRAS = ("__script__.py", "__script__.ipynb", "__results__.html", "__output__.json", "custom.css")
+"""What Kaggle adds to an output where it is mounted."""
 
 
 def resolve(emulator: Emulator, user: str, options: KernelOptions) -> tuple[tuple[Mount, ...], Mapping[str, list[str]]]:
@@ -59,8 +61,10 @@ def _output(emulator: Emulator, user: str, ref: str) -> Mount | None:
     kernel = emulator.kernels.find(owner, slug)
     if kernel is None or not emulator.may_see(user, kernel):
         return None
+    takes_any = emulator.settings.mounted_version is MountedVersion.LATEST
     for version in emulator.kernels.list_versions(kernel.id):
-        if number in (None, version.number) and emulator.kernels.outputs(version.id):
+        is_asked_for = number in (None, version.number) if takes_any else version.state is KernelState.COMPLETE
+        if is_asked_for and emulator.kernels.outputs(version.id):
             return Mount(NOTEBOOKS, kernel.owner, kernel.slug, version.id)
     return None
 
@@ -83,7 +87,20 @@ def lay_out(emulator: Emulator, session: int) -> dict[str, Path]:
     inputs = {}
     for mount in emulator.kernels.mounts(session):
         folder = emulator.settings.data / "mounts" / mount.kind / str(mount.id)
-        read = emulator.datasets.files if mount.kind == DATASETS else emulator.kernels.outputs
-        emulator.blobs.lay_out(read(mount.id), folder)
+        emulator.blobs.lay_out(_mounted(emulator, mount), folder)
         inputs[place(mount, emulator.settings.mount_layout, session)] = folder
     return inputs
+
+
+def _mounted(emulator: Emulator, mount: Mount) -> list[StoredFile]:
+    """The files of a mount."""
+    if mount.kind == DATASETS:
+        return emulator.datasets.files(mount.id)
+    found = emulator.kernels.outputs(mount.id)
+    if emulator.settings.mounted_extras is MountedExtras.NONE:
+        return found
+    source = emulator.kernels.source(mount.id).encode()
+    own = {each.path for each in found}
+    extras = [(name, source if name == EXTRAS[0] else b"Kaggle's own\n") for name in EXTRAS if name not in own]
+    now = emulator.clock.now()
+    return [*found, *(StoredFile(name, *emulator.blobs.keep(content), now) for name, content in extras)]

@@ -41,6 +41,15 @@ class Blobs:
             files.put_in_place(source, target)
         return digest, size
 
+    def keep(self, content: bytes) -> tuple[str, int]:
+        """Take `content` in; return its digest and size."""
+        digest = files.sha256_of_bytes(content)
+        target = self.path(digest)
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            files.write_bytes(target, content)
+        return digest, len(content)
+
     def lay_out(self, names: Iterable[StoredFile], folder: Path) -> None:
         """Make `folder` hold the files under their names, whole or not at all, unless it is there already.
 

@@ -54,6 +54,8 @@ class KernelOptions:
     model_sources: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
     session_timeout_seconds: int | None = None
+    image: str = ""
+    """What it runs in, after Kaggle's choice."""
 
 
 @dataclass(frozen=True)

@@ -94,12 +94,15 @@ class BackendEntry:
         open: makes the backend, given a folder of its own, which need not exist.
         section: the model of the section of a job that has the backend's name, each field with a default; None for
             a backend that reads none.
+        calibrate: finds out what only the owner of an account can, given the same folder; None where there is nothing
+            of that kind.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
     """
 
     open: Callable[[Path], Backend]
     section: type[BaseModel] | None = None
     memory: Callable[[Mapping[str, Any]], int | None] = _unknown
+    calibrate: Callable[[Path], None] | None = None
 
 
 class Backend(Closeable, Protocol):

@@ -65,6 +65,20 @@ def cancel(workspace: Workspace, job: str) -> None:
     commands.cancel(workspace, job)
 
 
+def calibrate(workspace: Workspace, jobs: list[str]) -> None:
+    """Find out about the backends of `jobs` what only the owner of an account can."""
+    from runner import calibrating
+
+    calibrating.calibrate(workspace, jobs)
+
+
+def collect(workspace: Workspace, job: str) -> None:
+    """Look again for what the newest session of `job` left, where nothing had come."""
+    from runner import collecting
+
+    collecting.collect(workspace, job)
+
+
 def start_afresh(workspace: Workspace, job: str) -> None:
     """Archive the lineage of `job`."""
     from runner import commands

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit.cmd_run import Run
 
+from runner.collecting import look_again
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
 from runner.doit.failures import exiting_on_error
@@ -76,6 +77,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
 
                 for job in graph.jobs:
                     locks.enter_context(held(graph.workspace.runs, job, chosen.command))
+                    if chosen.runs_sessions:
+                        look_again(graph.workspace, job)
                 graph = graph.anew()
             try:
                 code = self._run(params, graph)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
-HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh"})
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_ABOUT_ALL = frozenset({"status", "doctor"})
-TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel"})
+TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate"})
+TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect"})
 
 
 @dataclass(frozen=True)

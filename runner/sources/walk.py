@@ -23,6 +23,7 @@ LONGEST_NAME_BYTES = 255
 """Of one name on Linux, where sessions in containers and on Kaggle run; elsewhere names are counted in characters."""
 _LEFT_OUT_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo", "~")
+_CREDENTIALS = frozenset({"kaggle.json", "access_token", "credentials.json"})
 _PUT_IN_PLACE = "put what it leads to in its place, or remove the link"
 
 
@@ -126,6 +127,11 @@ def is_left_out(name: str) -> bool:
     return name.startswith(".") or name in _LEFT_OUT_FOLDERS
 
 
+def is_credentials(name: str) -> bool:
+    """Whether a file of this name holds credentials: sources are uploaded, and a private dataset is not unseen."""
+    return name.casefold() in _CREDENTIALS or name.casefold().endswith(".pem")
+
+
 def is_inside(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies below it, both without any link."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
@@ -168,6 +174,8 @@ class _Walk:
             return None
         if problem := problem_with_name(entry.name):
             raise self._refused(name, problem, "rename it, or move it out of the folder")
+        if not is_folder and is_credentials(entry.name):
+            raise self._refused(name, "holds credentials, and sources are uploaded", "move it out of the folder")
         if is_folder:
             return _Place(name, entry.path, f"{place.real}{os.sep}{entry.name}", place.links)
         if is_link:

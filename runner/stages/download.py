@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 from typing import TYPE_CHECKING
 
 from contract.documents.runs import Execution, Manifest
@@ -38,9 +38,13 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         return
     if not folder.artifacts.exists():
         folder.arriving_artifacts.mkdir(exist_ok=True)
+        folder.nothing_came_json.unlink(missing_ok=True)
         left_behind: Sequence[str] = ()
-        with contextlib.suppress(SessionLostError):  # then what has arrived is all there will ever be
+        try:
             left_behind = backend.fetch(execution.handle, folder.arriving_artifacts)
+        except SessionLostError as lost:  # then what has arrived is all there is, as far as anybody knows
+            say(f"session {folder.number} {lost.problem}; `doit collect` and whatever runs next look again")
+            files.write_json(folder.nothing_came_json, lost.problem)
         if left_behind:
             say(f"session {folder.number} left more than comes back: {in_a_sentence(left_behind)}")
             files.write_json(folder.left_behind_json, list(left_behind))
@@ -49,3 +53,36 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         files.fsync_directory(folder.path)
     Manifest(key=execution.key, files=entries_below(folder.artifacts)).write(folder.manifest_json)
     backend.release(execution.handle)
+
+
+def look_again(folder: SessionFolder, backend: Backend) -> bool:
+    """Fetch what a session left after all; where that is something, it is yet to be validated and adopted.
+
+    Args:
+        folder: a session of which nothing came, and after which there is none.
+        backend: where it ran.
+
+    Raises:
+        BackendError: the backend gives no answer, or refuses.
+    """
+    execution = Execution.read(folder.execution_json)
+    shutil.rmtree(folder.arriving_artifacts, ignore_errors=True)
+    folder.arriving_artifacts.mkdir()
+    try:
+        left_behind = backend.fetch(execution.handle, folder.arriving_artifacts)
+    except SessionLostError:
+        shutil.rmtree(folder.arriving_artifacts)
+        return False
+    say(f"session {folder.number} has left something after all")
+    if left_behind:
+        files.write_json(folder.left_behind_json, list(left_behind))
+    # From the last file to the first, so that a kill leaves a session that is only to be downloaded.
+    for document in (folder.restored_json, folder.report_json, folder.manifest_json):
+        document.unlink(missing_ok=True)
+    shutil.rmtree(folder.artifacts, ignore_errors=True)
+    files.remove_leftovers(folder.arriving_artifacts)
+    folder.arriving_artifacts.rename(folder.artifacts)
+    files.fsync_directory(folder.path)
+    Manifest(key=execution.key, files=entries_below(folder.artifacts)).write(folder.manifest_json)
+    folder.nothing_came_json.unlink(missing_ok=True)
+    return True

@@ -7,6 +7,7 @@ hands over to the trainer.
 
 import contextlib
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -23,6 +24,8 @@ KEY = ""
 PAYLOAD_FILE = "payload.json"
 SOURCES_BUNDLE = "sources.bundle"
 PACKAGE_SUFFIX = ".wheel.bundle"
+PACK_SUFFIX = ".pack"
+ACCELERATOR_FILE = "accelerator.json"
 PIECE_BYTES = 1 << 20
 
 
@@ -42,6 +45,9 @@ def main() -> None:
     for name in places:
         if name.endswith(PACKAGE_SUFFIX):
             bring(name, places[name], unpacked)
+    keep_tensorflow_out(unpacked)
+    if ACCELERATOR_FILE in places:
+        require_gpu(json.loads(places[ACCELERATOR_FILE].read_text(encoding="utf-8"))["accelerator"])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(unpacked), *filter(None, [os.environ.get("PYTHONPATH")])])
     sys.argv = ["trainer", "--input", str(folder), "--output", str(working)]
     try:
@@ -76,9 +82,10 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
         sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again")
     bundle = io.BytesIO()
     places = {}
+    unpacked = open_packs(folder, listed)
     for name, entry in listed.items():
         flat = folder / name.rpartition("/")[2]
-        place = next((each for each in (folder / name, flat) if each.exists()), None)
+        place = next((each for each in (folder / name, flat, unpacked / name) if each.exists()), None)
         if place is None:
             place = find_elsewhere(flat.name, entry, mounted) or folder / name
         try:
@@ -89,6 +96,26 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
             sys.exit(f"{shown(place)}: is not the file that was packaged: run the same command again")
         places[name] = place
     return bundle.getvalue(), places
+
+
+def open_packs(folder: Path, listed: "dict[str, object]") -> Path:
+    """A folder with the files that came in packs, each a line that lists names and sizes, and then the files."""
+    packs = sorted(folder.glob(f"*{PACK_SUFFIX}"))
+    unpacked = Path(tempfile.mkdtemp(prefix="relay-packs-")) if packs else folder
+    for pack in packs:
+        try:
+            with pack.open("rb") as stream:
+                for name, size in json.loads(stream.readline())["files"]:
+                    if name not in listed:  # a name leads nowhere else than one that the key covers
+                        sys.exit(f"{shown(pack)}: holds what was not packaged: run the same command again")
+                    (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
+                    with (unpacked / name).open("wb") as target:
+                        left = size
+                        while left > 0 and (piece := stream.read(min(PIECE_BYTES, left))):
+                            left -= target.write(piece)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            sys.exit(f"{shown(pack)}: cannot be unpacked ({type(error).__name__}): run the same command again")
+    return unpacked
 
 
 def find_elsewhere(likely: str, entry: "dict[str, object]", mounted: Path) -> "Path | None":
@@ -136,6 +163,28 @@ def bring(name: str, bundle: Path, target: Path) -> None:
         if metadata.version(distribution) == version:
             return
     unpack(bundle.read_bytes(), target)
+
+
+def keep_tensorflow_out(unpacked: Path) -> None:
+    """Let nothing import TensorFlow by way of TensorBoard, in this process and in those that it starts.
+
+    Stable-Baselines3 imports torch's TensorBoard writer and that TensorFlow, for seconds and threads at best; it goes
+    without where there is no tensorboard, but for no other reason.
+    """
+    own = unpacked / "tensorboard"
+    if importlib.util.find_spec("tensorflow") is not None and not own.exists():
+        own.mkdir()
+        text = 'raise ImportError("tensorboard is kept out of this session: it would import TensorFlow")\n'
+        (own / "__init__.py").write_text(text, encoding="utf-8")
+
+
+def require_gpu(wanted: str) -> None:
+    """End the session where a GPU was asked for and there is none: it would train on the CPU for hours."""
+    import torch  # noqa: PLC0415 - only where a GPU was asked for
+
+    if torch.cuda.device_count() == 0:
+        remedy = "verify your phone number on kaggle.com/settings, or set `kaggle: {accelerator: none}` in jobs.yaml"
+        sys.exit(f"accelerator {wanted}: Kaggle gave this session no GPU, and on the CPU it would take long: {remedy}")
 
 
 def shown(path: Path) -> str:

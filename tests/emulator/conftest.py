@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from emulator.settings import LogForm
 from tests.emulated import emulated
 
 if TYPE_CHECKING:
@@ -16,6 +17,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedKaggle]:
-    """One with Kaggle's limits, whose datasets are ready at once."""
-    with emulated(tmp_path_factory.mktemp("emulator")) as kaggle:
+    """One with Kaggle's limits, whose datasets are ready at once, and whose logs have a line in a record."""
+    with emulated(tmp_path_factory.mktemp("emulator"), log_form=LogForm.LINES) as kaggle:
         yield kaggle

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -17,9 +18,9 @@ import httpx
 import pytest
 
 from contract.errors import InputError
-from emulator.__main__ import chosen_settings, main, parser
+from emulator.__main__ import chosen_options, chosen_settings, main, parser
 from emulator.server import bind
-from emulator.settings import GIGABYTE, HOUR
+from emulator.settings import GIGABYTE, HOUR, EmulatorSettings, ManyFiles, strict
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, settings
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def test_a_sigkill_of_the_emulator_takes_nothing_but_time(tmp_path: Path) -> Non
     go = tmp_path / "go"
     waits = f"import os, time\nprint('before', flush=True)\nwhile not os.path.exists({str(go)!r}):\n"
     waits += "    time.sleep(0.01)\nprint('after')\nopen('left.txt', 'w').write('kept')\n"
-    options = ("--slots", "1", "--when-full", "queue", "--dataset-delay", "0")
+    options = ("--slots", "1", "--when-full", "queue", "--dataset-delay", "0", "--log-form", "lines")
+    options += ("--listing-delay", "0")
     gpu = {"machine_shape": "NvidiaTeslaT4"}
     first = Emulator(tmp_path / "data", *options)
     with first.client() as api:
@@ -170,6 +172,16 @@ def test_two_emulators_do_not_share_their_data(tmp_path: Path, capsys: pytest.Ca
         assert "is in use by another running emulator" in capsys.readouterr().err
     finally:
         emulator.end(signal.SIGTERM)
+
+
+def test_strict_is_the_worst_of_each_rule_that_is_not_given_itself() -> None:
+    likely, worst = chosen_settings(chosen_options([])), chosen_settings(chosen_options(["--strict"]))
+    own = EmulatorSettings(data=likely.data, users=likely.users)
+    assert likely == own, "the command line has the defaults of the settings"
+    assert replace(strict(own), users=worst.users) == worst
+    given = chosen_settings(chosen_options(["--strict", "--many-files", "taken", "--listing-delay", "0"]))
+    assert (given.many_files, given.listing_delay_seconds) == (ManyFiles.TAKEN, 0.0)
+    assert given.stopped is worst.stopped
 
 
 def test_every_option_is_in_the_documentation() -> None:

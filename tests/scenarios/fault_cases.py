@@ -83,7 +83,7 @@ _STATUS = (
     _fault(Kind.EARLIER_ANSWER),
     _fault(Kind.EARLIER_ANSWER, back=1),
 )
-_OTHER_VERSION = (_fault(Kind.OTHER_VERSION, version=1),)
+_OTHER_VERSION = (_fault(Kind.OTHER_VERSION, version=2),)
 _UPLOADED = (_fault(Kind.DROPPED_BLOB), _fault(Kind.CUT_UPLOAD))
 
 FAULTS: tuple[tuple[str, Stage, tuple[Fault, ...]], ...] = (
@@ -95,7 +95,7 @@ FAULTS: tuple[tuple[str, Stage, tuple[Fault, ...]], ...] = (
     ("CreateDataset", Stage.NEW, (*_REFUSED, *_LOST_ANSWERS)),
     ("CreateDatasetVersion", Stage.SECOND, (*_REFUSED, *_LOST_ANSWERS)),
     ("GetDatasetStatus", Stage.NEW, (*_REFUSED, *_STATUS)),
-    ("SaveKernel", Stage.NEW, (*_REFUSED, *_LOST_ANSWERS)),
+    ("SaveKernel", Stage.SECOND, (*_REFUSED, *_LOST_ANSWERS)),
     ("GetAcceleratorQuotaStatistics", Stage.GPU, _REFUSED),
     ("IntrospectToken", Stage.TOKEN, _REFUSED),
     ("GetKernelSessionStatus", Stage.RUNNING, (*_REFUSED, *_STATUS)),

@@ -68,7 +68,7 @@ class Packaged:
         listed = files.read_json(self.folder.payload / layout.PAYLOAD_FILE)["files"]
         size = (self.folder.payload / layout.PAYLOAD_FILE).stat().st_size
         names = {name: entry["bytes"] for name, entry in listed.items()}
-        return {**names, layout.PAYLOAD_FILE: size, f"{self.key[:32]}.key": size}
+        return {**names, layout.PAYLOAD_FILE: size, f"{self.key[:32]}.key": len(self.key) + 1}
 
 
 def package(root: Path, job: str, number: int = 1, *, seconds: float = 0.0, gpu: bool = False) -> Packaged:

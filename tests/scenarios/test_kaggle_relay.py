@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from contract.storage import files
-from tests.emulated import KEY, USER, EmulatedKaggle, emulated
-from tests.project import ROOT, Project
+from emulator.store.values import KernelState
+from tests.emulated import KEY, PATIENCE_SECONDS, USER, EmulatedKaggle, emulated
+from tests.project import ROOT, Project, cart_pole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +33,15 @@ def shipped_job(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
+def rules() -> dict[str, Any]:
+    """What is not known for sure of Kaggle, as it most likely is."""
+    return {}
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, Any]) -> Iterator[EmulatedKaggle]:
     """An emulator that this test's commands reach, asked often."""
-    with emulated(tmp_path / "kaggle") as server:
+    with emulated(tmp_path / "kaggle", **rules) as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
@@ -50,11 +58,13 @@ def uninterrupted(root: Path) -> str:
 
 
 def pushes(kaggle: EmulatedKaggle) -> tuple[int, int]:
-    """How many versions the job's kernel has, and how often a push came at all."""
+    """How many sessions the job's kernel has, and how often a push came, but for the one that made the kernel."""
     kernels = kaggle.running.emulator.kernels
     kernel = kernels.find(USER, KERNEL)
+    versions = kernels.list_versions(kernel.id) if kernel else []
+    made = sum(version.state is KernelState.NEW_SCRIPT for version in versions)
     calls: dict[str, int] = kaggle.running.faults.as_json()["calls"]
-    return len(kernels.list_versions(kernel.id)) if kernel else 0, calls.get("kernels.KernelsApiService/SaveKernel", 0)
+    return len(versions) - made, calls.get("kernels.KernelsApiService/SaveKernel", 0) - made
 
 
 def revealing(root: Path) -> list[str]:
@@ -118,6 +128,39 @@ def test_a_push_that_the_ledger_does_not_know_of_is_adopted(project: Project, ka
     files.write_json(ledger, noted)
     assert "adopting session 0001" in project.doit("run_full", "backend=kaggle")
     assert pushes(kaggle) == (1, 1)
+
+
+def test_what_is_listed_long_after_a_cancel_is_collected(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with emulated(tmp_path / "kaggle", listing_delay_seconds=3600.0) as late:
+        for name, value in late.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "1")
+        job = cart_pole(total_timesteps=10**7, backend="kaggle", max_sessions=1)
+        project.write_jobs(cart=job)
+        doit = project.start("run_full")
+        working = tmp_path / "kaggle" / "data" / "sandboxes"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not any(int(path.name.split("_")[2]) >= 128 for path in working.rglob("cart_checkpoint_*_steps.zip")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        emulator = late.running.emulator
+        kernel = emulator.kernels.find(USER, "relay-cart")
+        assert kernel is not None
+        session = emulator.kernels.list_versions(kernel.id)[0]
+        emulator.kernels.move(session.id, KernelState.CANCEL_REQUESTED)
+        emulator.on_change()
+        said, _ = doit.communicate(timeout=240)
+        assert "session 0001 left no manifest on Kaggle" in said
+        assert project.restored("cart", 1).checkpoint is None
+        assert "of session 0001 there is nothing yet" in project.doit("collect")
+        late.let_time_pass(3600)
+        assert "session 0001 has left something after all" in project.doit("collect:cart")
+        project.doit("run_full", expect=1)
+        assert project.adopted("cart", 1).timesteps >= 128
+        assert "nothing is missing" in project.doit("collect")
 
 
 def test_a_user_without_credentials_is_told_what_to_set(

@@ -24,13 +24,22 @@ from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import Quota, ask_quota
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.api.settings import KaggleSettings, settings_from
+from runner.backends.kaggle.calibration.facts import read_facts
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.kernel_metadata import LACKING, METADATA_FILE, kernel_metadata
+from runner.backends.kaggle.kernel_metadata import (
+    LACKING,
+    LONGEST_SESSION_SECONDS,
+    METADATA_FILE,
+    kernel_metadata,
+    slugify,
+)
+from runner.backends.kaggle.memory import Memory, Remembered
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watch import Watch
+from runner.stages.session_script import ACCELERATOR_FILE
 from runner.wheels import make_bundle
 
 if TYPE_CHECKING:
@@ -60,6 +69,7 @@ class KaggleBackend(Closeable):
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
         self._prepared: dict[str, int | None] = {}
+        self._memory = Memory(root)
 
     @cached_property
     def connection(self) -> Connection:
@@ -76,8 +86,14 @@ class KaggleBackend(Closeable):
         Raises:
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
-        told = files.readable_json(kernel_metadata(job, parent))
-        return Provisions(payload=dict(map(make_bundle, LACKING)), beside={METADATA_FILE: told})
+        known, facts = self._memory.of(slugify(job)), read_facts(self._root)
+        if facts is not None and facts.own_output is False:
+            known = Remembered(known.image, mounts_itself=False)
+        told = kernel_metadata(job, parent, known)
+        payload = dict(map(make_bundle, LACKING))
+        if told["enable_gpu"]:
+            payload[ACCELERATOR_FILE] = files.readable_json({"accelerator": told["machine_shape"]})
+        return Provisions(payload=payload, beside={METADATA_FILE: files.readable_json(told)})
 
     def prepare(self, folder: SessionFolder, key: str) -> None:
         """Ask whether the session is there, and if not put its input into the job's dataset.
@@ -88,11 +104,13 @@ class KaggleBackend(Closeable):
             RefusedError: it refuses the input.
         """
         metadata = files.read_json(folder.package / METADATA_FILE)
-        slug = metadata["id"]
-        files.write_json(self._note(key), {"slug": slug})
-        kernel = Kernel(self.connection, slug)
+        self._memory.note(key, metadata)
+        kernel = Kernel(self.connection, metadata["id"])
         try:
-            version = kernel.find(key)
+            latest = kernel.latest()
+            version = None if latest is None else kernel.find_in(latest, key)
+            if latest is None:
+                kernel.establish(metadata)
             if version is None:
                 self._put_input(folder, metadata, key)
         except RejectedError as refusal:
@@ -120,12 +138,11 @@ class KaggleBackend(Closeable):
 
     def find(self, key: str) -> str | None:
         """The handle of the session with `key`, if Kaggle ever got it."""
-        try:
-            slug = files.read_json(self._note(key))["slug"]
-        except FileNotFoundError:
-            return None  # the note is written before anything leaves this machine
-        version = Kernel(self.connection, slug).find(key)
-        return None if version is None else str(Handle(slug, version, key))
+        noted = self._memory.noted(key)
+        if noted is None:  # it is written before anything leaves this machine
+            return None
+        version = Kernel(self.connection, noted.slug).find(key)
+        return None if version is None else str(Handle(noted.slug, version, key))
 
     def status(self, handle: str) -> Status:
         """Where the session stands; asked of Kaggle once in a while."""
@@ -146,10 +163,21 @@ class KaggleBackend(Closeable):
         parsed = Handle.parse(handle)
         kernel = Kernel(self.connection, parsed.slug)
         told = patiently(self._settings, lambda: kernel.status(parsed))
+        if told.state.is_terminal and told.state is not State.COMPLETE and (newer := kernel.newer(parsed)) is not None:
+            return self.fetch(str(newer), folder)
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
-        return self._download(parsed, folder).run(earlier_files(folder), is_whole=told.state is State.COMPLETE)
+        self._memory.keep_image(kernel, parsed)
+        facts = read_facts(self._root)
+        longest = max(self._settings.settling, 3 * facts.longest_lag if facts is not None else 0.0)
+        patience = 0.0 if self._memory.of(parsed.slug).empty == parsed.key else longest
+        is_whole = told.state is State.COMPLETE
+        try:
+            return self._download(parsed, folder).run(earlier_files(folder), is_whole=is_whole, settling=patience)
+        except SessionLostError:
+            self._memory.keep_empty(kernel, parsed)
+            raise
 
     def cancel(self, handle: str) -> None:
         """Say that it cannot be done from here.
@@ -168,7 +196,7 @@ class KaggleBackend(Closeable):
     def release(self, handle: str) -> None:
         """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
         with contextlib.suppress(SessionLostError):
-            self._note(Handle.parse(handle).key).unlink(missing_ok=True)
+            self._memory.forget(Handle.parse(handle).key)
         if (watch := self._watches.pop(handle, None)) is not None:
             watch.close()
 
@@ -176,7 +204,7 @@ class KaggleBackend(Closeable):
         """What a session would need; spends no quota."""
         from runner.backends.kaggle.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
-        return checks(self._settings)
+        return checks(self._settings, read_facts(self._root))
 
     def close(self) -> None:
         """Read no logs any more, and close the connections to Kaggle."""
@@ -241,13 +269,16 @@ class KaggleBackend(Closeable):
     def _watch(self, handle: str) -> Watch:
         if handle not in self._watches:
             parsed = Handle.parse(handle)
-            download = self._download(parsed, self._root)
-            self._watches[handle] = Watch(self.connection, parsed, download.is_there, self._quota_in_words)
+            noted = self._memory.noted(parsed.key)
+            self._watches[handle] = Watch(
+                self.connection,
+                parsed,
+                lambda each: self._download(each, self._root).is_there(),
+                self._quota_in_words,
+                (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
+            )
         return self._watches[handle]
 
     def _download(self, parsed: Handle, folder: Path) -> Download:
         kernel = Kernel(self.connection, parsed.slug)
         return Download(self.connection, parsed, lambda: kernel.output(parsed), folder)
-
-    def _note(self, key: str) -> Path:
-        return self._root / f"{key}.json"

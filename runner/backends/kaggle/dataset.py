@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kagglesdk.datasets.types.dataset_api_service import (
     ApiCreateDatasetRequest,
@@ -12,8 +12,10 @@ from kagglesdk.datasets.types.dataset_api_service import (
     ApiCreateDatasetVersionRequest,
     ApiCreateDatasetVersionRequestBody,
     ApiDatasetNewFile,
+    ApiDeleteDatasetRequest,
     ApiGetDatasetStatusRequest,
     ApiListDatasetFilesRequest,
+    ApiUploadDirectoryInfo,
 )
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 
@@ -24,9 +26,9 @@ from runner.backends.kaggle.files.upload import upload_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from runner.backends.kaggle.api.connection import Connection
+    from runner.backends.kaggle.files.sent import Sent
 
 LICENSE = "other"
 UPLOADS = 3
@@ -41,19 +43,19 @@ class Content:
     """What a dataset is to hold.
 
     Args:
-        files: where each one lies, by its name; names have no folders, which Kaggle would not keep.
+        files: what each one holds, by its name without any folder.
         key: the session's; a file of that name says whose version it is.
         note: what the version is, for people.
     """
 
-    files: Mapping[str, Path]
+    files: Mapping[str, Sent]
     key: str
     note: str
 
     @property
     def sizes(self) -> dict[str, int]:
         """The size of each file."""
-        return {name: path.stat().st_size for name, path in self.files.items()}
+        return {name: content.size for name, content in self.files.items()}
 
 
 class Dataset:
@@ -73,20 +75,24 @@ class Dataset:
     def ensure(self, content: Content) -> None:
         """Make the dataset's latest version hold `content`, and be ready to be mounted; what is there stays.
 
+        Its names tell whether it does: one of them is the key's. Sizes are a hint, after which it is sent once more:
+        the session compares every digest.
+
         Raises:
             BackendUnreachableError: Kaggle gives no answer, or is not done with it for half an hour.
             RefusedError: Kaggle refuses it, or loses files of it again and again.
         """
         sizes = content.sizes
-        if self._settled_files(sizes) == sizes:
-            self._wait_until_ready(sizes)
+        present = self._settled_files(sizes)
+        if present is not None and present.keys() == sizes.keys():
+            self.wait_until_ready(sizes)
             return
-        for _ in range(UPLOADS):
-            self._send(content)
-            present = self._wait_until_ready(sizes)
-            if present == sizes:
+        for attempt in range(UPLOADS):
+            self.put(content)
+            present = self.wait_until_ready(sizes)
+            if present == sizes or (attempt and present is not None and present.keys() == sizes.keys()):
                 return
-        lost = ", ".join(sorted(name for name, size in sizes.items() if (present or {}).get(name) != size))
+        lost = ", ".join(sorted(sizes.keys() - (present or {}).keys()) or sorted(sizes))
         raise RefusedError(f"dataset {self._slug}", f"{lost} did not reach Kaggle whole", "run the same command again")
 
     def files(self) -> dict[str, int] | None:
@@ -109,13 +115,23 @@ class Dataset:
                 return found
             request.page_token = answer.next_page_token
 
-    def _send(self, content: Content) -> None:
-        """Upload the files and make them the latest version."""
-        files = []
-        for token in upload_all(self._connection, content.files):
-            file = ApiDatasetNewFile()
-            file.token = token
-            files.append(file)
+    def delete(self) -> None:
+        """Remove it from Kaggle with all its versions; nothing where it is not there."""
+        request = ApiDeleteDatasetRequest()
+        request.owner_slug, request.dataset_slug = self._connection.owner, self._slug
+        try:
+            self._connection.ask("deleting a dataset", self._connection.datasets.delete_dataset, request)
+        except RejectedError as refusal:
+            if not refusal.is_absence:
+                raise
+
+    def put(self, content: Content) -> None:
+        """Upload the files and make them the latest version, whatever becomes of it.
+
+        Raises:
+            RefusedError: Kaggle refuses it.
+        """
+        files = _tree(dict(zip(content.files, upload_all(self._connection, content.files), strict=True)))
 
         def publish() -> ApiCreateDatasetResponse | None:
             # An attempt before this one may have been carried out though no answer came.
@@ -128,18 +144,18 @@ class Dataset:
         if answer is not None and (answer.error or (answer.status or "").lower() == "error"):
             raise RefusedError(f"dataset {self._slug}", f"Kaggle refuses it: {answer.error or 'it gives no reason'}")
 
-    def _create(self, files: list[ApiDatasetNewFile]) -> ApiCreateDatasetResponse:
+    def _create(self, files: _Tree) -> ApiCreateDatasetResponse:
         request = ApiCreateDatasetRequest()
         request.owner_slug, request.slug, request.title = self._connection.owner, self._slug, self._slug
         request.license_name = LICENSE
         request.is_private = True
-        request.files = files
+        request.files, request.directories = files.files, files.directories
         return self._connection.ask_once("creating a dataset", self._connection.datasets.create_dataset, request)
 
-    def _create_version(self, files: list[ApiDatasetNewFile], note: str) -> ApiCreateDatasetResponse:
+    def _create_version(self, files: _Tree, note: str) -> ApiCreateDatasetResponse:
         body = ApiCreateDatasetVersionRequestBody()
         body.version_notes = note
-        body.files = files
+        body.files, body.directories = files.files, files.directories
         body.delete_old_versions = False
         request = ApiCreateDatasetVersionRequest()
         request.owner_slug, request.dataset_slug, request.body = self._connection.owner, self._slug, body
@@ -151,9 +167,9 @@ class Dataset:
         present = self.files()
         if present == sizes or self._status() in (None, DatabundleVersionStatus.READY, *_LOST):
             return present
-        return self._wait_until_ready(sizes)
+        return self.wait_until_ready(sizes)
 
-    def _wait_until_ready(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
+    def wait_until_ready(self, sizes: Mapping[str, int]) -> dict[str, int] | None:
         """Wait until Kaggle has unpacked the latest version; return its files.
 
         The status may still be the one of the version before, so the files are looked at too.
@@ -190,6 +206,32 @@ class Dataset:
                 return None
             raise
         return answer.status
+
+
+class _Tree(NamedTuple):
+    """Uploaded files as Kaggle is told of them."""
+
+    files: list[ApiDatasetNewFile]
+    directories: list[ApiUploadDirectoryInfo]
+
+
+def _tree(tokens: Mapping[str, str]) -> _Tree:
+    """The files with these tokens; a name may have one folder."""
+    tree = _Tree([], [])
+    folders: dict[str, ApiUploadDirectoryInfo] = {}
+    for name, token in tokens.items():
+        file = ApiDatasetNewFile()
+        file.token = token
+        folder = name.rpartition("/")[0]
+        if not folder:
+            tree.files.append(file)
+            continue
+        if folder not in folders:
+            folders[folder] = ApiUploadDirectoryInfo()
+            folders[folder].name = folder
+            tree.directories.append(folders[folder])
+        folders[folder].files = [*folders[folder].files, file]
+    return tree
 
 
 _LOOKS = 5

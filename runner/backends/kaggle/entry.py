@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from executors.docker.limits import KAGGLE_MEMORY
@@ -25,4 +26,14 @@ def _memory(_job: Mapping[str, Any]) -> int:
     return KAGGLE_MEMORY
 
 
-ENTRY = BackendEntry(_open, Kaggle, _memory)
+def _calibrate(root: Path) -> None:
+    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
+    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
+    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.calibration.steps import calibrate  # noqa: PLC0415 - likewise
+
+    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+        calibrate(connection, root)
+
+
+ENTRY = BackendEntry(_open, Kaggle, _memory, _calibrate)

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from runner.backends.kaggle.api.settings import KaggleSettings
+    from runner.backends.kaggle.calibration.facts import Facts
 
 PATIENCE_SECONDS = 10.0
 """Whoever asks a doctor waits for the answer."""
 CLOCK_TOLERANCE_SECONDS = 300.0
+NOT_PROVED = (
+    "whether this account may upload and push, is given a GPU (its phone number must be verified), and what Kaggle "
+    "keeps of a session that it stops: `doit calibrate backend=kaggle` finds out, without a GPU"
+)
 _VERSION_HEADER = "x-kaggle-apiversion"
 
 
-def checks(settings: KaggleSettings) -> Iterator[Check]:
+def checks(settings: KaggleSettings, facts: Facts | None = None) -> Iterator[Check]:
     """One finding after the other; what depends on a failed one is left out."""
     yield _shipped()
     try:
@@ -41,6 +46,10 @@ def checks(settings: KaggleSettings) -> Iterator[Check]:
     hasty = replace(settings, patience=min(settings.patience, PATIENCE_SECONDS))
     with contextlib.closing(Connection(credentials, hasty)) as connection:
         yield from _checks_of_answers(connection)
+    if facts is None or facts.finished is None:
+        yield Check("not looked at", NOT_PROVED)
+    else:
+        yield Check("calibrated", f"on {facts.finished}, with Python {facts.python} there")
 
 
 def _checks_of_answers(connection: Connection) -> Iterator[Check]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kagglesdk.kernels.types.kernels_api_service import (
+    ApiDeleteKernelRequest,
     ApiGetKernelRequest,
     ApiGetKernelSessionStatusRequest,
     ApiListKernelSessionOutputRequest,
-    ApiSaveKernelRequest,
 )
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
@@ -19,16 +18,28 @@ from contract.states import State
 from contract.storage.layout import key_line
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
+from runner.backends.kaggle.api.retries import patiently
+from runner.backends.kaggle.logs import log_text, stored_events
+from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.pushing import (
+    BUSY,
+    NO_SUCH_NOTEBOOK,
+    PRECONDITION_FAILED,
+    empty_notebook,
+    first_request,
+    run_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.backends.kaggle.api.connection import Connection
-    from runner.backends.kaggle.names import Handle
+    from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 
-BUSY = re.compile(r"maximum .*session count|quota", re.IGNORECASE)
-"""In what Kaggle says when it takes no further session now."""
+    from runner.backends.kaggle.api.connection import Connection
+
 VERSIONS_SEARCHED = 10
+LOOKS_AT_AN_EMPTY_NOTEBOOK = 3
+"""Before a kernel of which Kaggle gives no source, and knows no session, is taken for one without a version."""
 _PAGE_SIZE = 200
 _STATES = {
     KernelWorkerStatus.QUEUED: State.QUEUED,
@@ -79,16 +90,45 @@ class Kernel:
             RefusedError: it refuses this one.
             BackendError: it took it, but does not mount all of its sources.
         """
-        request = self._push_request(metadata, script)
+        return self._save(run_request(self._connection.owner, self._slug, metadata, script))
+
+    def establish(self, metadata: Mapping[str, Any]) -> None:
+        """Make the kernel, by a version that never runs; nothing where it is there.
+
+        Raises:
+            NoAnswerError: Kaggle gives none.
+            RefusedError: it refuses it, as where there is a notebook without a version.
+        """
+        is_saved = False
+
+        def attempt() -> None:
+            nonlocal is_saved
+            if self.latest() is not None:  # an attempt before this one may have been carried out though no answer came
+                return
+            if not is_saved:
+                self._save(first_request(self._connection.owner, self._slug, metadata))
+                is_saved = True
+            if self.latest() is None:  # until it shows, nobody could tell whether a push came to something
+                raise NoAnswerError("a kernel", "does not show what was saved a moment ago")
+
+        patiently(self._connection.settings, attempt)
+
+    def _save(self, request: ApiSaveKernelRequest) -> int:
         subject = f"kernel {self._slug}"
         try:
             answer = self._connection.ask_once("push of a kernel", self._connection.kernels.save_kernel, request)
         except RejectedError as refusal:
+            if refusal.status == PRECONDITION_FAILED or BUSY.search(refusal.problem):
+                raise BackendBusyError(
+                    "Kaggle", f"takes no further session now: {refusal.problem.rstrip('.')}"
+                ) from None
             raise RefusedError(subject, refusal.problem, "see docs/kaggle.md") from None
         if answer.error:
             message = self._anonymous(answer.error)
             if BUSY.search(message):
                 raise BackendBusyError("Kaggle", f"takes no further session now: {message.rstrip('.')}")
+            if NO_SUCH_NOTEBOOK.search(message):
+                raise empty_notebook(self._slug)
             raise RefusedError(subject, f"Kaggle refuses it: {message}", "see docs/kaggle.md")
         missing = [*answer.invalid_dataset_sources, *answer.invalid_kernel_sources]
         if missing:
@@ -98,15 +138,36 @@ class Kernel:
             raise NoAnswerError("push of a kernel", "did not say which version it became")
         return int(answer.version_number)
 
+    def latest(self) -> tuple[int, str] | None:
+        """The number and the code of the latest version; None where there is none.
+
+        A notebook without a version has a status that is absent, and a source of which there is no answer.
+        """
+        failures = 0
+
+        def attempt() -> tuple[int, str] | None:
+            nonlocal failures
+            try:
+                return self._source(None)
+            except NoAnswerError:
+                failures += 1
+                if failures >= LOOKS_AT_AN_EMPTY_NOTEBOOK and self._has_no_session():
+                    return None
+                raise
+
+        return patiently(self._connection.settings, attempt)
+
     def find(self, key: str) -> int | None:
-        """The number of the version with `key`; None where Kaggle never got it."""
-        latest = self._source(None)
-        if latest is None:
-            return None
+        """The number of the newest version with `key`; None where Kaggle never got it."""
+        latest = self.latest()
+        return None if latest is None else self.find_in(latest, key)
+
+    def find_in(self, latest: tuple[int, str], key: str) -> int | None:
+        """The same where the latest version is known."""
         number, source = latest
         mark = key_line(key)
         for version in range(number, max(0, number - VERSIONS_SEARCHED), -1):
-            found = source if version == number else (self._source(version) or (0, ""))[1]
+            found = source if version == number else (self._source_of(version) or (0, ""))[1]
             if mark in found:
                 return version
         return None
@@ -158,14 +219,57 @@ class Kernel:
                 return Output(urls, log)
             request.page_token = answer.next_page_token
 
+    def newer(self, handle: Handle) -> Handle | None:
+        """A later version of the same session, which somebody started on Kaggle's site."""
+        version = self.find(handle.key)
+        return Handle(handle.slug, version, handle.key) if version is not None and version > handle.version else None
+
+    def image(self, handle: Handle) -> str | None:
+        """The full name of the image that a session runs in, where Kaggle says it."""
+        request = ApiGetKernelRequest()
+        request.user_name, request.kernel_slug = self._connection.owner, self._slug
+        request.version_label = handle.label
+        answer = self._connection.ask_once("a kernel", self._connection.kernels.get_kernel, request)
+        return (answer.metadata.docker_image or None) if answer.metadata is not None else None
+
+    def printed(self, handle: Handle) -> str:
+        """What a session that has ended printed."""
+        return log_text(stored_events(self.output(handle).log), self._connection.owner)
+
+    def delete(self) -> None:
+        """Remove it from Kaggle with all its versions; nothing where it is not there."""
+        request = ApiDeleteKernelRequest()
+        request.user_name, request.kernel_slug = self._connection.owner, self._slug
+        try:
+            self._connection.ask("deleting a kernel", self._connection.kernels.delete_kernel, request)
+        except RejectedError as refusal:
+            if not refusal.is_absence:
+                raise
+
+    def _has_no_session(self) -> bool:
+        """Whether Kaggle says for certain that the kernel has no session, ended or not."""
+        request = ApiGetKernelSessionStatusRequest()
+        request.user_name, request.kernel_slug = self._connection.owner, self._slug
+        method = self._connection.kernels.get_kernel_session_status
+        try:
+            self._connection.ask_once("the status of a session", method, request)
+        except RejectedError as refusal:
+            return refusal.is_absence
+        except (NoAnswerError, UnknownValueError):
+            return False
+        return False
+
+    def _source_of(self, version: int) -> tuple[int, str] | None:
+        return patiently(self._connection.settings, lambda: self._source(version))
+
     def _source(self, version: int | None) -> tuple[int, str] | None:
-        """The number and the code of a version, the latest if none is given."""
+        """The number and the code of a version, the latest if none is given; asked once."""
         request = ApiGetKernelRequest()
         request.user_name, request.kernel_slug = self._connection.owner, self._slug
         if version is not None:
             request.version_label = f"v{version}"
         try:
-            answer = self._connection.ask("a kernel", self._connection.kernels.get_kernel, request)
+            answer = self._connection.ask_once("a kernel", self._connection.kernels.get_kernel, request)
         except RejectedError as refusal:
             if refusal.is_absence:
                 return None
@@ -173,25 +277,6 @@ class Kernel:
         if answer.metadata is None or answer.blob is None:
             return None
         return int(answer.metadata.current_version_number or 0), answer.blob.source or ""
-
-    def _push_request(self, metadata: Mapping[str, Any], script: str) -> ApiSaveKernelRequest:
-        owner = self._connection.owner
-        request = ApiSaveKernelRequest()
-        request.slug, request.new_title = f"{owner}/{self._slug}", metadata["title"]
-        request.text, request.language = script, metadata["language"]
-        request.kernel_type, request.is_private = metadata["kernel_type"], metadata["is_private"]
-        request.enable_gpu, request.enable_tpu = metadata["enable_gpu"], metadata["enable_tpu"]
-        request.enable_internet = metadata["enable_internet"]
-        request.dataset_data_sources = [f"{owner}/{each}" for each in metadata["dataset_sources"]]
-        request.kernel_data_sources = [f"{owner}/{each}" for each in metadata["kernel_sources"]]
-        request.competition_data_sources = metadata["competition_sources"]
-        request.model_data_sources = metadata["model_sources"]
-        request.category_ids = metadata["keywords"]
-        request.session_timeout_seconds = metadata["session_timeout_seconds"]
-        request.machine_shape = metadata.get("machine_shape")
-        request.docker_image = metadata.get("docker_image")
-        request.docker_image_pinning_type = metadata.get("docker_image_pinning_type")
-        return request
 
     def _as_status(self, told: KernelWorkerStatus, failure: str) -> Status:
         state = _STATES[told]

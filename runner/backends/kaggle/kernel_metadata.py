@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, SessionLostError
 from contract.states import State
+from runner.backends.kaggle.memory import ORIGINAL, Remembered
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
 from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 from runner.display import duration_text
@@ -21,13 +22,14 @@ LACKING = ("sb3-contrib", "stable-baselines3")
 """Distributions that the trainer needs and Kaggle's image has not."""
 LARGE_PARENT_BYTES = 256 << 20
 """From here on a parent is not uploaded, if Kaggle has it already."""
+NOTHING = Remembered()
 SESSION_MARGIN_SECONDS = 600
 """Beyond the session's own limit, by which it has ended by itself."""
-LONGEST_SESSION_SECONDS = 12 * 3600
-"""Kaggle's own limit; a session that is cut off by it loses its output."""
+LONGEST_SESSION_SECONDS = 12 * 3600 - 60
+"""Kaggle's own limit is 12 h, and what it is told must be below that."""
 
 
-def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, Any]:
+def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Remembered = NOTHING) -> dict[str, Any]:
     """The metadata of a session's kernel, each field set on purpose.
 
     Left alone, the client would turn the internet on, and Kaggle might choose a machine that current
@@ -37,6 +39,7 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
     Args:
         job: the job with its profile applied, as JSON.
         parent: what the session goes on from.
+        known: what earlier sessions of the kernel have shown.
 
     Raises:
         InputError: a session of the job may last longer than Kaggle lets it.
@@ -45,8 +48,11 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
-    slug, settings = kernel_slug(job["name"]), kaggle_section(job)
-    is_pinned_by_name = settings.image in ("original", "latest")
+    settings, slug = kaggle_section(job), slugify(job)
+    # By its name an image stays the same for weeks, and a session starts sooner.
+    image = known.image if parent is not None and settings.image == ORIGINAL and known.image else settings.image
+    is_pinned_by_name = image in (ORIGINAL, "latest")
+    carry = "dataset" if settings.carry_parent == "auto" and not known.mounts_itself else settings.carry_parent
     has_gpu = uses_gpu(job)
     metadata: dict[str, Any] = {
         "id": slug,
@@ -60,7 +66,7 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
         "enable_internet": bool(job["internet"]),
         "dataset_sources": [dataset_slug(slug)],
         "competition_sources": [],
-        "kernel_sources": [slug] if comes_from_kernel(slug, settings.carry_parent, parent) else [],
+        "kernel_sources": [slug] if comes_from_kernel(slug, carry, parent) else [],
         "model_sources": [],
         "keywords": [],
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
@@ -68,10 +74,15 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None) -> dict[str, 
     if has_gpu:
         metadata["machine_shape"] = settings.accelerator
     if is_pinned_by_name:
-        metadata["docker_image_pinning_type"] = settings.image
+        metadata["docker_image_pinning_type"] = image
     else:
-        metadata["docker_image"] = settings.image
+        metadata["docker_image"] = image
     return metadata
+
+
+def slugify(job: Mapping[str, Any]) -> str:
+    """What a job's kernel is called."""
+    return kaggle_section(job).slug or kernel_slug(job["name"])
 
 
 def uses_gpu(job: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,21 +17,47 @@ if TYPE_CHECKING:
 END = "END_OF_LOG"
 """What the stream ends with."""
 _DATA = "data:"
+_END_OF_LINE = "\n"
 _FAILURES_BORNE = 5
 _STOP_PATIENCE_SECONDS = 2.0
 
 
-def log_text(events: Iterable[Any], owner: str) -> str:
-    """The text of a log's events, each of which holds some lines.
+_OF_KAGGLES_OWN = re.compile(r"\[NbConvertApp\]|\[Nb\w+\]|\S*mistune\S*:|0\.00s - |\S*nbconvert\S*:\d+|\s")
+"""Begins a line that Kaggle prints after a script has ended: nbconvert's, its libraries', and what follows."""
+
+
+def log_text(events: Iterable[Any], owner: str, *, is_whole: bool = True) -> str:
+    """The text of a log's events, whose boundaries are not those of lines: of each stream the lines that are whole.
 
     A log is copied into `runs/`, so the account's name is taken out of the paths of mounts.
+
+    Args:
+        events: records with `stream_name` and `data`, or plain lines.
+        owner: the account's name.
+        is_whole: whether the session has ended, so that a line without its end is whole too.
     """
-    pieces = []
+    lines = []
+    begun: dict[str, str] = {}
     for event in events:
-        data = event.get("data") if isinstance(event, dict) else event
-        if isinstance(data, str) and data:
-            pieces.append(data if data.endswith("\n") else f"{data}\n")
-    return "".join(pieces).replace(f"/{owner}/", "/.../")
+        if isinstance(event, str):
+            lines.append(f"{event.removesuffix(_END_OF_LINE)}\n")
+            continue
+        data = event.get("data") if isinstance(event, dict) else None
+        if not isinstance(data, str):
+            continue
+        stream = str(event.get("stream_name"))
+        whole, end, begun[stream] = (begun.get(stream, "") + data).rpartition(_END_OF_LINE)
+        lines.append(whole + end)
+    if is_whole:
+        lines += [f"{rest}\n" for rest in begun.values() if rest]
+    return "".join(lines).replace(f"/{owner}/", "/.../")
+
+
+def last_words(text: str) -> str:
+    """The last line that a session printed, before those that Kaggle prints when a script has ended; empty for none."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    own = next((at for at in range(len(lines), 0, -1) if not _OF_KAGGLES_OWN.match(lines[at - 1])), len(lines))
+    return lines[own - 1].strip() if lines else ""
 
 
 def stored_events(log: str) -> list[Any]:
@@ -119,5 +146,5 @@ def _stream_events(answer: httpx.Response) -> Iterator[Any]:
         event: Any = None
         with contextlib.suppress(ValueError):
             event = json.loads(payload)
-        yield event if isinstance(event, dict) else {"data": payload}
+        yield event if isinstance(event, dict) else payload
     raise httpx.StreamError("the stream broke off")

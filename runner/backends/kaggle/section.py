@@ -12,6 +12,7 @@ from job.model import Section
 NO_ACCELERATOR = "none"
 
 _ACCELERATOR = re.compile(rf"{NO_ACCELERATOR}|Nvidia[A-Za-z0-9]+")
+_SLUG = re.compile(r"(?=.{6,44}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
 
 
@@ -31,14 +32,22 @@ def _image(value: str) -> str:
     return value
 
 
+def _slug(value: str) -> str:
+    if not _SLUG.fullmatch(value):
+        raise ValueError("must be lower case letters, digits and single hyphens, 6 to 44 of them, a letter first")
+    return value
+
+
 class Kaggle(Section):
     """How a session runs on Kaggle.
 
     `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
     reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
     size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
+    `slug` is what the job's kernel is called, where the job's own name will not do.
     """
 
     accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
     carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
     image: Annotated[str, AfterValidator(_image)] = "original"
+    slug: Annotated[str, AfterValidator(_slug)] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from contract.states import State
 from executors.base import Status
 from runner.backends.kaggle.api.answers import RejectedError
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.logs import LiveLog, log_text, stored_events
+from runner.backends.kaggle.logs import LiveLog, last_words, log_text, stored_events
+from runner.display import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
     from runner.backends.kaggle.api.connection import Connection
     from runner.backends.kaggle.names import Handle
 
+LIMIT_MARGIN_SECONDS = 1800.0
+"""Beyond a session's limit, after which it is told that Kaggle did not end it."""
 _SILENCE_SECONDS = 600.0
+_LONG_QUEUED = (
+    "still waits in Kaggle's queue, where sessions that were pushed from outside sometimes hang: "
+    "open {slug} on kaggle.com, cancel this version and press Save Version, which is found here; "
+    "or name an image in jobs.yaml (`kaggle: {{image: ...}}`), with which sessions start sooner"
+)
 _LONGEST_REASON = 300
 
 
@@ -31,28 +40,36 @@ class Watch:
     Args:
         connection: to Kaggle.
         handle: the session.
-        left_its_output: whether the output that Kaggle gives is this session's.
+        left_its_output: whether the output that Kaggle gives is that session's.
         quota_in_words: what is left of the quota, to be said while it waits.
+        limit: seconds after which Kaggle is to end it.
     """
 
     def __init__(
         self,
         connection: Connection,
         handle: Handle,
-        left_its_output: Callable[[], bool],
+        left_its_output: Callable[[Handle], bool],
         quota_in_words: Callable[[], str],
+        limit: float = math.inf,
     ) -> None:
         self._connection = connection
         self._handle = handle
         self._left_its_output = left_its_output
         self._quota_in_words = quota_in_words
+        self._limit = limit
         self._kernel = Kernel(connection, handle.slug)
         self._status: Status | None = None
         self._asked_at = 0.0
         self._doubted_since: float | None = None
         self._live: LiveLog | None = None
         self._has_noted_end = False
-        self._stored: bytes | None = None
+        self._stored = b""
+        self._before = b""
+        """What an earlier version of the same session had printed."""
+        self._state: State | None = None
+        self._since = 0.0
+        self._looked_for_newer_at = 0.0
 
     def status(self) -> Status:
         """Where the session stands, asked of Kaggle if that is a while ago, or its log has ended since."""
@@ -61,10 +78,14 @@ class Watch:
         if self._status is None or is_due or (has_ended and not self._has_noted_end):
             self._asked_at, self._has_noted_end = time.monotonic(), has_ended
             told = self._ask()
-            if told.state is State.QUEUED:
-                was_queued = self._status is not None and self._status.state is State.QUEUED
-                told = self._status if was_queued and self._status else self._waiting(told)
-            self._status = told
+            if told.state is not self._state:
+                self._state, self._since = told.state, time.monotonic()
+                self._status = self._waiting(told) if told.state is State.QUEUED else told
+            elif told.state is State.QUEUED:
+                self._status = self._long_queued() or self._status
+            else:
+                self._status = self._beyond_its_limit(told)
+        assert self._status is not None  # noqa: S101 - it was asked for above
         return self._status
 
     def log(self, offset: int) -> bytes:
@@ -75,12 +96,13 @@ class Watch:
         if not self._status.state.is_terminal:
             if self._live is None:
                 self._live = LiveLog(self._open_stream, self._connection.settings.first_pause)
-            return log_text(list(self._live.events), owner).encode()[offset:]
-        return self._stored_log()[offset:]
+            live = log_text(list(self._live.events), owner, is_whole=False).encode()
+            return (self._before + live)[offset:]
+        return (self._before + self._stored_log())[offset:]
 
     def _stored_log(self) -> bytes:
-        """The whole log of a session that has ended."""
-        if self._stored is None:
+        """The whole log of a session that has ended; empty while Kaggle does not list it yet."""
+        if not self._stored:
             stored = ""
             with contextlib.suppress(SessionLostError, RejectedError):
                 stored = self._kernel.output(self._handle).log
@@ -104,21 +126,59 @@ class Watch:
         again = self._kernel.status(self._handle)
         if again.state is not told.state:
             return Status(State.RUNNING)
+        if again.state is not State.COMPLETE and (newer := self._kernel.newer(self._handle)) is not None:
+            self._go_over_to(newer)
+            return Status(State.RUNNING, reason=f"was started again on Kaggle, as version {newer.version}")
+        if not self._is_borne_out(again.state):
+            now = time.monotonic()
+            self._doubted_since = self._doubted_since or now
+            if now - self._doubted_since < self._connection.settings.patience:
+                return Status(State.RUNNING, reason="has ended on Kaggle, but its output is not there yet")
         if again.state is State.FAILED and again.reason is None:
             return Status(again.state, reason=self._last_words())
-        if again.state is not State.COMPLETE or self._left_its_output():
-            return again
-        now = time.monotonic()
-        self._doubted_since = self._doubted_since or now
-        if now - self._doubted_since >= self._connection.settings.patience:
-            return again
-        return Status(State.RUNNING, reason="has ended on Kaggle, but its output is not there yet")
+        return again
+
+    def _is_borne_out(self, state: State) -> bool:
+        """Whether what Kaggle lists bears out that the session has ended; it lists it some time later.
+
+        One that did not end well may have left nothing but its log.
+        """
+        return self._left_its_output(self._handle) or (state is not State.COMPLETE and bool(self._stored_log()))
+
+    def _go_over_to(self, newer: Handle) -> None:
+        """Watch a later version of the same session instead."""
+        self._before += self._stored_log()
+        self.close()
+        self._live, self._stored, self._doubted_since, self._has_noted_end = None, b"", None, False
+        self._handle = newer
 
     def _last_words(self) -> str:
-        """Why a session failed, where Kaggle gives no reason: the last line of its log."""
-        lines = self._stored_log().decode("utf-8", "replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        """Why a session failed, where Kaggle gives no reason: the last line of its own in its log."""
+        last = last_words(self._stored_log().decode("utf-8", "replace"))
         return last[:_LONGEST_REASON] or "it failed on Kaggle, and printed nothing"
+
+    def _long_queued(self) -> Status | None:
+        """What helps a session that waits for long; None as long as it does not, or where that was said."""
+        settings, now = self._connection.settings, time.monotonic()
+        if now - self._since < settings.queue_patience:
+            return None
+        if now - self._looked_for_newer_at >= settings.queue_patience / 10:
+            self._looked_for_newer_at = now
+            if (newer := self._kernel.newer(self._handle)) is not None:
+                self._go_over_to(newer)
+                return Status(State.RUNNING, reason=f"was started again on Kaggle, as version {newer.version}")
+        return Status(State.QUEUED, reason=_LONG_QUEUED.format(slug=self._handle.slug))
+
+    def _beyond_its_limit(self, told: Status) -> Status:
+        """The same, with a word where Kaggle should have ended it."""
+        over = time.monotonic() - self._since - self._limit
+        if told.state is not State.RUNNING or told.reason is not None or over < LIMIT_MARGIN_SECONDS:
+            return told
+        reason = (
+            f"goes on {duration_text(LIMIT_MARGIN_SECONDS)} beyond the limit at which Kaggle was to end it, and spends "
+            f"quota: look at {self._handle.slug} on kaggle.com, and cancel it there under View Active Events"
+        )
+        return Status(told.state, reason=reason)
 
     def _waiting(self, told: Status) -> Status:
         return Status(told.state, reason=f"{told.reason}{self._quota_in_words()}")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from requests import HTTPError
 
+from emulator.calls.dataset_files import TOO_MANY_FILES
+from emulator.settings import DATASET_FILES, EarlyVersion, ManyFiles
 from tests.emulated import EmulatedKaggle, emulated
 
 if TYPE_CHECKING:
@@ -239,3 +241,28 @@ def test_a_dataset_is_named_by_its_number_too(emulator: EmulatedKaggle) -> None:
         assert [file.name for file in described.files] == ["b.bin"]
     with emulator.client("bob") as api, pytest.raises(HTTPError, match="403"):
         api.dataset_create_version(str(folder), "not mine", quiet=True)
+
+
+@pytest.mark.parametrize("rule", list(ManyFiles))
+def test_fifty_files_is_the_most_that_a_dataset_takes(tmp_path: Path, rule: ManyFiles) -> None:
+    files = {f"{number:02}.bin": b"x" for number in range(DATASET_FILES + 1)}
+    with emulated(tmp_path, many_files=rule) as kaggle, kaggle.client() as api:
+        created = api.dataset_create_new(str(kaggle.dataset(files, "many-files")), quiet=True)
+        if rule is ManyFiles.REFUSED:
+            assert created.error == TOO_MANY_FILES
+            del files["50.bin"]
+            assert not api.dataset_create_new(str(kaggle.dataset(files, "many-files")), quiet=True).error
+        found = api.dataset_list_files("alice/many-files", page_size=100).files
+    assert len(found) == DATASET_FILES + (rule is ManyFiles.TAKEN)
+
+
+@pytest.mark.parametrize("rule", list(EarlyVersion))
+def test_a_version_while_the_first_is_processed_may_be_forbidden(tmp_path: Path, rule: EarlyVersion) -> None:
+    with emulated(tmp_path, dataset_delay_seconds=3600.0, early_version=rule) as kaggle, kaggle.client() as api:
+        api.dataset_create_new(str(kaggle.dataset({"a.txt": b"1"}, "new-data")), quiet=True)
+        again = kaggle.dataset({"a.txt": b"2"}, "new-data")
+        if rule is EarlyVersion.FORBIDDEN:
+            with pytest.raises(HTTPError, match="403"):
+                api.dataset_create_version(str(again), "2", quiet=True)
+            kaggle.let_time_pass(3601)
+        assert not api.dataset_create_version(str(again), "2", quiet=True).error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from requests import HTTPError
 
 from emulator.calls.push import NOT_FOUND, TITLE_TAKEN, slugify
-from emulator.settings import HOUR, P100, T4, WhenFull
+from emulator.settings import HOUR, T4, BusyAnswer, RefusedPush, WhenFull
 from emulator.store.values import KernelState
 from tests.emulated import USER, EmulatedKaggle, emulated, from_a_wednesday
 
@@ -88,7 +89,7 @@ def test_unknown_sources_are_named_and_left_out(emulator: EmulatedKaggle) -> Non
 
 
 def test_a_third_gpu_session_is_refused_and_makes_no_version(tmp_path: Path) -> None:
-    with emulated(tmp_path) as kaggle, kaggle.client() as api:
+    with emulated(tmp_path, refused_push=RefusedPush.NOTHING) as kaggle, kaggle.client() as api:
         for slug in ("first-one", "second-one"):
             assert not api.kernels_push(str(kaggle.kernel(WAITS, slug, **GPU))).error
         refused = api.kernels_push(str(kaggle.kernel(WAITS, "third-one", **GPU)))
@@ -133,11 +134,61 @@ def test_a_used_up_quota_refuses_gpus_only(tmp_path: Path) -> None:
         assert not api.kernels_push(str(kaggle.kernel(slug="needs-no-gpu"))).error
 
 
-def test_a_gpu_without_a_name_is_a_p100(emulator: EmulatedKaggle) -> None:
+def test_the_refused_first_push_of_a_kernel_leaves_a_shell(tmp_path: Path) -> None:
+    with emulated(tmp_path, cpu_slots=0) as kaggle, kaggle.client() as api:
+        folder = str(kaggle.kernel(slug="left-empty"))
+        assert "session count of 0" in api.kernels_push(folder).error
+        assert api.kernels_push(folder).error == NOT_FOUND
+        assert api.kernels_push(folder, no_run=True).error == NOT_FOUND
+        with pytest.raises(HTTPError, match="404"):
+            api.kernels_status("alice/left-empty")
+        with pytest.raises(HTTPError, match="500"):
+            api.kernels_pull("alice/left-empty", str(kaggle.folder()))
+        api.kernels_delete("alice/left-empty", no_confirm=True)
+        assert api.kernels_push(folder, no_run=True).versionNumber == 1, "it is not refused for want of a session"
+        assert "session count of 0" in api.kernels_push(folder).error
+        assert api.kernels_status("alice/left-empty").status.name == "NEW_SCRIPT"
+
+
+def test_a_refusal_may_be_an_error_of_http(tmp_path: Path) -> None:
+    full = emulated(tmp_path, cpu_slots=0, busy_answer=BusyAnswer.STATUS)
+    with full as kaggle, kaggle.client() as api, pytest.raises(HTTPError, match="412"):
+        api.kernels_push(str(kaggle.kernel(slug="refused-one")))
+
+
+def test_a_time_limit_is_below_kaggles_own(emulator: EmulatedKaggle) -> None:
+    with emulator.client() as api:
+        with pytest.raises(HTTPError, match="400"):
+            api.kernels_push(str(emulator.kernel(slug="too-long-a-time")), timeout=str(12 * 3600))
+        assert api.kernels_push(str(emulator.kernel(slug="long-enough")), timeout=str(12 * 3600 - 1)).versionNumber == 1
+
+
+def test_an_image_stays_that_of_the_first_version_where_that_is_asked_for(tmp_path: Path) -> None:
+    def image(kaggle: EmulatedKaggle) -> str:
+        kernels = kaggle.running.emulator.kernels
+        kernel = kernels.find(USER, "keeps-its-image")
+        assert kernel is not None
+        return kernels.list_versions(kernel.id)[0].options.image
+
+    with emulated(tmp_path, image="python:old") as kaggle, kaggle.client() as api:
+        for pinned in ("original", "latest"):
+            api.kernels_push(str(kaggle.kernel(slug="keeps-its-image", docker_image_pinning_type=pinned)))
+            assert image(kaggle) == "python:old"
+        kaggle.running.emulator.settings = replace(kaggle.running.emulator.settings, image="python:new")
+        for fields, ran in (
+            ({"docker_image_pinning_type": "original"}, "python:old"),
+            ({"docker_image_pinning_type": "latest"}, "python:new"),
+            ({"docker_image": "python:own"}, "python:own"),
+        ):
+            api.kernels_push(str(kaggle.kernel(slug="keeps-its-image", **fields)))
+            assert image(kaggle) == ran
+
+
+def test_a_gpu_without_a_name_is_a_t4(emulator: EmulatedKaggle) -> None:
     with emulator.client() as api:
         api.kernels_push(str(emulator.kernel(slug="asks-for-any-gpu", enable_gpu=True)))
     kernels = emulator.running.emulator.kernels
     kernel = kernels.find(USER, "asks-for-any-gpu")
     assert kernel is not None
-    assert kernels.list_versions(kernel.id)[0].machine_shape == P100
+    assert kernels.list_versions(kernel.id)[0].machine_shape == T4
     emulator.wait("asks-for-any-gpu")

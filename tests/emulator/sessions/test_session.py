@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from emulator.sessions.session import CANCELLED, OUT_OF_TIME
-from emulator.settings import P100, T4, WhenFull
+import pytest
+
+from emulator.sessions.session import CANCELLED, LAST_WORDS, OUT_OF_TIME, STOPPED
+from emulator.settings import P100, T4, GpuGrant, LogForm, Stopped, WhenFull
 from emulator.store.values import KernelState
 from tests.emulated import EmulatedKaggle, emulated
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 LEAVES_A_FILE = "open('left.txt', 'w').write('something')\n"
 WAITS = "print('waiting', flush=True)\nimport time\ntime.sleep(60)\n"
@@ -34,35 +33,43 @@ def test_a_script_that_fails_is_an_error_and_keeps_its_output(emulator: Emulated
         assert "it broke" in api.kernels_logs("alice/breaks-down")
 
 
-def test_a_session_beyond_its_limit_is_killed_and_its_output_lost(tmp_path: Path) -> None:
-    with emulated(tmp_path) as kaggle, kaggle.client() as api:
+@pytest.mark.parametrize(
+    ("rule", "state", "message", "left"),
+    [
+        (Stopped.LOST, KernelState.ERROR, OUT_OF_TIME.format(limit=12 * 3600), []),
+        (Stopped.KEPT, KernelState.CANCEL_ACKNOWLEDGED, STOPPED, ["left.txt"]),
+    ],
+)
+def test_a_session_beyond_its_limit_is_killed_and_its_output_kept_or_lost(
+    tmp_path: Path, rule: Stopped, state: KernelState, message: str, left: list[str]
+) -> None:
+    with emulated(tmp_path, stopped=rule) as kaggle, kaggle.client() as api:
         api.kernels_push(str(kaggle.kernel(LEAVES_A_FILE + WAITS, "takes-too-long")))
         kaggle.wait_for_log("takes-too-long", "waiting")
-        clock = kaggle.running.emulator.clock
-        kaggle.running.emulator.clock = replace(clock, origin=clock.origin + 12 * 3600)
-        assert kaggle.wait("takes-too-long") is KernelState.ERROR
+        kaggle.let_time_pass(12 * 3600)
+        assert kaggle.wait("takes-too-long") is state
         status = api.kernels_status("alice/takes-too-long")
-        assert status.failure_message == OUT_OF_TIME.format(limit=12 * 3600)
-        assert api.kernels_list_files("alice/takes-too-long").files == []
+        assert status.failure_message == message
+        assert [each.name for each in api.kernels_list_files("alice/takes-too-long").files] == left
         assert "waiting" in api.kernels_logs("alice/takes-too-long"), "its log is not lost"
 
 
 def test_a_push_may_set_a_shorter_limit(emulator: EmulatedKaggle) -> None:
     with emulator.client() as api:
         api.kernels_push(str(emulator.kernel(LEAVES_A_FILE + WAITS, "limited-by-itself")), timeout="1")
-        assert emulator.wait("limited-by-itself") is KernelState.ERROR
-        assert "1 seconds" in api.kernels_status("alice/limited-by-itself").failure_message
+        assert emulator.wait("limited-by-itself") is KernelState.CANCEL_ACKNOWLEDGED
+        assert api.kernels_status("alice/limited-by-itself").failure_message == STOPPED
 
 
-def test_a_script_that_is_over_but_leaves_a_thread_is_killed_at_the_limit_and_its_output_lost(
+def test_a_script_that_is_over_but_leaves_a_thread_is_killed_at_the_limit(
     emulator: EmulatedKaggle,
 ) -> None:
     leaves_one = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
     with emulator.client() as api:
         api.kernels_push(str(emulator.kernel(LEAVES_A_FILE + leaves_one, "leaves-a-thread")), timeout="1")
-        assert emulator.wait("leaves-a-thread") is KernelState.ERROR
-        assert "1 seconds" in api.kernels_status("alice/leaves-a-thread").failure_message
-        assert api.kernels_list_files("alice/leaves-a-thread").files == []
+        assert emulator.wait("leaves-a-thread") is KernelState.CANCEL_ACKNOWLEDGED
+        assert api.kernels_status("alice/leaves-a-thread").failure_message == STOPPED
+        assert [file.name for file in api.kernels_list_files("alice/leaves-a-thread").files] == ["left.txt"]
 
 
 def test_too_much_output_is_lost(tmp_path: Path) -> None:
@@ -137,9 +144,7 @@ def test_deleting_a_kernel_ends_its_session(emulator: EmulatedKaggle) -> None:
     assert emulator.running.emulator.kernels.find("alice", "deleted-one") is None
 
 
-def test_on_a_p100_torch_sees_a_gpu_that_it_cannot_use(
-    emulator: EmulatedKaggle, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_on_a_p100_torch_sees_a_gpu_that_it_cannot_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     uses_it = """
 import torch
 
@@ -148,10 +153,10 @@ print("on the CPU", torch.ones(2).sum().item())
 torch.ones(2, device="cuda")
 print("not reached")
 """
-    with emulator.client() as api:
-        api.kernels_push(str(emulator.kernel(uses_it, "trapped-one", enable_gpu=True)))
+    with emulated(tmp_path, default_gpu=P100) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel(uses_it, "trapped-one", enable_gpu=True)))
         capsys.readouterr()
-        assert emulator.wait("trapped-one") is KernelState.ERROR
+        assert kaggle.wait("trapped-one") is KernelState.ERROR
         printed = "".join(entry["data"] for entry in json.loads(api.kernels_logs("alice/trapped-one")))
     assert "available True Tesla P100-PCIE-16GB (6, 0)" in printed
     assert "on the CPU 2.0" in printed
@@ -174,3 +179,42 @@ def test_which_gpu_a_session_has_is_a_choice(tmp_path: Path) -> None:
             assert kernel is not None
             assert kaggle.running.emulator.kernels.list_versions(kernel.id)[0].machine_shape == T4
             kaggle.wait(slug)
+
+
+@pytest.mark.parametrize(("grant", "counted"), [(GpuGrant.GIVEN, "1 False"), (GpuGrant.CPU, "0 False")])
+def test_whether_a_gpu_is_given_that_was_asked_for_is_a_choice(tmp_path: Path, grant: GpuGrant, counted: str) -> None:
+    counts = "import torch\nprint(torch.cuda.device_count(), torch.cuda.is_available(), torch.ones(2).sum().item())"
+    with emulated(tmp_path, gpu_grant=grant) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel(counts, "counts-gpus", machine_shape=T4)))
+        assert kaggle.wait("counts-gpus") is KernelState.COMPLETE
+        assert f"{counted} 2.0" in "".join(each["data"] for each in json.loads(api.kernels_logs("alice/counts-gpus")))
+
+
+def test_a_logs_records_are_no_lines_and_nbconvert_speaks_last(tmp_path: Path) -> None:
+    with emulated(tmp_path, log_form=LogForm.RECORDS) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel(f"print({'x' * 100!r})", "long-line")))
+        kaggle.wait("long-line")
+        entries = json.loads(api.kernels_logs("alice/long-line"))
+    assert [each["stream_name"] for each in entries] == ["stdout", "stdout", "stderr", "stderr"]
+    assert [each["data"] for each in entries] == ["x" * 60, f"{'x' * 40}\n", *LAST_WORDS]
+
+
+def test_output_is_listed_a_while_after_the_end(tmp_path: Path) -> None:
+    with emulated(tmp_path, listing_delay_seconds=60.0) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel(LEAVES_A_FILE, "listed-late")))
+        assert kaggle.wait("listed-late") is KernelState.COMPLETE
+        assert api.kernels_list_files("alice/listed-late").files == []
+        kaggle.let_time_pass(61)
+        assert [file.name for file in api.kernels_list_files("alice/listed-late").files] == ["left.txt"]
+
+
+def test_a_session_that_names_no_image_may_hang_in_the_queue(tmp_path: Path) -> None:
+    with emulated(tmp_path, queue_stall_seconds=900.0) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel("print('in time')", "hangs")))
+        api.kernels_push(
+            str(kaggle.kernel("print('at once')", "named-image", docker_image="gcr.io/kaggle-images/python"))
+        )
+        assert kaggle.wait("named-image") is KernelState.COMPLETE
+        assert api.kernels_status("alice/hangs").status.name == "QUEUED"
+        kaggle.let_time_pass(901)
+        assert kaggle.wait("hangs") is KernelState.COMPLETE

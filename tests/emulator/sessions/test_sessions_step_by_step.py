@@ -158,7 +158,7 @@ def test_the_limit_is_a_matter_of_the_clock(desk: Desk) -> None:
     assert desk.step().state is KernelState.RUNNING
     desk.time += 1
     version = desk.step()
-    assert (version.state, version.ended_at) == (KernelState.ERROR, desk.time)
+    assert (version.state, version.ended_at) == (KernelState.CANCEL_ACKNOWLEDGED, desk.time)
     assert desk.emulator.gpu_time.used("alice", desk.time) == LIMIT_SECONDS
 
 

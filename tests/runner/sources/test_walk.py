@@ -53,6 +53,17 @@ def test_names_begin_with_the_folder_and_leave_out_what_nobody_wrote(package: Pa
     assert sorted(read(package).paths) == ["pkg/__init__.py", "pkg/inner/table.csv", "pkg/module.py"]
 
 
+@pytest.mark.parametrize("name", ["kaggle.json", "access_token", "credentials.json", "key.pem", "Kaggle.JSON"])
+def test_credentials_are_refused_by_name(package: Path, name: str) -> None:
+    (package / name).write_text("secret", encoding="utf-8")
+    expected = f"pkg/{name} holds credentials, and sources are uploaded; move it out of the folder"
+    assert refusal(package) == expected
+    (package / name).unlink()
+    (package / name).mkdir()
+    (package / name / "module.py").write_text("x", encoding="utf-8")
+    assert f"pkg/{name}/module.py" in read(package).paths
+
+
 def test_a_link_within_the_folder_is_carried_as_a_copy(package: Path) -> None:
     (package / "alias.py").symlink_to("module.py")
     (package / "current").symlink_to(package / "inner", target_is_directory=True)

@@ -12,7 +12,7 @@ from contract.errors import BackendError, BackendUnreachableError, SessionLostEr
 from contract.storage import files
 from executors.base import Closeable
 from runner.lineage import Phase
-from runner.stages.download import download
+from runner.stages.download import download, look_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +170,34 @@ def test_of_a_session_that_is_lost_what_has_arrived_is_kept(folder: SessionFolde
     (arrived,) = content_of(folder.artifacts)
     assert arrived in LEFT
     assert list(Manifest.read(folder.manifest_json).files) == [arrived]
+
+
+def test_what_comes_of_a_lost_session_after_all_is_yet_to_be_judged(folder: SessionFolder) -> None:
+    lost = SessionLostError("session", "left nothing")
+    download(folder, Remote(folder, 0, error=lost))
+    assert files.read_json(folder.nothing_came_json) == "left nothing"
+    for judged in (folder.report_json, folder.restored_json):
+        judged.write_text("{}", encoding="utf-8")
+    assert not look_again(folder, Remote(folder, 0, error=lost))
+    assert folder.restored_json.exists()
+    assert not folder.arriving_artifacts.exists()
+    assert look_again(folder, Remote(folder))
+    assert content_of(folder.artifacts) == LEFT
+    assert Manifest.read(folder.manifest_json).files.keys() == LEFT.keys()
+    left = (folder.report_json, folder.restored_json, folder.nothing_came_json, folder.arriving_artifacts)
+    assert [path for path in left if path.exists()] == []
+
+
+def test_a_look_again_that_is_cut_off_leaves_a_session_to_be_downloaded(folder: SessionFolder) -> None:
+    download(folder, Remote(folder, 0, error=SessionLostError("session", "left nothing")))
+    with pytest.raises(BackendUnreachableError):
+        look_again(folder, Remote(folder, 1))
+    assert folder.manifest_json.exists()
+    folder.manifest_json.unlink()
+    folder.artifacts.rmdir()
+    download(folder, Remote(folder))
+    assert content_of(folder.artifacts) == LEFT
+    assert not folder.nothing_came_json.exists()
 
 
 def test_a_refusal_leaves_the_session_to_be_fetched_later(folder: SessionFolder) -> None:

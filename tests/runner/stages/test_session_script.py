@@ -17,6 +17,7 @@ import pytest
 
 from contract.storage import files, layout
 from runner.backends.base import Provisions
+from runner.backends.kaggle.files.payload import packs_of
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
 from runner.stages import session_script
@@ -205,6 +206,80 @@ def test_a_dataset_without_folders_is_put_in_order(replaying: tuple[SessionFolde
     assert "datasets/.../relay-cart-input/" in machine.refuses_again(folder)
 
 
+def test_segments_that_came_in_a_pack_are_put_in_order(replaying: tuple[SessionFolder, Path], machine: Machine) -> None:
+    folder, segment = replaying
+    mounted = machine.mount(folder)
+    for name, sent in packs_of({segment.as_posix(): folder.payload / segment}).items():
+        (mounted / name).write_bytes(b"".join(sent.pieces()))
+    shutil.rmtree(mounted / "replay")
+    ended = machine.run(folder)
+    assert ended.returncode == 7, ended.stderr
+    given = Path(json.loads((machine.working / "told.json").read_text(encoding="utf-8"))["arguments"][1])
+    assert (given / segment).read_bytes() == (folder.payload / segment).read_bytes()
+    pack = mounted / "replay-0001.pack"
+    content = bytearray(pack.read_bytes())
+    content[-1] ^= 1
+    pack.write_bytes(content)
+    assert f"{segment.name}: is not the file that was packaged" in machine.refuses_again(folder)
+    pack.write_bytes(pack.read_bytes().replace(b'"replay/', b'"../lay/', 1))
+    assert f"{pack}: holds what was not packaged" in machine.refuses_again(folder)
+    pack.write_bytes(b"not a pack")
+    assert f"{pack}: cannot be unpacked" in machine.refuses_again(folder)
+
+
+def repackaged(folder: SessionFolder, tmp_path: Path, trainer: str, brought: Provisions | None = None) -> None:
+    """Package the session anew with another trainer, which is a few lines."""
+    main = tmp_path / "sources" / "trainer" / "__main__.py"
+    main.write_text(trainer, encoding="utf-8")
+    sources = SourceReader(tmp_path / "none.json").read((main.parent,))
+    folder.package_json.unlink()
+    package(folder, job=job_json(), request=asked(), sources=sources, inputs=INPUTS, parent=None, provisions=brought)
+
+
+@pytest.mark.parametrize("has_tensorflow", [True, False])
+def test_a_broken_tensorflow_of_the_machine_is_kept_out(
+    packaged: SessionFolder, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tensorflow: bool
+) -> None:
+    """In this process and in one that it starts."""
+    installed = tmp_path / "installed"
+    for name, text in {
+        "tensorflow": "raise AttributeError('MessageFactory has no GetPrototype')\n",
+        "tensorboard": "import tensorflow\n" if has_tensorflow else "",
+    }.items():
+        if name == "tensorboard" or has_tensorflow:
+            files.write_bytes(installed / name / "__init__.py", text.encode())
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    writes = (
+        "try:\n    import tensorboard\nexcept ImportError:\n    print('goes without')\nelse:\n    print('has it')\n"
+    )
+    again = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', TEXT], check=True)\n".replace(
+        "TEXT", repr(writes)
+    )
+    repackaged(packaged, tmp_path, writes + again)
+    machine.mount(packaged)
+    ended = machine.run(packaged)
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(ended.stdout.split("\n")[:2]) == (["goes without"] if has_tensorflow else ["has it"]) * 2
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_session_that_was_to_have_a_gpu_and_sees_none_ends_in_a_sentence(
+    packaged: SessionFolder, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: int
+) -> None:
+    stand_in = f"class cuda:\n    device_count = staticmethod(lambda: {counted})\n"
+    files.write_bytes(tmp_path / "installed" / "torch" / "__init__.py", stand_in.encode())
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    asked_for = Provisions({session_script.ACCELERATOR_FILE: files.readable_json({"accelerator": "NvidiaTeslaT4"})})
+    repackaged(packaged, tmp_path, "import sys\nsys.exit(7)\n", asked_for)
+    machine.mount(packaged)
+    if counted:
+        assert machine.run(packaged).returncode == 7
+    else:
+        sentence = machine.refuses(packaged)
+        assert sentence.startswith("accelerator NvidiaTeslaT4: Kaggle gave this session no GPU")
+        assert "verify your phone number on kaggle.com/settings, or set `kaggle: {accelerator: none}`" in sentence
+
+
 def test_a_parent_is_found_by_its_digest_in_the_output_of_another_session(
     replaying: tuple[SessionFolder, Path], machine: Machine
 ) -> None:
@@ -258,7 +333,7 @@ def test_a_module_that_the_machine_lacks_is_one_sentence(
 
 
 def test_the_script_is_a_few_kilobytes(packaged: SessionFolder) -> None:
-    assert packaged.script.stat().st_size < 8 << 10
+    assert packaged.script.stat().st_size < 12 << 10
 
 
 def test_files_are_read_in_pieces(tmp_path: Path) -> None:

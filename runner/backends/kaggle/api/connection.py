@@ -8,6 +8,7 @@ some requests by rules of its own and others never: it is not imported.
 from __future__ import annotations
 
 import socket
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -140,6 +141,7 @@ class _TimedClient(KaggleHttpClient):  # type: ignore[misc] # the SDK is untyped
 
     def __init__(self, credentials: Credentials, timeout: float) -> None:
         self._timeout = timeout
+        self._making = threading.Lock()
         self.latest_headers: dict[str, str] = {}
         super().__init__(
             username=credentials.username,
@@ -150,12 +152,13 @@ class _TimedClient(KaggleHttpClient):  # type: ignore[misc] # the SDK is untyped
         )
 
     def _init_session(self) -> Any:
-        is_new = self._session is None
-        super()._init_session()
-        if is_new:
-            for scheme in ("http://", "https://"):
-                self._session.mount(scheme, _TimedAdapter(self._timeout))
-        return self._session
+        with self._making:  # the SDK's session is there before it has credentials, and uploads go side by side
+            is_new = self._session is None
+            super()._init_session()
+            if is_new:
+                for scheme in ("http://", "https://"):
+                    self._session.mount(scheme, _TimedAdapter(self._timeout))
+            return self._session
 
     def close(self) -> None:
         """Close the connections that wait to be used again."""

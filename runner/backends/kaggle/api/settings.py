@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 POLL_VARIABLE = "RELAY_KAGGLE_POLL_SECONDS"
 PATIENCE_VARIABLE = "RELAY_KAGGLE_PATIENCE_SECONDS"
 TIMEOUT_VARIABLE = "RELAY_KAGGLE_TIMEOUT_SECONDS"
+SETTLING_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,18 @@ class KaggleSettings:
         poll: between two looks at a session or a dataset.
         patience: for which a request is repeated that gets no answer.
         timeout: after which a request has got none.
+        queue_patience: for which a session waits in the queue until it is said what helps.
     """
 
     poll: float = 10.0
     patience: float = 300.0
     timeout: float = 60.0
+    queue_patience: float = 1200.0
+
+    @property
+    def settling(self) -> float:
+        """From the first look at what a session left that did not end well, until its absence is believed."""
+        return min(self.patience, SETTLING_SECONDS)
 
     @property
     def first_pause(self) -> float:

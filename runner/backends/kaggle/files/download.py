@@ -68,6 +68,7 @@ class Download:
         self._folder = folder
         self._urls: dict[str, str] = {}
         self._unnamed: list[str] = []
+        self._has_log = False
 
     def is_there(self) -> bool:
         """Whether the output that Kaggle gives now is this session's, by its manifest."""
@@ -79,20 +80,22 @@ class Download:
         self._partial_manifest.unlink(missing_ok=True)
         return listed is not None and listed.key == self._handle.key
 
-    def run(self, known: Callable[[str], Path | None], *, is_whole: bool) -> Sequence[str]:
+    def run(self, known: Callable[[str], Path | None], *, is_whole: bool, settling: float = 0.0) -> Sequence[str]:
         """Fetch the files; one that is there already, or lies elsewhere on this machine, is not fetched again.
 
         Returns what stays behind, in words.
 
         Args:
             known: where a file of this digest lies on this machine already.
-            is_whole: whether Kaggle says that the session ended well, and its manifest must be there.
+            is_whole: whether Kaggle says that the session ended well, and its manifest must be there. One that did not
+                may have left none, which is believed when its log has been there for a while.
+            settling: seconds of that while.
 
         Raises:
             SessionLostError: the session left no manifest, and so nothing that is known to be its own.
             BackendUnreachableError: Kaggle gives no answer, or only the output of another version.
         """
-        listed = self._manifest(is_whole=is_whole)
+        listed = self._manifest(is_whole=is_whole, settling=settling)
         if listed.is_complete:
             self._await_listing(set(listed.entries))
         for name, (size, sha256) in listed.entries.items():
@@ -123,9 +126,10 @@ class Download:
     def _pause(self) -> float:
         return min(self._connection.settings.poll, _LONGEST_LOOK_SECONDS)
 
-    def _manifest(self, *, is_whole: bool) -> Listed:
+    def _manifest(self, *, is_whole: bool, settling: float) -> Listed:
         """The manifest of this session, once Kaggle gives it."""
-        deadline = time.monotonic() + self._connection.settings.patience
+        settings, began = self._connection.settings, time.monotonic()
+        deadline = began + settings.patience
         while True:
             self._renew()
             problem = "left no manifest on Kaggle, so nothing of it is known to be its own"
@@ -135,7 +139,7 @@ class Download:
                     return listed
                 self._partial_manifest.unlink(missing_ok=True)
                 problem = "is there, but Kaggle gives the output of another one"
-            elif not is_whole:
+            elif not is_whole and time.monotonic() >= (began + settling if self._has_log or not settling else deadline):
                 raise SessionLostError(f"session {self._handle.slug}/{self._handle.version}", problem)
             if time.monotonic() >= deadline:
                 subject = f"session {self._handle.slug}/{self._handle.version}"
@@ -197,7 +201,8 @@ class Download:
 
     def _renew(self) -> None:
         """Ask for addresses; those of before stay known where a listing has lost them."""
-        urls = self._listing().urls
+        output = self._listing()
+        urls, self._has_log = output.urls, self._has_log or bool(output.log)
         self._urls |= {name: url for name, url in urls.items() if is_confined(name)}
         self._unnamed = sorted(urls.keys() - self._urls.keys())
 

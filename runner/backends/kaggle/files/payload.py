@@ -1,4 +1,4 @@
-"""Which files of a package go into the dataset, and under which names."""
+"""What of a package goes into the dataset, and under which names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from contract.documents.runs import Manifest, Request
 from contract.errors import BackendError
 from contract.storage import files, layout
+from runner.backends.kaggle.files.sent import Sent
 from runner.layout import SessionFolder
 
 if TYPE_CHECKING:
@@ -15,31 +16,68 @@ if TYPE_CHECKING:
 
 CARRIED_FROM_BYTES = 1 << 16
 """A smaller file is sent, even where Kaggle has it: that is quicker than to look for it there."""
+MOST_FILES = 50
+"""At the top level of a dataset: https://www.kaggle.com/docs/datasets."""
+PACK_BYTES = 1 << 30
 _MARK_LENGTH = 32
 
 
-def dataset_files(folder: SessionFolder, metadata: Mapping[str, Any], key: str) -> dict[str, Path]:
-    """Where each file of the dataset lies, by its name there.
+def dataset_files(folder: SessionFolder, metadata: Mapping[str, Any], key: str) -> dict[str, Sent]:
+    """What the dataset is to hold, by its name there.
 
-    Datasets have no folders, so that a replay segment lies beside the rest; and a file that is named
-    after the key tells versions apart. What the session finds in the output of the one before, whose
-    kernel it mounts then, is not sent.
+    A dataset takes few files, so that the segments of a replay buffer go in packs; and a file that is
+    named after the key tells versions apart. What the session finds in the output of the one before,
+    whose kernel it mounts then, is not sent.
 
     Raises:
-        BackendError: two files would have one name.
+        BackendError: two files would have one name, or there are more than Kaggle takes.
     """
     listed = files.read_json(folder.payload / layout.PAYLOAD_FILE)["files"]
     on_kaggle = _output_of_parent(folder) if metadata["kernel_sources"] else frozenset()
-    chosen = {layout.PAYLOAD_FILE: folder.payload / layout.PAYLOAD_FILE}
-    chosen[f"{key[:_MARK_LENGTH]}.key"] = folder.payload / layout.PAYLOAD_FILE
+    chosen = {layout.PAYLOAD_FILE: Sent((folder.payload / layout.PAYLOAD_FILE,))}
+    chosen[f"{key[:_MARK_LENGTH]}.key"] = Sent((f"{key}\n".encode(),))
+    packed = {}
+    can_unpack = layout.PACK_SUFFIX in folder.script.read_text(encoding="utf-8")
     for name, entry in listed.items():
         if entry["sha256"] in on_kaggle and entry["bytes"] >= CARRIED_FROM_BYTES:
+            continue
+        path = folder.payload / name
+        if can_unpack and name.startswith(f"{layout.REPLAY_FOLDER}/"):
+            packed[name] = path
             continue
         flat = name.rpartition("/")[2]
         if flat in chosen:
             raise BackendError(str(folder.payload), f"holds two files called {flat}", "rename one")
-        chosen[flat] = folder.payload / name
+        chosen[flat] = Sent((path,))
+    chosen |= packs_of(packed)
+    if len(chosen) > MOST_FILES:
+        problem = f"are {len(chosen)} files, and Kaggle takes {MOST_FILES} in a dataset"
+        raise BackendError(f"the input of session {folder.number}", problem, "lower hyperparameters.buffer_size")
     return chosen
+
+
+def packs_of(paths: Mapping[str, Path], most_bytes: int = PACK_BYTES) -> dict[str, Sent]:
+    """Packs that hold the files at `paths` under their names: in each a line that lists them, and they.
+
+    Args:
+        paths: where each file lies.
+        most_bytes: of a pack; a larger file has one of its own.
+    """
+    groups: list[list[str]] = []
+    room = 0
+    for name, path in sorted(paths.items()):
+        size = path.stat().st_size
+        if not groups or size > room:
+            groups.append([])
+            room = most_bytes
+        groups[-1].append(name)
+        room -= size
+    packs = {}
+    for number, names in enumerate(groups, start=1):
+        listed = [[name, paths[name].stat().st_size] for name in names]
+        head = files.canonical_json({"format": 1, "files": listed}) + b"\n"
+        packs[f"replay-{number:04d}{layout.PACK_SUFFIX}"] = Sent((head, *(paths[name] for name in names)))
+    return packs
 
 
 def _output_of_parent(folder: SessionFolder) -> frozenset[str]:

@@ -6,7 +6,6 @@ The protocol is that of resumable uploads to Google's storage, which the officia
 
 from __future__ import annotations
 
-import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -18,17 +17,16 @@ from runner.backends.kaggle.api.answers import FIRST_SERVER_ERROR, NOT_FOUND, No
 from runner.backends.kaggle.api.retries import patiently
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from runner.backends.kaggle.api.connection import Connection
+    from runner.backends.kaggle.files.sent import Sent
 
-PIECE_BYTES = 1 << 20
 UPLOADS_AT_ONCE = 4
 _GOES_ON = 308
 
 
-def upload_all(connection: Connection, files: Mapping[str, Path]) -> list[str]:
+def upload_all(connection: Connection, files: Mapping[str, Sent]) -> list[str]:
     """Upload `files` under their names, some at once; return their tokens in the same order.
 
     Raises:
@@ -46,15 +44,15 @@ class _Upload:
     Args:
         connection: to Kaggle.
         name: the file's, on Kaggle.
-        path: where it lies here.
+        content: what it holds.
     """
 
-    def __init__(self, connection: Connection, name: str, path: Path) -> None:
+    def __init__(self, connection: Connection, name: str, content: Sent) -> None:
         self._connection = connection
         self._about = f"upload of {name}"
         self._name = name
-        self._path = path
-        self._size = path.stat().st_size
+        self._content = content
+        self._size = content.size
         self._started: tuple[str, str] | None = None
         self._was_sent_before = False
 
@@ -95,7 +93,7 @@ class _Upload:
 
     def _put(self, url: str, headers: dict[str, str], begin: int | None) -> httpx.Response:
         """An answer that says that the file has arrived, or how much of it."""
-        content = _pieces(self._path, begin) if begin is not None else b""
+        content = self._content.pieces(begin) if begin is not None else b""
         try:
             answer = self._connection.plain.put(url, headers=headers, content=content, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -111,10 +109,3 @@ class _Upload:
         if status >= FIRST_SERVER_ERROR or self._started is None or status == httpx.codes.TOO_MANY_REQUESTS:
             raise NoAnswerError(self._about, problem, retry_after=retry_after(answer.headers))
         raise RejectedError(self._about, status, "the file was not taken")
-
-
-def _pieces(path: Path, begin: int) -> Iterator[bytes]:
-    with path.open("rb") as stream, contextlib.suppress(GeneratorExit):
-        stream.seek(begin)
-        while piece := stream.read(PIECE_BYTES):
-            yield piece

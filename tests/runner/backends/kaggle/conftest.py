@@ -13,6 +13,7 @@ from contract.documents.runs import Parent
 from contract.states import State
 from contract.storage import files
 from emulator.faults.rules import Kind, Rule
+from emulator.store.values import KernelState
 from runner.backends.base import Origin, Output, Provisions
 from runner.backends.kaggle.api.settings import KaggleSettings
 from runner.backends.kaggle.backend import KaggleBackend
@@ -56,7 +57,10 @@ for name, size in orders.get("leaves", {"checkpoints/a.zip": 1000}).items():
 (left / "extra.csv").write_text("not an artifact", encoding="utf-8")
 manifest = {"format": 1, "key": payload["key"], "complete": orders.get("complete", True), "files": listed}
 (left / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+for line in orders.get("prints", []):
+    print(line, flush=True)
 print("ends", flush=True)
+time.sleep(orders.get("lingers", 0))
 sys.exit(orders.get("exit_code", 0))
 """
 
@@ -107,7 +111,8 @@ class Kaggle:
     ) -> tuple[SessionFolder, str]:
         """A packaged session of job `name` and its key; `orders` tell its trainer what to do.
 
-        It runs for `seconds`, and then until a file at the path `until` is there.
+        It runs for `seconds`, and then until a file at the path `until` is there; what it left it prints
+        about for another while (`prints`, `lingers`).
         """
         folder = self.runs.session(name, number)
         folder.path.mkdir(parents=True)
@@ -137,10 +142,11 @@ class Kaggle:
         return sum(count for call, count in calls.items() if call.rpartition("/")[2] == name)
 
     def versions(self, slug: str) -> int:
-        """How many versions a kernel has."""
+        """How many versions of a kernel run or ran; the one that made it never does."""
         kernels = self.emulator.running.emulator.kernels
         kernel = kernels.find(USER, slug)
-        return len(kernels.list_versions(kernel.id)) if kernel else 0
+        versions = kernels.list_versions(kernel.id) if kernel else []
+        return sum(version.state is not KernelState.NEW_SCRIPT for version in versions)
 
 
 def follow(backend: KaggleBackend, handle: str) -> tuple[Status, bytes]:

@@ -9,6 +9,7 @@ import pytest
 
 from contract.errors import BackendError
 from runner.backends.kaggle.dataset import Content, Dataset
+from runner.backends.kaggle.files.sent import Sent
 from tests.runner.backends.kaggle.conftest import Kaggle, own_kaggle
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def content(folder: Path, key: str = "a", **files: bytes) -> Content:
     folder.mkdir(exist_ok=True)
     for name, data in {"one": b"1", **files, f"{key}.key": b"k"}.items():
         (folder / name).write_bytes(data)
-    return Content({path.name: path for path in sorted(folder.iterdir())}, key, f"session {key}")
+    return Content({path.name: Sent((path,)) for path in sorted(folder.iterdir())}, key, f"session {key}")
 
 
 def dataset(kaggle: Kaggle, slug: str) -> Dataset:
@@ -83,3 +84,15 @@ def test_a_refusal_of_kaggles_is_told_in_its_words(kaggle: Kaggle, tmp_path: Pat
     kaggle.fault("answer", "CreateDataset", fields={"status": "error", "error": "the title is taken"})
     with pytest.raises(BackendError, match="dataset refused-one: Kaggle refuses it: the title is taken"):
         dataset(kaggle, "refused-one").ensure(content(tmp_path / "a"))
+
+
+def test_sizes_are_a_hint_after_which_it_is_sent_once_more(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = dataset(kaggle, "other-sizes")
+    files = own.files
+    monkeypatch.setattr(own, "files", lambda: {name: size + 1 for name, size in (files() or {}).items()} or None)
+    own.ensure(content(tmp_path / "a"))
+    assert (kaggle.calls("CreateDataset"), kaggle.calls("CreateDatasetVersion")) == (1, 1)
+    own.ensure(content(tmp_path / "a"))
+    assert kaggle.calls("CreateDatasetVersion") == 1, "the key's file is there, and so are the others"

@@ -22,7 +22,8 @@ def findings() -> dict[str, tuple[bool, str]]:
 def test_an_account_that_works_is_well_and_nothing_is_spent(kaggle: Kaggle) -> None:
     found = findings()
     assert [about for about, (is_well, _) in found.items() if not is_well] == []
-    assert list(found) == ["packages to send", "credentials", "Kaggle", "GPU quota", "client", "clock"]
+    assert list(found) == ["packages to send", "credentials", "Kaggle", "GPU quota", "client", "clock", "not looked at"]
+    assert "is given a GPU (its phone number must be verified)" in found["not looked at"][1]
     assert found["credentials"][1] == "found in KAGGLE_USERNAME and KAGGLE_KEY"
     assert kaggle.calls("SaveKernel") == kaggle.calls("StartBlobUpload") == kaggle.calls("CreateDataset") == 0
 

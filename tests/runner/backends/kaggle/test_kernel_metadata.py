@@ -93,9 +93,9 @@ def test_kaggle_kills_later_than_the_session_ends() -> None:
 
 
 def test_a_session_longer_than_kaggles_is_refused() -> None:
-    assert metadata(session_limit="11h50m")["session_timeout_seconds"] == LONGEST_SESSION_SECONDS
+    assert metadata(session_limit="11h49m")["session_timeout_seconds"] == LONGEST_SESSION_SECONDS
     with pytest.raises(InputError) as caught:
         metadata(session_limit="15h")
     assert str(caught.value) == (
-        "job cart: session_limit is 15h00m, and Kaggle kills a session after 12 h; set it to 11h50m at most"
+        "job cart: session_limit is 15h00m, and Kaggle kills a session after 12 h; set it to 11h49m at most"
     )

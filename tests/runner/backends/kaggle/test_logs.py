@@ -17,7 +17,7 @@ from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EVENTS = [{"stream_name": "stdout", "time": 0.1, "data": line} for line in ("one\n", "two", "three\nfour\n")]
+EVENTS = [{"stream_name": "stdout", "time": 0.1, "data": line} for line in ("one\n", "tw", "o\nthree\nfo", "ur")]
 
 
 def test_a_stored_log_reads_as_the_live_one() -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tests.runner.backends.kaggle.conftest import Kaggle
 
 
-def watch(kaggle: Kaggle, handle: str, left_its_output: Callable[[], bool] = lambda: True, **changes: float) -> Watch:
+def watch(
+    kaggle: Kaggle, handle: str, left_its_output: Callable[[Handle], bool] = lambda _: True, **changes: float
+) -> Watch:
     """A session that is watched."""
     connection = kaggle.backend(**changes).connection
     return Watch(connection, Handle.parse(handle), left_its_output, lambda: "; much is left")
@@ -68,7 +70,7 @@ def test_a_queued_session_has_no_log_and_says_what_it_waits_for(kaggle: Kaggle) 
 
 def test_an_end_that_the_output_does_not_bear_out_is_doubted_for_a_while(kaggle: Kaggle) -> None:
     handle = submitted(kaggle, "doubted")
-    watched = watch(kaggle, handle, lambda: False, patience=0.3)
+    watched = watch(kaggle, handle, lambda _: False, patience=0.3)
     doubts = set()
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (status := watched.status()).state.is_terminal:
