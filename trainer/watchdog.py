@@ -29,6 +29,8 @@ HUNG_CODE = 75
 LOOK_SECONDS = 1.0
 LAST_RESORT_SECONDS = 20.0
 """After the moment at which this thread should have ended the session; then native code keeps Python's lock."""
+SPEAKING_SECONDS = 18.0
+"""For the last words and the stacks: the disk may hang, or who takes the log; the session ends all the same."""
 
 
 @dataclass(frozen=True)
@@ -140,11 +142,16 @@ class Watchdog:
 
     def _end_by_force(self, forced: ForcedEnd) -> None:
         try:
-            if forced.reason is None:
-                events.say(f"{self._subject}: {WORDS['end']} has not come to its end; the session ends without it")
-            # Either this thread has the last word or the main thread, should it come back just now.
-            if forced.reason is not None and self._interruption.last_word.acquire(blocking=False):
-                self._last_words(forced)
-            print_stacks()
+            speaks = threading.Thread(target=self._speak, args=(forced,), name="last words", daemon=True)
+            speaks.start()
+            speaks.join(SPEAKING_SECONDS)
         finally:
             self._end(forced.code)
+
+    def _speak(self, forced: ForcedEnd) -> None:
+        if forced.reason is None:
+            events.say(f"{self._subject}: {WORDS['end']} has not come to its end; the session ends without it")
+        # Either this thread has the last word or the main thread, should it come back just now.
+        if forced.reason is not None and self._interruption.last_word.acquire(blocking=False):
+            self._last_words(forced)
+        print_stacks()
