@@ -129,7 +129,7 @@ class Watchdog:
         if look.section == "end":
             return ForcedEnd(None, None, self._interruption.exit_code)
         words, limit = WORDS[look.section], f"the session limit of {self._limit:g} s"
-        is_alive = look.is_alive and look.silent < self._patience
+        is_alive = look.is_alive and look.silent < self._patience / 2
         if is_alive and look.elapsed >= self._limit:
             problem = f"{words} did not end within {limit} and is lost; make rollouts shorter, or raise session_limit"
             return ForcedEnd(SESSION_LIMIT, f"{self._subject}: {problem}", HUNG_CODE)
