@@ -9,7 +9,7 @@ import numpy as np
 
 from contract.errors import DivergedError
 from trainer.environments.checks.faults import Fault, FaultyEnvironmentError, beginning
-from trainer.environments.checks.numbers import cast, fault_in, holder_of, is_finite
+from trainer.environments.checks.numbers import fault_in, fits_into, holder_of, is_finite
 from trainer.environments.checks.step import FAULT, OBSERVATION
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class BatchCheck:
             FaultyEnvironmentError: it is nothing that can be learned from.
         """
         observations, rewards, ended, infos = step
-        if not is_finite(rewards if rewards.dtype is _FLOAT32 else cast(rewards, _FLOAT32)):
+        if not fits_into(rewards, _FLOAT32):
             self.reported(infos, reset_infos)
             self._refuse_rewards("the reward", rewards)
         if np.count_nonzero(ended):  # and so reset

@@ -20,6 +20,7 @@ _FEW = 64
 _QUICK_SIZE = 4096
 """Up to here a product with zeros is the quickest way to find what is not finite."""
 _QUICK_TYPE = np.dtype(np.float32)
+_LARGEST = {np.dtype(each): float(np.finfo(each).max) for each in (np.float16, np.float32, np.float64)}
 _ZEROS = np.zeros(_QUICK_SIZE, _QUICK_TYPE)
 
 
@@ -34,6 +35,16 @@ def is_finite(values: NDArray[Any]) -> bool:
         return math.isfinite(values.ravel().dot(_ZEROS[:size]))
     except RuntimeWarning:  # where warnings are errors; infinity times zero is worth one
         return False
+
+
+def fits_into(values: NDArray[Any], wanted: np.dtype[Any]) -> bool:
+    """Whether every number is finite, in `wanted` too: beyond that type's range lies infinity for whoever casts."""
+    if values.dtype == wanted:
+        return is_finite(values)
+    # Few numbers whose sum is within the range are so themselves; NaN compares with nothing.
+    if values.size <= _FEW and sum(map(abs, values.ravel().tolist())) <= _LARGEST.get(wanted, -1.0):
+        return True
+    return is_finite(cast(values, wanted))
 
 
 def fault_in(what: str, space: gym.Space[Any], values: NDArray[Any]) -> Fault | None:
@@ -62,12 +73,7 @@ def holder_of(space: gym.Space[Any]) -> Callable[[NDArray[Any]], bool] | None:
         if space.dtype.kind != "f":
             return None
         wanted = space.dtype
-
-        def finite(values: NDArray[Any]) -> bool:
-            # Beyond the type's range lies infinity for whoever copies them into arrays of it.
-            return is_finite(values if values.dtype == wanted else cast(values, wanted))
-
-        return finite
+        return lambda values: fits_into(values, wanted)
     if isinstance(space, gym.spaces.Discrete | gym.spaces.MultiDiscrete | gym.spaces.MultiBinary):
         return lambda values: not _bad(space, values).any()
     return None
