@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from contract import events
 from trainer.activity import WORDS, disregards_signals, seconds_left
 from trainer.deadline import SESSION_LIMIT
-from trainer.interruption import STOP_SIGNALS, exit_code, reason_for_giving_up
+from trainer.interruption import STOP_FILE, STOP_SIGNALS, exit_code, reason_for_giving_up
 from trainer.stacks import call_of_main_thread, print_stacks
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class ForcedEnd:
 
 
 class Watchdog:
-    """A thread that looks at a session each second, and hears its signals.
+    """A thread that looks at a session each second, and hears its signals; before the training its stop file too.
 
     Should native code keep Python's lock, so that no thread of Python's runs, then a thread of `faulthandler`'s, which
     needs none, prints where the session stands and ends it a little later.
@@ -77,6 +77,7 @@ class Watchdog:
         self._end = end
         self._heard: list[str] = []
         self._heard_at = 0.0
+        self._stop_file_at: float | None = None
         self._ear, self._mouth = socket.socketpair()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -118,10 +119,18 @@ class Watchdog:
 
     def _by_request(self, look: Look) -> ForcedEnd | None:
         """The end of a session that was told to end, and does not."""
-        if not self._heard or not disregards_signals(look.section, len(self._heard), time.monotonic() - self._heard_at):
+        now = time.monotonic()
+        if not self._heard and self._stop_file_at is None and self._interruption.finds_stop_file():
+            self._stop_file_at = now
+        if self._heard:
+            heard, heard_at = tuple(self._heard), self._heard_at
+        elif self._stop_file_at is not None:
+            heard, heard_at = (STOP_FILE,), self._stop_file_at
+        else:
             return None
-        several = len(self._heard) > 1
-        reason = reason_for_giving_up(tuple(self._heard)) if several else self._heard[0]
+        if not disregards_signals(look.section, len(heard), now - heard_at):
+            return None
+        reason = reason_for_giving_up(heard)
         return ForcedEnd(reason, None, exit_code(reason))
 
     def _overdue(self, look: Look) -> ForcedEnd:

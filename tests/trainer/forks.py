@@ -59,7 +59,7 @@ class ForkingProcess:
 
     def start(self, order: Order) -> int:
         """The number of a session's process."""
-        return self._ask({"start": asdict(order)})
+        return int(self._ask({"start": asdict(order)}))
 
     def wait(self, pid: int) -> int | None:
         """Its exit code, negative where a signal ended it; None where it has not ended."""

@@ -139,7 +139,7 @@ def be_impatient() -> None:
     """
     from trainer import __main__, activity, watchdog  # noqa: PLC0415 - they take seconds, and a worker needs none
 
-    bound, blocked = watchdog.seconds_left, Path(os.environ[BLOCKED])
+    bound, blocked = activity.seconds_left, Path(os.environ[BLOCKED])
     has_the_lock = os.environ[WAY].endswith(NATIVE_WITH_THE_LOCK)
 
     def seconds_left(look: Look, limit: float, patience: float) -> float:
@@ -158,4 +158,4 @@ def be_impatient() -> None:
     if os.environ[WAY].endswith("in the log"):
         watchdog.SPEAKING_SECONDS = 1.0
         __main__.LAST_LINES_SECONDS = 0.1
-    watchdog.seconds_left = seconds_left
+    watchdog.seconds_left = seconds_left  # type: ignore[attr-defined] # it is there, and not meant for others

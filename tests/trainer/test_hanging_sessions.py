@@ -26,6 +26,7 @@ from tests.trainer.hanging import (
     Hanging,
     be_impatient,
 )
+from trainer.interruption import STOP_FILE, STOP_FILE_VARIABLE
 from trainer.watchdog import HUNG_CODE
 
 if TYPE_CHECKING:
@@ -203,6 +204,21 @@ def test_what_an_environment_has_started_ends_with_the_session(start: Callable[.
     for pid in simulators:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(pid).wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("way", "code", "reason"), [("construction deaf", 143, STOP_FILE), ("step asleep", HUNG_CODE, "hung in step")]
+)
+def test_the_stop_file_ends_what_hangs_before_the_training_and_never_keeps_the_rest(
+    start: Callable[..., Fork], tmp_path: Path, way: str, code: int, reason: str
+) -> None:
+    """It comes with the hang, and before the training nothing else ends this session."""
+    blocked = tmp_path / "blocked-1"  # as `start` calls the first one's
+    stops = f"import os\nos.environ[{STOP_FILE_VARIABLE!r}] = {str(blocked)!r}\n"
+    patient = HEARS_SIGNALS_ONLY if code != HUNG_CODE else ""
+    ended = start(way, stops + patient).end()
+    assert (ended.code, ended.metadata.interrupted_by) == (code, reason), ended.log
+    assert ended.manifest.complete
 
 
 HEARS_SIGNALS_ONLY = """
