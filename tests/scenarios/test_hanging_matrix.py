@@ -35,7 +35,7 @@ pytestmark = [
 
 PLACES = ("local", "docker", "kaggle, local", "kaggle, docker")
 ROLLOUT, SAVE_FREQUENCY, GOAL = 32, 64, 1024
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 240
 MARGIN_SECONDS = GRACE_SECONDS + LAST_RESORT_SECONDS + SPEAKING_SECONDS
 """Beyond the limit, at the very latest: before whoever kills from outside."""
 
@@ -68,7 +68,10 @@ class Walk(gym.Env):
             threading.Thread(target=time.sleep, args=(FOREVER,), daemon=not IS_SESSION).start()
 
     def block(self):
-        print("blocked", flush=True)
+        if "TEST_IMPATIENT" in os.environ:
+            from trainer import activity, watchdog
+            bound, activity.ALIVE_SECONDS = watchdog.seconds_left, 0.0
+            watchdog.seconds_left = lambda look, limit, patience: bound(look, limit, 0.5)
         while True:
             if self.how == "native":
                 ctypes.CDLL(None).sleep(FOREVER)
@@ -164,7 +167,7 @@ def job(**changes: Any) -> dict[str, Any]:
         "eval": {"frequency": 0},
         "seed": 5,
         "device": "cpu",
-        "patience": 20,
+        "patience": 60,
         "session_limit": LIMIT_SECONDS,
     }
     return values | changes
@@ -274,12 +277,14 @@ def test_every_way_to_hang(
     assert not wrong, "\n".join(each[-6000:] for each in said)
 
 
-def test_a_session_that_hangs_in_native_code_ends_by_itself_and_keeps_its_checkpoints(project: Project) -> None:
-    write_jobs(project, ["native"], patience=5)
+def test_a_session_that_hangs_in_native_code_ends_by_itself_and_keeps_its_checkpoints(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_IMPATIENT", "once it is blocked: nothing depends on how busy the machine is")
+    write_jobs(project, ["native"])
     said = project.doit("run_full:native", expect=1)
     found = Found.of(project, "native")
     assert "environment lab:Walk-v0: its step has not come back in a rollout for " in said
     assert (found.reason, found.execution.exit_code, found.ending) == ("hung in step", HUNG_CODE, Ending.HUNG)
     assert found.lost <= SAVE_FREQUENCY
     assert project.adopted("native", 1).timesteps >= SAVE_FREQUENCY
-    assert "continue" in project.doit("plan:native").lower() or "goes on" in project.doit("plan:native")
