@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from trainer.processes import Offspring, end_workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +27,8 @@ STARTED = time.monotonic()
 
 WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
+LAST_LINES_SECONDS = 5.0
+"""For what is still to be printed: who reads it may have ceased to."""
 _FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
@@ -46,6 +49,8 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     parser.add_argument("--started", type=float, default=STARTED, help="when the session began, by the monotonic clock")
     options = parser.parse_args(arguments)
     kept = _open_descriptors()
+    if is_process:
+        _to_be_ended.append(Offspring())
     # Importing torch makes a million objects and no garbage: looking for some takes half a second.
     # Training turns it on again.
     gc.disable()
@@ -79,24 +84,38 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
         end_workers()
 
 
-def end_workers() -> None:
-    """Kill the worker processes that are left."""
-    for worker in multiprocessing.active_children():
-        worker.kill()
+_to_be_ended: list[Offspring] = []
+"""Of a process that is nothing but a session."""
 
 
 def end(code: int) -> NoReturn:
-    """End the process at once: threads that an environment left would keep it, for hours on Kaggle."""
+    """End the process at once, and all that it has started.
+
+    Threads that an environment left would keep it, for hours on Kaggle.
+    """
+    with contextlib.suppress(Exception):
+        _end_processes()
+        last_lines = threading.Thread(target=_print_last_lines, args=(threading.current_thread(),), daemon=True)
+        last_lines.start()
+        last_lines.join(LAST_LINES_SECONDS)
+    os._exit(code)
+
+
+def _end_processes() -> None:
+    end_workers()
+    for offspring in _to_be_ended:
+        offspring.end()
+
+
+def _print_last_lines(ends: threading.Thread) -> None:
+    known = (threading.main_thread(), threading.current_thread(), ends)
     with contextlib.suppress(OSError, ValueError):
-        end_workers()
-        main_thread, own = threading.main_thread(), threading.current_thread()
         for left in threading.enumerate():
-            if left not in (main_thread, own) and not left.daemon and not left.name.startswith(WRITER_THREADS):
+            if left not in known and not left.daemon and not left.name.startswith(WRITER_THREADS):
                 sys.stdout.write(f"thread {left.name} was left running; it ends with the session\n")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)
 
 
 def _try(job: Job) -> int:
@@ -126,7 +145,7 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
     """
     session = ["--input", str(options.input), "--output", str(options.output), "--started", str(options.started)]
     command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
-    end_workers()
+    _end_processes()
     sys.stdout.flush()
     for descriptor in _open_descriptors() - set(kept):
         with contextlib.suppress(OSError):
@@ -139,7 +158,8 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward)
-    return process.wait()
+    code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 def _open_descriptors() -> set[int]:
