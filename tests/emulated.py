@@ -167,12 +167,14 @@ def emulated(folder: Path, *, source: Callable[[], float] = time.time, **changes
         home = folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         kaggle = EmulatedKaggle(server, home)
-        yield kaggle
-        if "plain" in kaggle.__dict__:
-            kaggle.plain.close()
-        for kernel in server.emulator.kernels.all():
-            server.emulator.kernels.delete(kernel.id)
-        server.emulator.on_change()
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        try:
+            yield kaggle
+        finally:
+            if "plain" in kaggle.__dict__:
+                kaggle.plain.close()
+            for kernel in server.emulator.kernels.all():
+                server.emulator.kernels.delete(kernel.id)
+            server.emulator.on_change()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
+                time.sleep(0.01)

@@ -46,6 +46,7 @@ def runner() -> Iterator[Run]:
         yield run
         return
     forks = multiprocessing.get_context("forkserver")
+    forkserver._forkserver._stop()  # type: ignore[attr-defined] # noqa: SLF001 - one that other tests began
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         forks.set_forkserver_preload([*_LIBRARIES, __name__])
