@@ -9,7 +9,6 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +44,10 @@ def runner() -> Iterator[Run]:
     if sys.platform != "linux":
         yield run
         return
+    from multiprocessing import forkserver  # noqa: PLC0415 - not every system has it
+
     forks = multiprocessing.get_context("forkserver")
-    forkserver._forkserver._stop()  # type: ignore[attr-defined] # noqa: SLF001 - one that other tests began
+    _stop_server()  # one that other tests began
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         forks.set_forkserver_preload([*_LIBRARIES, __name__])
@@ -71,7 +72,13 @@ def runner() -> Iterator[Run]:
         with tempfile.TemporaryDirectory() as said:
             yield run_as_fork
     finally:
-        forkserver._forkserver._stop()  # type: ignore[attr-defined] # noqa: SLF001 - else it lives as long as pytest
+        _stop_server()  # else it lives as long as pytest
+
+
+def _stop_server() -> None:
+    from multiprocessing import forkserver  # noqa: PLC0415 - not every system has it
+
+    vars(forkserver)["_forkserver"]._stop()  # noqa: SLF001 - there is no other way
 
 
 def _be_the_client(arguments: list[str], environment: dict[str, str], folder: Path, out: Path, err: Path) -> None:

@@ -6,6 +6,7 @@ A process of its own begins with generators of its own; `random` sees to that in
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import torch
@@ -16,4 +17,5 @@ def _begin_afresh() -> None:
     torch.seed()
 
 
-os.register_at_fork(after_in_child=_begin_afresh)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_begin_afresh)
