@@ -25,6 +25,9 @@ from tests.network_guard import GUARDED
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", "executors", "runner")
+STRUCK_DOIT = Path(__file__).with_name("struck_doit.py")
+KILLED = (-9, 15)
+"""How a process ends that kills itself: the latter on Windows."""
 PATIENCE_SECONDS = 240
 
 
@@ -104,9 +107,12 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start doit, its output in one pipe."""
+        return self._start("-m", "doit", *arguments)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
         self._share_trials(before=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "doit", *arguments],
+            [sys.executable, *arguments],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,19 +142,21 @@ class Project:
         assert process.returncode == expect, output
         return output
 
-    def kill_at(self, line_start: str, *arguments: str) -> str:
-        """Start doit, and kill it (SIGKILL) as soon as it prints a line that begins with `line_start`."""
-        process = self.start(*arguments)
+    def kill_at(self, line_start: str, *arguments: str, operations: int = 0) -> str:
+        """Start doit, which is killed (SIGKILL) as it has printed a line that begins with `line_start`.
+
+        Args:
+            line_start: how the line begins.
+            arguments: doit's.
+            operations: at which of the files that it changes after that; 0: at none, but at the line.
+        """
+        process = self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments)
         assert process.stdout is not None
-        seen = []
-        for line in process.stdout:
-            seen.append(line)
-            if line.startswith(line_start):
-                process.kill()
-                break
-        else:
-            pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")
+        seen = process.stdout.readlines()
         process.wait(timeout=PATIENCE_SECONDS)
+        if not any(line.startswith(line_start) for line in seen):
+            pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")
+        assert process.returncode in KILLED, "".join(seen)
         return "".join(seen)
 
     def sessions(self, job: str) -> list[SessionFolder]:
