@@ -20,11 +20,14 @@ from contract.documents import Request
 from contract.errors import InputError, UnavailableError
 from contract.events import Event, parse_event
 from contract.trials import Trial
+from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.wanted import Profile
+
+_SOURCES = Path("sources")
 
 SECONDS = 120.0
 """How long a trial may take, the import of torch included."""
@@ -56,10 +59,10 @@ def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes)
     """The trial's folder, as a session finds its own: its input, its sources, and an empty working folder."""
     from job.model import session_part  # noqa: PLC0415 - it imports pydantic
 
-    for each in ("input", "sources", "working"):
-        (folder / each).mkdir()
+    for each in (INPUT, WORKING, TEMPORARY, _SOURCES):
+        (folder / each).mkdir(parents=True)
     with zipfile.ZipFile(io.BytesIO(bundle)) as packed:
-        packed.extractall(folder / "sources")
+        packed.extractall(folder / _SOURCES)
     request = Request(
         job=job["name"], lineage=1, session="0001", profile=profile, goal=job["total_timesteps"], parent=None
     )
@@ -69,17 +72,18 @@ def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes)
         layout.PAYLOAD_FILE: {"format": 1, "key": files.sha256_of_value(job), "files": {}},
     }
     for name, document in documents.items():
-        (folder / "input" / name).write_text(json.dumps(document), encoding="utf-8")
+        (folder / INPUT / name).write_text(json.dumps(document), encoding="utf-8")
 
 
 def _run(folder: Path, seconds: float) -> int | None:
     """The exit code of the trial's process; None where it did not end in time."""
-    paths = [str(folder / "sources"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+    paths = [str(folder / _SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    as_in_a_session = variables(folder, folder / TEMPORARY)
+    environment = {**os.environ, **as_in_a_session, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
     with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "trainer", "--try", "--input", str(folder / "input")],
-            cwd=folder / "working",
+            [sys.executable, "-m", "trainer", "--try", "--input", str(folder / INPUT)],
+            cwd=folder / WORKING,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

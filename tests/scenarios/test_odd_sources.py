@@ -30,7 +30,12 @@ def test_a_job_with_an_odd_source_stops_no_other(project: Project) -> None:
         odd.symlink_to(target, target_is_directory=True)
         commands = {"run_quick": "nothing to do"}
         if not project.sessions("cart"):
-            commands = {"run_quick": "goal met", "plan": "cart: run_quick ", "status": "complete", "doctor": "ok     tr"}
+            commands = {
+                "run_quick": "goal met",
+                "plan": "cart: run_quick ",
+                "status": "complete",
+                "doctor": "ok     tr",
+            }
         for command, told in commands.items():
             output = project.doit(command, expect=2)
             assert told in output
