@@ -63,6 +63,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "this machine lacks a module that the backend's may have": (
         "runner/stages/test_on_workspace.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
+        "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",
     ),
     "the replay buffer does not fit": (
         "runner/preflight/test_memory.py::test_a_buffer_that_fills_beyond_the_memory_is_refused_with_the_numbers",

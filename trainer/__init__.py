@@ -4,5 +4,5 @@
 the loop; `deadline` and `interruption`: when it stops; `activity`, `watchdog`, `stacks`: when it hangs; `evaluation`,
 `divergence`, `generators`. `checkpoint/`, `environments/`, `algorithms/`: what is saved, acted in and learned with.
 `envs/`: environments that come along. `inference`: a trained policy elsewhere. `trial`: a job tried before a
-session.
+session, or first in it (`trying_first`).
 """

@@ -16,6 +16,7 @@ import torch
 from contract import events
 from contract.errors import InputError, RelayError
 from contract.records import Memory, Trial
+from contract.trying import TRYING
 from job.algorithms.off_policy import OffPolicyHyperparameters
 from trainer.algorithms.model import construct, parameter_shapes
 from trainer.algorithms.suitability import MASKING_ALGORITHM, refuse_unsuitable
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
     from job.model import Job
-
-TRYING, TRIED, REFUSED = "trying", "tried", "refused"
-"""The events of a trial: what begins, what came of it all, why it ended."""
 
 STEPS = 4
 _ROWS = 2

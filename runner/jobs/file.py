@@ -247,10 +247,8 @@ class _Reader:
                 self.findings.append(finding._replace(problem=finding.problem + elsewhere))
         if full is None or quick is None:
             return None
-        if found := [
-            each for form, above in zip(forms, (layers[2:], layers), strict=True) for each in self._sources(form, above)
-        ]:
-            self.of_sources[name] = found
+        if of_sources := [*self._sources(forms[0], layers[2:]), *self._sources(forms[1], layers)]:
+            self.of_sources[name] = of_sources
         return JobProfiles(full, _quick_form(quick, block))
 
     def _form(
