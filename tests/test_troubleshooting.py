@@ -48,6 +48,10 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "observations or actions that no policy reads": (
         "trainer/environments/test_unreadable_spaces.py::test_what_no_policy_reads_is_one_sentence",
     ),
+    "observations are images, and the job's policy or VecNormalize takes them for rows of numbers": (
+        "trainer/algorithms/test_suitability.py::test_images_that_vecnormalize_leaves_none_of_are_refused",
+        "trainer/algorithms/test_suitability.py::test_images_that_are_read_as_rows_are_told_with_what_to_set",
+    ),
     "evaluation or `n_envs` needs a second environment, which is not allowed": (
         "trainer/test_trial.py::test_a_second_instance_that_is_not_allowed_is_refused_with_who_needs_it",
     ),

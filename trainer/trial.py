@@ -19,7 +19,7 @@ from contract.records import Memory, Trial
 from contract.trying import TRYING
 from job.algorithms.off_policy import OffPolicyHyperparameters
 from trainer.algorithms.model import construct, parameter_shapes
-from trainer.algorithms.suitability import MASKING_ALGORITHM, refuse_unsuitable
+from trainer.algorithms.suitability import MASKING_ALGORITHM, notes_on_images, refuse_unsuitable
 from trainer.environments.failures import in_words, refusal_of
 from trainer.environments.making import is_native, make_envs_to_check, make_evaluation_envs, make_training_envs
 from trainer.environments.self_check import once
@@ -55,6 +55,7 @@ def try_job(job: Job) -> Trial:
     try:
         _refuse_a_window(job, venv)
         refuse_unsuitable(job, venv)
+        on_images = tuple(notes_on_images(job, venv))
         _begin("the making of the model")
         warnings.simplefilter("ignore")  # Stable-Baselines3's on the sizes of buffers, which are the trial's
         model = construct(job, venv, "cpu", _small_buffers(job, venv))
@@ -75,7 +76,7 @@ def try_job(job: Job) -> Trial:
         raise
     with _closed(job, venv):
         pass
-    return trial.model_copy(update={"notes": tuple(_notes(job))})
+    return trial.model_copy(update={"notes": (*on_images, *_notes(job))})
 
 
 def _spare_the_compiler() -> None:
