@@ -113,6 +113,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "the project's folder is read-only, or its disk full or without locks": (
         "runner/doit/test_state.py::test_where_no_file_can_be_written_doit_remembers_for_one_command",
         "runner/doit/test_state.py::test_a_full_disk_ends_no_command",
+        "scenarios/test_only_reading.py::test_a_finished_project_that_may_only_be_read_says_what_is_so",
     ),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
