@@ -39,7 +39,11 @@ def show_plan(workspace: Workspace, job: str) -> None:
 
 
 def show_status(workspace: Workspace, jobs: list[str]) -> None:
-    """Show every session of `jobs` in a table."""
+    """Show every session of `jobs` in a table.
+
+    Raises:
+        RelayError: something of a job is odd, so that nothing more can be planned for it; all others are shown.
+    """
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
     from rich.table import Table  # noqa: PLC0415 - only this command needs it
     from rich.text import Text  # noqa: PLC0415 - only this command needs it
@@ -54,11 +58,20 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     known = workspace.jobs
+    refused: list[RelayError] = []
     for job in (each for each in jobs if each in known):
-        plan = workspace.plan(job, "full")
+        try:
+            plan = workspace.plan(job, "full")
+        except RelayError as error:
+            refused.append(error)
+            continue
         tip = plan.lineage.tip
         if tip is not None and (change := changed_code(tip, plan.wanted)):
             say(f"{job}: {change} since session {tip.folder.number}")
+    for each in refused[:-1]:
+        say(plain(str(each)))
+    if refused:
+        raise refused[-1]
 
 
 def _status_row(job: str, session: SessionState) -> tuple[str, ...]:

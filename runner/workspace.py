@@ -95,6 +95,14 @@ class Workspace:
         """The project as it has become."""
         return Workspace(self.runs.root, self._backend)
 
+    def backend_of(self, job: str) -> str:
+        """Where the job's sessions are to run.
+
+        Raises:
+            InputError: jobs.yaml has an error, or the job cannot be used.
+        """
+        return self._backend or str(self._jobs.job(job)["full"]["backend"])
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 

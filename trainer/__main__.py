@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -26,6 +27,8 @@ STARTED = time.monotonic()
 
 WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
+OVERTIME_SECONDS = 5.0
+"""Of a trial that nobody has ended."""
 _FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
@@ -103,16 +106,21 @@ def _try(job: Job) -> int:
     """Print what came of the trial of a job; return the exit code."""
     from contract import events  # noqa: PLC0415 - a usage error must not wait for torch
     from contract.errors import RelayError, UnavailableError  # noqa: PLC0415 - likewise
+    from contract.trying import REFUSED, TRIED  # noqa: PLC0415 - likewise
     from trainer import trial  # noqa: PLC0415 - likewise
+
+    # Whoever waits for it may have been killed: what hangs then ends by itself, native code too.
+    with contextlib.suppress(OSError, ValueError):
+        faulthandler.dump_traceback_later(job.trial_limit + OVERTIME_SECONDS, exit=True)
 
     try:
         found = trial.try_job(job)
     except RelayError as error:
         elsewhere = isinstance(error, UnavailableError)
         said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
-        events.emit(trial.REFUSED, **said, may_be_there_elsewhere=elsewhere)
+        events.emit(REFUSED, **said, may_be_there_elsewhere=elsewhere)
         return error.exit_code
-    events.emit(trial.TRIED, **found.model_dump(mode="json"))
+    events.emit(TRIED, **found.model_dump(mode="json"))
     return 0
 
 

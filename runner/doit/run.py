@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit.cmd_run import Run
 
+from contract.errors import RelayError
+from contract.plain_text import plain
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
 from runner.doit.failures import exiting_on_error
@@ -95,13 +97,18 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         tasks = chosen.tasks
         settled = 0  # the worst exit code of the jobs that have ended
         while True:
-            before = graph.plans
+            before = {plan.job: plan for plan in graph.plans}
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
             going_on = []
-            for job, planned in zip(graph.jobs, before, strict=True):
-                done = Pass(planned, graph.plan(job))
+            for job, planned in before.items():
+                try:
+                    done = Pass(planned, graph.plan(job))
+                except RelayError as error:
+                    sys.stdout.write(f"{plain(str(error))}\n")
+                    settled = max(settled, error.exit_code)
+                    continue
                 if not isinstance(done.before.decision, Rejudge):
                     idle[job] = 0 if done.has_advanced else idle[job] + 1
                 if goes_on(done, idle[job], chains=chosen.chains):
