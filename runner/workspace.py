@@ -149,7 +149,7 @@ class Workspace:
         return Wanted(
             job=values,
             profile=profile,
-            sources=self._sources.read(self._own_sources(values)).identity(),
+            sources=self._sources.read(self.own_sources(values)).identity(),
             libraries=library_versions() if values["backend"] == "local" else {},
             code=self._code,
             rules=Rules(job=values["validation"], code=self._judging_code),
@@ -170,9 +170,10 @@ class Workspace:
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
-        return (*OWN_FOLDERS, *self._own_sources(job))
+        return (*OWN_FOLDERS, *self.own_sources(job))
 
-    def _own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+    def own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+        """Those of them that are the job's own."""
         return tuple(self.runs.root / folder for folder in job["sources"])
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:
