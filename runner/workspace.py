@@ -106,7 +106,7 @@ class Workspace:
         Raises:
             InputError: jobs.yaml has an error, or its sources are missing.
         """
-        wanted = self._wanted(job, profile, redo=redo)
+        wanted = self.wanted(job, profile, redo=redo)
         lineage = read_lineage(self.runs, job)
         return Plan(wanted, lineage, decide(wanted, lineage))
 
@@ -141,7 +141,12 @@ class Workspace:
             self._jobs.remember()
             self._sources.remember()
 
-    def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
+    def wanted(self, job: str, profile: Profile, *, redo: bool = False) -> Wanted:
+        """What is asked for with `job`, as `plan` has it.
+
+        Raises:
+            InputError: as there.
+        """
         values = self._jobs.job(job)[profile]
         if self._backend is not None:
             values["backend"] = self._backend
