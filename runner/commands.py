@@ -45,8 +45,9 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
-    for job in jobs:
-        sessions = read_lineage(workspace.runs, job).sessions
+    lineages = {job: read_lineage(workspace.runs, job) for job in jobs}
+    for job, lineage in lineages.items():
+        sessions = lineage.sessions
         for session in sessions:
             table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
         if not sessions:
@@ -55,9 +56,8 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     console.print(table)
     known = workspace.jobs
     for job in (each for each in jobs if each in known):
-        plan = workspace.plan(job, "full")
-        tip = plan.lineage.tip
-        if tip is not None and (change := changed_code(tip, plan.wanted)):
+        wanted, tip = workspace.wanted(job, "full"), lineages[job].tip
+        if tip is not None and (change := changed_code(tip, wanted)):
             say(f"{job}: {change} since session {tip.folder.number}")
 
 
