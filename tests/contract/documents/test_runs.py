@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from contract.documents.runs import runs as documents
-from contract.documents.runs import session as records
+from contract.documents import runs as documents
+from contract.documents import session as records
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
