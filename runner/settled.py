@@ -115,7 +115,8 @@ class Look:
 def state_of_all(memory: Memory, look: Look) -> str:
     """What every answer goes by: the files of the project, the code that answers, and what is installed beside it."""
     files = [(path, look.file(path)) for path in memory.files]
-    return _digest([sys.version, installed(), memory.jobs, files, [(each, look.tree(each)) for each in memory.code]])
+    code = [(each, look.tree(each)) for each in memory.code]
+    return _digest([sys.version, __file__, installed(), memory.jobs, files, code])
 
 
 def state_of_job(runs: RunsFolder, job: str, backend: str | None, sources: Sequence[str], look: Look) -> str:

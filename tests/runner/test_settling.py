@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import settling
+from runner import settled, settling
 from runner.decide import Nothing
 from runner.doit.selection import select
 from runner.lineage import Phase
@@ -194,6 +194,14 @@ def test_what_is_installed_has_everything_looked_at_again(
     site = tmp_path / "site"
     install_moon(site)
     monkeypatch.syspath_prepend(site)
+    assert finished.said() is None
+
+
+def test_another_installation_of_kaggle_relay_looks_for_itself(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert finished.remember()
+    monkeypatch.setattr(settled, "__file__", "elsewhere/runner/settled.py")
     assert finished.said() is None
 
 
