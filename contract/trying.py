@@ -99,7 +99,7 @@ def found_by(course: Course, environment_id: str) -> dict[str, Any]:
     """
     for event in reversed(course.events):
         if event.name == TRIED:
-            return event.values
+            return dict(event.values)
         if event.name == REFUSED:
             kind = UnavailableError if event.values.get("may_be_there_elsewhere") else InputError
             raise kind(str(event.values["subject"]), str(event.values["problem"]), event.values["remedy"])

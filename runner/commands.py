@@ -49,8 +49,9 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
-    for job in jobs:
-        sessions = read_lineage(workspace.runs, job).sessions
+    lineages = {job: read_lineage(workspace.runs, job) for job in jobs}
+    for job, lineage in lineages.items():
+        sessions = lineage.sessions
         for session in sessions:
             table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
         if not sessions:
@@ -60,13 +61,15 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     known = workspace.jobs
     refused: list[RelayError] = []
     for job in (each for each in jobs if each in known):
+        tip = lineages[job].tip
+        if tip is None:
+            continue
         try:
-            plan = workspace.plan(job, "full")
+            change = changed_code(tip, workspace.wanted(job, "full"))
         except RelayError as error:
             refused.append(error)
             continue
-        tip = plan.lineage.tip
-        if tip is not None and (change := changed_code(tip, plan.wanted)):
+        if change:
             say(f"{job}: {change} since session {tip.folder.number}")
     for each in refused[:-1]:
         say(plain(str(each)))

@@ -114,7 +114,7 @@ class Workspace:
         Raises:
             InputError: jobs.yaml has an error, or its sources are missing.
         """
-        wanted = self._wanted(job, profile, redo=redo)
+        wanted = self.wanted(job, profile, redo=redo)
         lineage = read_lineage(self.runs, job)
         return Plan(wanted, lineage, decide(wanted, lineage))
 
@@ -149,7 +149,12 @@ class Workspace:
             self._jobs.remember()
             self._sources.remember()
 
-    def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
+    def wanted(self, job: str, profile: Profile, *, redo: bool = False) -> Wanted:
+        """What is asked for with `job`, as `plan` has it.
+
+        Raises:
+            InputError: as there.
+        """
         values = self._jobs.job(job)[profile]
         if self._backend is not None:
             values["backend"] = self._backend
@@ -157,7 +162,7 @@ class Workspace:
         return Wanted(
             job=values,
             profile=profile,
-            sources=self._sources.read(self._own_sources(values)).identity(),
+            sources=self._sources.read(self.own_sources(values)).identity(),
             libraries=library_versions() if values["backend"] == "local" else {},
             code=self._code,
             rules=Rules(job=values["validation"], code=self._judging_code),
@@ -178,9 +183,10 @@ class Workspace:
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
-        return (*OWN_FOLDERS, *self._own_sources(job))
+        return (*OWN_FOLDERS, *self.own_sources(job))
 
-    def _own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+    def own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+        """Those of them that are the job's own."""
         return tuple(self.runs.root / folder for folder in job["sources"])
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:

@@ -29,6 +29,7 @@ WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
 OVERTIME_SECONDS = 5.0
 """Of a trial that nobody has ended."""
+_LISTS_DESCRIPTORS = Path("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd")
 _FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
@@ -153,11 +154,22 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
 def _open_descriptors() -> set[int]:
     """The files, pipes and sockets that this process has open beside the three standard ones."""
     found = set()
-    for descriptor in range(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS if os.name == "posix" else 0):
-        with contextlib.suppress(OSError):
-            os.fstat(descriptor)
-            found.add(descriptor)
+    for descriptor in _perhaps_open_descriptors():
+        if descriptor >= _FIRST_BEYOND_STANDARD:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                found.add(descriptor)
     return found
+
+
+def _perhaps_open_descriptors() -> Collection[int]:
+    """Those that the system lists, that of the listing itself among them; where it lists none, all that may be."""
+    if os.name != "posix":
+        return ()
+    try:
+        return [int(each.name) for each in _LISTS_DESCRIPTORS.iterdir()]
+    except OSError:
+        return range(_MOST_DESCRIPTORS)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@
     restored.json   Restored    what was adopted from it: the next session's parent
 
 The verdicts of validation (`report.json`) are `restore.validation.Report`; what a session itself reads and writes is in
-`contract.documents.session`, since a session has no msgspec. What an earlier version wrote is read too: a field that came later
-has a default.
+`contract.documents.session`, since a session has no msgspec. What an earlier version wrote is read too: a field that
+came later has a default.
 """
 
 from __future__ import annotations
