@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -53,6 +54,13 @@ def this_machine_only() -> Iterator[None]:
     yield
     if attempts := network_guard.attempts():
         pytest.fail("\n".join(attempts), pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def trials_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is found of jobs where pytest removes it: in the folder that all its workers share."""
+    own = tmp_path_factory.getbasetemp()
+    Project.trials = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trials.json"
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -73,7 +72,12 @@ class Project:
 
     Args:
         root: the folder.
+
+    Attributes:
+        trials: where a test run keeps what was found of jobs, if it keeps it.
     """
+
+    trials: ClassVar[Path | None] = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -94,8 +98,9 @@ class Project:
 
     def _share_trials(self, *, before: bool) -> None:
         """What was found of a job holds in every project of a test run: it is tried once in all of them."""
-        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"of-{os.getpid()}")
-        shared, own = Path(tempfile.gettempdir()) / f"relay-trials-{run}.json", self.runs.cache("trials")
+        if self.trials is None:
+            return
+        shared, own = self.trials, self.runs.cache("trials")
         source, target = (shared, own) if before else (own, shared)
         if source.exists() and not (before and own.exists()):
             files.write_bytes(target, source.read_bytes())

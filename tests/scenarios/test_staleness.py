@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -188,3 +190,36 @@ def test_loading_the_graph_writes_nothing(project: Project) -> None:
     project.doit("plan")
     project.doit("status")
     assert project.written() == []
+
+
+RUN_QUICK = """
+import sys
+{before}
+from doit.doit_cmd import DoitMain
+
+code = DoitMain().run(["run_quick"])
+print("loaded:", *sorted({{"dodo", "msgspec", "runner.decide"}} & sys.modules.keys()))
+sys.exit(code)
+"""
+MUCH_LATER = "import runner.settling; runner.settling.SETTLING_NS = 0"
+"""As if nothing had been written shortly before."""
+AT_ONCE = "import runner.settling; runner.settling.SETTLING_NS = 1 << 62"
+"""As if everything had."""
+
+
+def run_quick(project: Project, before: str = "") -> str:
+    """What `doit run_quick` prints, and which of our heavier parts it has loaded."""
+    command = [sys.executable, "-c", RUN_QUICK.format(before=before)]
+    return subprocess.check_output(command, cwd=project.root, encoding="utf-8")
+
+
+def test_what_is_known_to_have_nothing_to_do_is_said_without_loading_anything(trained: Project) -> None:
+    everything = "loaded: dodo msgspec runner.decide\n"
+    assert run_quick(trained, AT_ONCE) == NOTHING_TO_DO + everything
+    assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
+    assert run_quick(trained) == f"{NOTHING_TO_DO}loaded:\n"
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+    assert stages_run(trained.doit("--always", "run_quick"))
+    assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
+    trained.sessions("cart")[0].report_json.unlink()
+    assert stages_run(run_quick(trained))[0] == "validate 0001"
