@@ -26,6 +26,7 @@ import torch
 from measuring.graphs import CODE
 from measuring.tables import note, publish, table, write_raw
 
+from contract.errors import InputError
 from job.model import parse_job, session_part
 from runner.backends.registry import sections
 from runner.jobs.file import load_jobs
@@ -90,7 +91,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the raw numbers")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    shipped = load_jobs(CODE / JOBS_FILE, sections())[SHIPPED].full.model_dump(mode="json")
+    profiles = load_jobs(CODE / JOBS_FILE, sections())[SHIPPED]
+    if isinstance(profiles, InputError):
+        raise profiles
+    shipped = profiles.full.model_dump(mode="json")
     costs = {}
     for values in (CART_POLE, session_part(shipped)):
         note(f"measuring {values['name']}")

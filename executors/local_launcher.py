@@ -50,19 +50,8 @@ def main(sandbox: Path) -> None:
     end_at_once = record_immediate_ends(sandbox)
     temporary = make_temporary(sandbox, orders)
     os.environ.update(orders["environment"])
-    os.environ.update(
-        {
-            "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-            "KAGGLE_URL_BASE": "https://www.kaggle.com",
-            "MPLBACKEND": "agg",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "RELAY_INPUT": str(sandbox / INPUT),
-            "RELAY_WORKING": str(sandbox / WORKING),
-            STOP_FILE_VARIABLE: str(sandbox / STOP_FILE),
-            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
-        }
-    )
+    os.environ.update(variables(sandbox, temporary))
+    os.environ[STOP_FILE_VARIABLE] = str(sandbox / STOP_FILE)
     os.chdir(sandbox / WORKING)
     sys.path[:] = [path for path in sys.path if path != str(Path(__file__).parent)]
     code: object = 1
@@ -82,6 +71,20 @@ def main(sandbox: Path) -> None:
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
     end_at_once(number)
+
+
+def variables(sandbox: Path, temporary: Path) -> "dict[str, str]":
+    """The variables of a batch run in `sandbox`, which its script may go by."""
+    return {
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "KAGGLE_URL_BASE": "https://www.kaggle.com",
+        "MPLBACKEND": "agg",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "RELAY_INPUT": str(sandbox / INPUT),
+        "RELAY_WORKING": str(sandbox / WORKING),
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
+    }
 
 
 def make_temporary(sandbox: Path, orders: "dict[str, str]") -> Path:

@@ -1,8 +1,8 @@
 """What runs inside a session: trains a job and leaves artifacts. Knows nothing of Kaggle, Docker or doit.
 
 `session`: one session; `session_input`: what it is given; `progress`: how far it has come. `training` and `callback`:
-the loop; `deadline` and `interruption`: when it stops; `activity`, `watchdog`, `stacks`: when it hangs; `processes`:
-what ends with it; `evaluation`, `divergence`, `generators`. `checkpoint/`, `environments/`, `algorithms/`: what is
-saved, acted in and learned with. `envs/`: environments that come along. `inference`: a trained policy elsewhere.
-`trial`: a job tried before a session.
+the loop; `evaluation`, `divergence`, `generators`: what happens in it. `stopping/`: its end, asked for or forced.
+`checkpoint/`, `environments/`, `algorithms/`: what is saved, acted in and learned with. `envs/`: environments that
+come along. `inference`: a trained policy elsewhere. `trial`: a job tried before a session, or first in it
+(`trying_first`).
 """

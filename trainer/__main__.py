@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import gc
 import os
 import signal
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from trainer.processes import Offspring, end_workers
+from trainer.stopping.processes import Offspring, end_workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,6 +30,9 @@ WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
 LAST_LINES_SECONDS = 5.0
 """For what is still to be printed: who reads it may have ceased to."""
+OVERTIME_SECONDS = 5.0
+"""Of a trial that nobody has ended."""
+_LISTS_DESCRIPTORS = Path("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd")
 _FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
@@ -122,16 +126,21 @@ def _try(job: Job) -> int:
     """Print what came of the trial of a job; return the exit code."""
     from contract import events  # noqa: PLC0415 - a usage error must not wait for torch
     from contract.errors import RelayError, UnavailableError  # noqa: PLC0415 - likewise
+    from contract.trying import REFUSED, TRIED  # noqa: PLC0415 - likewise
     from trainer import trial  # noqa: PLC0415 - likewise
+
+    # Whoever waits for it may have been killed: what hangs then ends by itself, native code too.
+    with contextlib.suppress(OSError, ValueError):
+        faulthandler.dump_traceback_later(job.trial_limit + OVERTIME_SECONDS, exit=True)
 
     try:
         found = trial.try_job(job)
     except RelayError as error:
         elsewhere = isinstance(error, UnavailableError)
         said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
-        events.emit(trial.REFUSED, **said, may_be_there_elsewhere=elsewhere)
+        events.emit(REFUSED, **said, may_be_there_elsewhere=elsewhere)
         return error.exit_code
-    events.emit(trial.TRIED, **found.model_dump(mode="json"))
+    events.emit(TRIED, **found.model_dump(mode="json"))
     return 0
 
 
@@ -165,11 +174,22 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
 def _open_descriptors() -> set[int]:
     """The files, pipes and sockets that this process has open beside the three standard ones."""
     found = set()
-    for descriptor in range(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS if os.name == "posix" else 0):
-        with contextlib.suppress(OSError):
-            os.fstat(descriptor)
-            found.add(descriptor)
+    for descriptor in _perhaps_open_descriptors():
+        if descriptor >= _FIRST_BEYOND_STANDARD:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                found.add(descriptor)
     return found
+
+
+def _perhaps_open_descriptors() -> Collection[int]:
+    """Those that the system lists, that of the listing itself among them; where it lists none, all that may be."""
+    if os.name != "posix":
+        return ()
+    try:
+        return [int(each.name) for each in _LISTS_DESCRIPTORS.iterdir()]
+    except OSError:
+        return range(_MOST_DESCRIPTORS)
 
 
 if __name__ == "__main__":

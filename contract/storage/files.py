@@ -114,6 +114,17 @@ def write_json(target: Path, value: Any) -> None:
     write_bytes(target, readable_json(value))
 
 
+def ensure_json(target: Path, value: Any) -> None:
+    """Have `target` hold `value`: one that does is left alone, so that nothing is written where nothing may be."""
+    content = readable_json(value)
+    try:
+        is_there = target.read_bytes() == content
+    except OSError:
+        is_there = False
+    if not is_there:
+        write_bytes(target, content)
+
+
 def readable_json(value: Any) -> bytes:
     """What `write_json` writes: one byte string for equal values."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)

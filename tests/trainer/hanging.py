@@ -138,10 +138,7 @@ def be_impatient() -> None:
     Before that it is as patient as ever, so that nothing depends on how busy the machine is.
     """
     from trainer import __main__  # noqa: PLC0415 - they take seconds, and a worker needs none
-    from trainer.stopping import (
-        activity,
-        watchdog,
-    )
+    from trainer.stopping import activity, watchdog  # noqa: PLC0415 - likewise
 
     bound, blocked = activity.seconds_left, Path(os.environ[BLOCKED])
     has_the_lock = os.environ[WAY].endswith(NATIVE_WITH_THE_LOCK)
