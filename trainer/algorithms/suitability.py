@@ -53,11 +53,26 @@ def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
         some_take_it = isinstance(env.action_space, LEARNABLE)
         wrap = "turn them into one of these in a wrapper of your own, in the job's sources"
         yield problem, "choose another algorithm, as docs/jobs.md lists them" if some_take_it else wrap
+    yield from _misfits_of_actions(env.action_space)
     yield from _misfits_of_policy(job, env)
     if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
         yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or set algorithm to PPO"
     if "replay_buffer_class" in job.hyperparameters:
         yield from _misfits_of_hindsight(job, env)
+
+
+def _misfits_of_actions(space: spaces.Space[Any]) -> Iterator[tuple[str, str]]:
+    """Actions of a kind that can be learned, in a form that cannot."""
+    actions, remedy = (
+        f"its actions are {_named(space)}",
+        "turn them into a row in a wrapper of your own, in the sources",
+    )
+    if isinstance(space, spaces.Box) and 0 in space.shape:
+        yield f"{actions}, which leaves nothing to decide", "give them at least one number"
+    elif isinstance(space, spaces.MultiDiscrete) and len(space.shape) != 1:
+        yield f"{actions}, and Stable-Baselines3 acts in rows only", remedy
+    elif isinstance(space, spaces.Box) and not space.is_bounded():
+        yield f"{actions} without an end, and Stable-Baselines3 needs finite bounds", "give each a lowest and a highest"
 
 
 def _misfits_of_policy(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:

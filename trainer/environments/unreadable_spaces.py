@@ -57,6 +57,13 @@ def _problems_of_part(space: spaces.Space[Any], whose: str, *, is_part: bool) ->
         yield counted, f"subtract it {_IN_SOURCES}"
     if isinstance(space, spaces.MultiDiscrete) and len(space.shape) != 1:
         yield f"{whose} a MultiDiscrete of shape {space.shape}, and Stable-Baselines3 reads rows only", _FLATTEN
+    if isinstance(space, spaces.Box) and not space.shape:
+        yield (
+            f"{whose} a single number of shape (), and Stable-Baselines3 reads rows only",
+            f"make it (1,) {_IN_SOURCES}",
+        )
+    if isinstance(space, spaces.Box) and 0 in space.shape and not is_part:
+        yield f"{whose} a Box of shape {space.shape}, which holds nothing", f"observe something {_IN_SOURCES}"
 
 
 def _problems_of_key(key: object) -> Iterator[tuple[str, str]]:

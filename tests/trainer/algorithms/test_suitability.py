@@ -60,7 +60,32 @@ class Camera(gym.Env[Any, Any]):
         self.observation_space = spaces.Dict({"front": image, **rest}) if parts else image
 
 
-ENVIRONMENTS: dict[str, Any] = {"Blind-v0": Blind, "Pictures-v0": Pictures, "Goals-v0": Goals, "Camera-v0": Camera}
+class Acting(gym.Env[Any, Any]):
+    """Any space of actions.
+
+    Args:
+        actions: its name.
+    """
+
+    observation_space = spaces.Box(-1, 1, (2,))
+
+    def __init__(self, actions: str) -> None:
+        self.action_space = ACTIONS[actions]
+
+
+ACTIONS: dict[str, spaces.Space[Any]] = {
+    "nothing": spaces.Box(0, 1, (0,)),
+    "a table": spaces.MultiDiscrete(np.array([[2, 3], [2, 2]])),
+    "without an end": spaces.Box(-np.inf, np.inf, (2,)),
+    "half open": spaces.Box(0, np.inf, (2,)),
+}
+ENVIRONMENTS: dict[str, Any] = {
+    "Acting-v0": Acting,
+    "Blind-v0": Blind,
+    "Pictures-v0": Pictures,
+    "Goals-v0": Goals,
+    "Camera-v0": Camera,
+}
 for name, entry in ENVIRONMENTS.items():
     if name not in gym.registry:
         gym.register(name, entry, max_episode_steps=LONGEST)
@@ -307,3 +332,30 @@ def test_images_that_are_read_as_rows_are_told_with_what_to_set(
 )
 def test_images_that_are_seen_as_such_or_too_small_for_that_need_no_word(policy: str, changes: dict[str, Any]) -> None:
     assert notes(policy, **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        ("nothing", "its actions are Box of shape (0,), which leaves nothing to decide; give them at least one number"),
+        (
+            "a table",
+            "its actions are MultiDiscrete of shape (2, 2), and Stable-Baselines3 acts in rows only; turn them",
+        ),
+        (
+            "without an end",
+            "its actions are Box of shape (2,) without an end, and Stable-Baselines3 needs finite bounds",
+        ),
+        ("half open", "its actions are Box of shape (2,) without an end, and Stable-Baselines3 needs finite bounds"),
+    ],
+)
+def test_actions_in_a_form_that_cannot_be_learned_are_refused(actions: str, said: str) -> None:
+    env = {"id": "Acting-v0", "kwargs": {"actions": actions}}
+    job = parse_job({"name": "job", "env": env, "algorithm": "PPO", "total_timesteps": 100})
+    venv = make_training_envs(job)
+    try:
+        with pytest.raises(InputError) as caught:
+            refuse_unsuitable(job, venv)
+    finally:
+        venv.close()
+    assert str(caught.value).startswith(f"environment Acting-v0: {said}")
