@@ -65,6 +65,9 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "one job of several names a source that cannot be carried (a link that leads out, a loop, no such folder)": (
         "scenarios/test_odd_sources.py::test_a_job_with_an_odd_source_stops_no_other",
     ),
+    "a folder of `sources` holds a key or a token (kaggle.json, access_token, credentials.json, id_rsa, \\*.pem)": (
+        "runner/sources/test_walk.py::test_a_key_or_a_token_is_not_uploaded",
+    ),
     "this machine lacks a module that the backend's may have": (
         "runner/stages/test_on_workspace.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
         "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",

@@ -233,3 +233,12 @@ def unreadable() -> Iterator[Callable[[str], Path]]:
 def test_what_may_not_be_read_is_refused_by_name(unreadable: Callable[[str], Path], name: str) -> None:
     problem = "cannot be read (Permission denied); make it readable for you, or move it out of the folder"
     assert refusal(unreadable(name)) == f"{name} {problem}"
+
+
+@pytest.mark.parametrize(
+    "name", ["kaggle.json", "Kaggle.JSON", "access_token", "credentials.json", "key.pem", "id_rsa"]
+)
+def test_a_key_or_a_token_is_not_uploaded(package: Path, name: str) -> None:
+    (package / "inner" / name).write_text("secret", encoding="utf-8")
+    problem = "has the name of a key or a token, and sources are uploaded as they are; move it out of the folder"
+    assert refusal(package) == f"{package.name}/inner/{name} {problem}"
