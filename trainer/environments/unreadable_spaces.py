@@ -70,7 +70,7 @@ def _problems_of_key(key: object) -> Iterator[tuple[str, str]]:
     """What torch refuses as the name of a module: each part of a Dict is read by one of its own."""
     has_key, rename = f"its observations have the key {key}", f"rename it {_IN_SOURCES}"
     if not isinstance(key, str) or not key:
-        yield f"{has_key!r}, and torch's modules are named by text", rename
+        yield f"its observations have the key {key!r}, and torch's modules are named by text", rename
     elif "." in key:
         yield f"{has_key}, and the names of torch's modules take no dot", rename
     elif hasattr(nn.ModuleDict(), key):
