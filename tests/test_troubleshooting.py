@@ -15,16 +15,25 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "an environment's call never comes back": (
-        "trainer/test_watchdog.py::test_a_call_that_never_comes_back_ends_the_session_with_all_that_it_has",
+        "trainer/test_hanging_sessions.py::test_a_call_that_never_comes_back_ends_the_session_with_all_that_it_has",
     ),
     "closing the environments never ends": (
-        "trainer/test_watchdog.py::test_environments_that_do_not_close_cost_no_finished_session",
+        "trainer/test_hanging_sessions.py::test_environments_that_do_not_close_cost_no_finished_session",
     ),
     "an environment leaves a thread": (
-        "trainer/test_watchdog.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
+        "trainer/test_hanging_sessions.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
     ),
     "an evaluation comes to no end": (
         "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
+    ),
+    "nobody takes what a session prints any more, and its environment waits for that": (
+        "trainer/test_hanging_sessions.py::test_a_log_that_nobody_takes_any_more_keeps_no_session",
+    ),
+    "an environment leaves a process, a simulator say": (
+        "trainer/test_hanging_sessions.py::test_what_an_environment_has_started_ends_with_the_session",
+    ),
+    "native code that hangs keeps Python's lock": (
+        "trainer/test_hanging_sessions.py::test_native_code_that_keeps_pythons_lock_is_ended_from_outside_of_python",
     ),
     "a session hangs so that it cannot end itself": (
         "runner/backends/test_local.py::test_a_session_that_does_not_end_is_killed_a_minute_after_its_limit",
@@ -43,7 +52,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a replay buffer from elsewhere holds NaN": ("restore/test_replay.py::test_a_row_that_is_no_number_is_found",),
     "`env.id` names nothing": (
         "trainer/test_trial.py::test_an_id_that_names_nothing_is_told_with_what_to_write",
-        "runner/stages/test_on_workspace.py::test_what_is_refused_uses_no_number_and_is_tried_again",
+        "runner/stages/test_wiring.py::test_what_is_refused_uses_no_number_and_is_tried_again",
     ),
     "observations or actions that no policy reads": (
         "trainer/environments/test_unreadable_spaces.py::test_what_no_policy_reads_is_one_sentence",
@@ -69,7 +78,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/sources/test_walk.py::test_a_key_or_a_token_is_not_uploaded",
     ),
     "this machine lacks a module that the backend's may have": (
-        "runner/stages/test_on_workspace.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
+        "runner/stages/test_wiring.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
         "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",
     ),
     "the replay buffer does not fit": (
@@ -92,7 +101,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a session leaves odd names, links, pipes, or more than 1,000 files or 1 GiB beside its own": (
         "runner/backends/test_local.py::test_names_that_not_every_system_has_stay_behind_and_are_named",
         "runner/stages/test_download.py::test_what_stays_behind_is_said_and_written_down",
-        "contract/test_coming_back.py::test_the_sessions_own_files_come_whatever_came_before",
+        "contract/storage/test_coming_back.py::test_the_sessions_own_files_come_whatever_came_before",
     ),
     "a token was saved with a byte order mark or Windows' line ends": (
         "runner/backends/kaggle/api/test_credentials.py::test_a_token_is_found_however_it_was_saved_and_what_to_correct_is_said",
