@@ -26,6 +26,7 @@ from measuring.clock import CommandError, Sample, adopt_orphans, run_timed
 from measuring.graphs import CODE, project_path, write_project
 from measuring.tables import Series, comparison, note, paired_ratio, publish, table, write_raw
 
+from contract.errors import InputError
 from contract.storage.layout import JOB_FILE
 from runner.backends.registry import sections
 from runner.jobs.file import load_jobs
@@ -99,7 +100,10 @@ def _options() -> argparse.Namespace:
 
 def shipped_job(goal: int, *, evaluates: bool) -> dict[str, Any]:
     """The shipped job with another goal; how often it saves follows from that goal in every way."""
-    job = load_jobs(CODE / JOBS_FILE, sections())[JOB].full
+    shipped = load_jobs(CODE / JOBS_FILE, sections())[JOB]
+    if isinstance(shipped, InputError):
+        raise shipped
+    job = shipped.full
     save_frequency = job.model_copy(update={"total_timesteps": goal}).save_frequency
     values = job.model_dump(mode="json") | {"total_timesteps": goal, "save_freq": save_frequency}
     if not evaluates:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contract.plain_text import encodable
 
@@ -20,8 +19,7 @@ MARK = "@relay "
 _LARGEST_COUNT = 1 << 63
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened in a session: `started`, `progress`, `checkpoint`, `evaluation` or `ended`."""
 
     name: str

@@ -6,9 +6,9 @@ import re
 import sys
 
 LONGEST_SENTENCE = 500
-_STYLE = re.compile(r"\x1b\[[0-9;:]*m")
+_STYLE = r"\x1b\[[0-9;:]*m"
 """What sets colours and weights; whatever reads plain text leaves it out."""
-_CONTROLS = re.compile(
+_CONTROLS = (
     "[\x00-\x08\x0a-\x1f\x7f-\x9f"  # all but the tab
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what turns the direction of what follows
     "\u2028\u2029\ud800-\udfff]"  # ends of lines and of paragraphs, and halves of characters
@@ -17,7 +17,7 @@ _CONTROLS = re.compile(
 
 def plain(text: str) -> str:
     """`text` without colours, and with every other control character spelled out as in Python's literals."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], _STYLE.sub("", text))
+    return re.sub(_CONTROLS, lambda found: ascii(found[0])[1:-1], re.sub(_STYLE, "", text))
 
 
 def one_line(text: str, longest: int = LONGEST_SENTENCE) -> str:

@@ -114,6 +114,7 @@ class LocalExecutor(Closeable):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         each.kill()
                 process.wait(KILL_PATIENCE_SECONDS)
+        launcher.end_those_in(sandbox)
         for child in self._children:
             if child.args == _command(sandbox):  # a second start of the same sandbox has one too
                 child.kill()

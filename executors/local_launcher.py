@@ -3,8 +3,9 @@
 It makes sure that one session starts in a sandbox at most once, lays out the variables of a Kaggle
 batch run, and leaves a record of how the process ended. It knows the standard library only.
 
-With a limit it has a guard, `python local_launcher.py --guard SECONDS SANDBOX`: a process of its own, since no thread
-runs while native code keeps Python's lock.
+With a limit it has a guard, `python local_launcher.py --guard PID SECONDS SANDBOX`: a process of its own, since no
+thread runs while native code keeps Python's lock. However the script ends, the guard ends what that has started: what
+is in its group where there are groups, and on Linux whatever has the sandbox in its variables.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,9 @@ KILLED = 137
 GUARD = "--guard"
 SCRIPT = Path("kaggle", "src", "script.py")
 INPUT = Path("kaggle", "input")
+STOP_FILE_VARIABLE = "RELAY_STOP_FILE"
+LOOK_SECONDS, SOON_SECONDS = 1.0, 0.05
+PROCESSES = Path("/proc")
 WORKING = Path("kaggle", "working")
 TEMPORARY = Path("kaggle", "temp")
 
@@ -45,19 +50,8 @@ def main(sandbox: Path) -> None:
     end_at_once = record_immediate_ends(sandbox)
     temporary = make_temporary(sandbox, orders)
     os.environ.update(orders["environment"])
-    os.environ.update(
-        {
-            "KAGGLE_KERNEL_RUN_TYPE": "Batch",
-            "KAGGLE_URL_BASE": "https://www.kaggle.com",
-            "MPLBACKEND": "agg",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "RELAY_INPUT": str(sandbox / INPUT),
-            "RELAY_WORKING": str(sandbox / WORKING),
-            "RELAY_STOP_FILE": str(sandbox / STOP_FILE),
-            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
-        }
-    )
+    os.environ.update(variables(sandbox, temporary))
+    os.environ[STOP_FILE_VARIABLE] = str(sandbox / STOP_FILE)
     os.chdir(sandbox / WORKING)
     sys.path[:] = [path for path in sys.path if path != str(Path(__file__).parent)]
     code: object = 1
@@ -77,6 +71,20 @@ def main(sandbox: Path) -> None:
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
     end_at_once(number)
+
+
+def variables(sandbox: Path, temporary: Path) -> "dict[str, str]":
+    """The variables of a batch run in `sandbox`, which its script may go by."""
+    return {
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "KAGGLE_URL_BASE": "https://www.kaggle.com",
+        "MPLBACKEND": "agg",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "RELAY_INPUT": str(sandbox / INPUT),
+        "RELAY_WORKING": str(sandbox / WORKING),
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
+    }
 
 
 def make_temporary(sandbox: Path, orders: "dict[str, str]") -> Path:
@@ -116,7 +124,7 @@ def record_immediate_ends(sandbox: Path) -> "Callable[[int], NoReturn]":
 
 def start_guard(sandbox: Path, seconds: float) -> None:
     """Start the process that ends this one, and on POSIX all that it started, once its time is over."""
-    command = [sys.executable, "-I", "-S", __file__, GUARD, str(seconds), str(sandbox)]
+    command = [sys.executable, "-I", "-S", __file__, GUARD, str(os.getpid()), str(seconds), str(sandbox)]
     # The pipe closes with this process, however it ends: the guard ends with it.
     guard = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - this very file
     guards.append(guard)
@@ -126,27 +134,55 @@ guards: "list[subprocess.Popen[bytes]]" = []
 """Kept, so that the pipe stays open."""
 
 
-def guard(sandbox: Path, seconds: float) -> None:
-    """End the process that started this one, unless it ends within that many seconds."""
-    has_ended = threading.Event()
+def guard(sandbox: Path, seconds: float, guarded: int) -> None:
+    """End the process of that number, which started this one, unless it ends in time, and then what it leaves."""
+    pipe_is_closed = threading.Event()
 
     def wait_for_its_end() -> None:
         sys.stdin.buffer.read()
-        has_ended.set()
+        pipe_is_closed.set()
 
-    started_by = os.getppid()
+    deadline = time.monotonic() + seconds
     threading.Thread(target=wait_for_its_end, daemon=True).start()
-    if not has_ended.wait(seconds):
-        if not (sandbox / ENDED_FILE).exists():
-            error = f"its time limit of {seconds:g} s was over"
-            write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
-        if sys.platform == "win32":
-            os.kill(started_by, signal.SIGTERM)
-        elif os.getpgid(0) == started_by:
-            os.killpg(0, signal.SIGKILL)
+    while not has_ended(guarded, pipe_is_closed):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            if not (sandbox / ENDED_FILE).exists():
+                error = f"its time limit of {seconds:g} s was over"
+                write_once(sandbox / ENDED_FILE, {"exit_code": KILLED, "error": error, "out_of_time": True})
+            if sys.platform == "win32":
+                os.kill(guarded, signal.SIGTERM)
+            else:
+                os.kill(guarded, signal.SIGKILL)
+            break
+        if pipe_is_closed.is_set():
+            time.sleep(min(SOON_SECONDS, left))
         else:
-            os.kill(started_by, signal.SIGKILL)
+            pipe_is_closed.wait(min(LOOK_SECONDS, left))
+    end_those_in(sandbox)
+    if sys.platform != "win32" and os.getpgid(0) == guarded:
+        os.killpg(0, signal.SIGKILL)  # this process too
     os._exit(0)
+
+
+def has_ended(guarded: int, pipe_is_closed: threading.Event) -> bool:
+    """Whether the process that started this one has ended.
+
+    Where the system gives its children to another then, the pipe says only when to look: a fork that is left keeps it
+    open, and a script may close what it does not know.
+    """
+    return pipe_is_closed.is_set() if sys.platform == "win32" else os.getppid() != guarded
+
+
+def end_those_in(sandbox: Path) -> None:
+    """Kill whatever was started from the script in `sandbox`, as far as Linux tells: wherever it belongs by now."""
+    if sys.platform != "linux":
+        return
+    mark = f"{STOP_FILE_VARIABLE}={sandbox / STOP_FILE}".encode()
+    for process in PROCESSES.iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def claim(sandbox: Path) -> bool:
@@ -173,5 +209,5 @@ def write_once(target: Path, value: object) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == GUARD:
-        guard(Path(sys.argv[3]), float(sys.argv[2]))
+        guard(Path(sys.argv[4]), float(sys.argv[3]), int(sys.argv[2]))
     main(Path(sys.argv[1]))

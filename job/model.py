@@ -32,6 +32,8 @@ DEFAULT_SESSION_LIMIT = "8h45m"
 """Kaggle ends a session after 9 to 12 hours and throws its output away; this leaves a margin."""
 DEFAULT_PATIENCE = "15m"
 """For how long a session may show no sign of life before it counts as hung."""
+DEFAULT_TRIAL_LIMIT = "2m"
+"""How long a trial of the job may take, the import of torch included."""
 
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
@@ -144,6 +146,7 @@ class Job(Section):
     eval: Evaluation = Evaluation()
     session_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_SESSION_LIMIT))
     patience: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_PATIENCE))
+    trial_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_TRIAL_LIMIT))
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -122,6 +122,7 @@ RULES = (
     Rule("max_sessions", "free", "counts sessions"),
     Rule("session_limit", "free", "cuts the run elsewhere, and a cut changes nothing"),
     Rule("patience", "free", "says when a session counts as hung"),
+    Rule("trial_limit", "free", "says how long the trial before a session may take"),
     Rule("save_freq", "free", "a save changes nothing"),
     Rule("eval.frequency", "free", "an evaluation has environments of its own"),
     Rule("eval.episodes", "free", "an evaluation has environments of its own"),

@@ -39,14 +39,19 @@ def show_plan(workspace: Workspace, job: str) -> None:
 
 
 def show_status(workspace: Workspace, jobs: list[str]) -> None:
-    """Show every session of `jobs` in a table."""
+    """Show every session of `jobs` in a table.
+
+    Raises:
+        RelayError: something of a job is odd, so that nothing more can be planned for it; all others are shown.
+    """
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
     from rich.table import Table  # noqa: PLC0415 - only this command needs it
     from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
     table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
-    for job in jobs:
-        sessions = read_lineage(workspace.runs, job).sessions
+    lineages = {job: read_lineage(workspace.runs, job) for job in jobs}
+    for job, lineage in lineages.items():
+        sessions = lineage.sessions
         for session in sessions:
             table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
         if not sessions:
@@ -54,11 +59,22 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)
     known = workspace.jobs
+    refused: list[RelayError] = []
     for job in (each for each in jobs if each in known):
-        plan = workspace.plan(job, "full")
-        tip = plan.lineage.tip
-        if tip is not None and (change := changed_code(tip, plan.wanted)):
+        tip = lineages[job].tip
+        if tip is None:
+            continue
+        try:
+            change = changed_code(tip, workspace.wanted(job, "full"))
+        except RelayError as error:
+            refused.append(error)
+            continue
+        if change:
             say(f"{job}: {change} since session {tip.folder.number}")
+    for each in refused[:-1]:
+        say(plain(str(each)))
+    if refused:
+        raise refused[-1]
 
 
 def _status_row(job: str, session: SessionState) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from contract.errors import BackendError, RelayError
+from contract.errors import BackendError, InputError, RelayError
 from contract.events import say
 from contract.libraries import library_versions
 from runner.backends.base import Check
@@ -23,15 +23,17 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
 
     Raises:
         BackendError: a session could not run on one of them; the sentence names what is wrong.
+        InputError: the backends are well, and a job is not.
     """
     problems: list[str] = []
-    for name in sorted({workspace.plan(job, "full").wanted.job["backend"] for job in jobs}):
+    for name in sorted({name for job in jobs if (name := _backend_of(workspace, job)) is not None}):
         say(f"backend {name}")
         for check in _checks(workspace, name):
             mark = "ok   " if check.is_well else "WRONG"
             say(f"  {mark}  {check.about}: {check.finding}")
             if not check.is_well:
                 problems.append(f"{name}: {check.about}")
+    of_backends = len(problems)
     for job in jobs:
         check = _trial_check(workspace, job)
         say(f"job {job}")
@@ -39,14 +41,25 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
         if not check.is_well:
             problems.append(f"{job}: {check.about}")
     if problems:
-        raise BackendError(
+        kind = BackendError if of_backends else InputError
+        raise kind(
             "doctor", f"these checks failed: {', '.join(problems)}", "mend what is marked WRONG above, and ask again"
         )
 
 
+def _backend_of(workspace: Workspace, job: str) -> str | None:
+    try:
+        return workspace.backend_of(job)
+    except InputError:  # said with the job
+        return None
+
+
 def _trial_check(workspace: Workspace, job: str) -> Check:
     """What comes of trying a job where nothing of it runs: a session of its would find the same."""
-    plan = workspace.plan(job, "full")
+    try:
+        plan = workspace.plan(job, "full")
+    except RelayError as error:
+        return Check("plan", str(error), is_well=False)
     if not isinstance(plan.decision, SPENDING):
         return Check("trial", f"none is needed: {plan.decision}")
     try:

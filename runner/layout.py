@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +15,7 @@ LOCKS = ".locks"
 JOBS_FILE = "jobs.yaml"
 
 
-class SessionFolder(msgspec.Struct, frozen=True):
+class SessionFolder(NamedTuple):
     """The files of one session, `runs/<job>/<NNNN>/`."""
 
     path: Path
@@ -108,7 +106,7 @@ class SessionFolder(msgspec.Struct, frozen=True):
         return self.path / "session.log"
 
 
-class RunsFolder(msgspec.Struct, frozen=True):
+class RunsFolder(NamedTuple):
     """`runs/` below the folder of jobs.yaml."""
 
     root: Path

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from runner.workspace import Plan, Workspace
 
 
+def nothing_to_do(planned: Plan) -> str:
+    """That a job has nothing to do, in the words of its decision."""
+    return f"{planned.job}: {planned.decision}"
+
+
 def announce(workspace: Workspace, planned: Plan) -> None:
     """Say what came of a job's run.
 
@@ -27,7 +32,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     if isinstance(decision, REFUSALS):
         raise IncompatibleError(f"job {planned.job}", str(decision))
     if isinstance(decision, Nothing):
-        say(f"{planned.job}: {decision}")
+        say(nothing_to_do(planned))
     if isinstance(decision, Nothing | Rejudge):
         return
     number = int(workspace.live_sessions(planned)[-1].folder.number)

@@ -95,6 +95,14 @@ class Workspace:
         """The project as it has become."""
         return Workspace(self.runs.root, self._backend)
 
+    def backend_of(self, job: str) -> str:
+        """Where the job's sessions are to run.
+
+        Raises:
+            InputError: jobs.yaml has an error, or the job cannot be used.
+        """
+        return self._backend or str(self._jobs.job(job)["full"]["backend"])
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
@@ -106,7 +114,7 @@ class Workspace:
         Raises:
             InputError: jobs.yaml has an error, or its sources are missing.
         """
-        wanted = self._wanted(job, profile, redo=redo)
+        wanted = self.wanted(job, profile, redo=redo)
         lineage = read_lineage(self.runs, job)
         return Plan(wanted, lineage, decide(wanted, lineage))
 
@@ -141,7 +149,12 @@ class Workspace:
             self._jobs.remember()
             self._sources.remember()
 
-    def _wanted(self, job: str, profile: Profile, *, redo: bool) -> Wanted:
+    def wanted(self, job: str, profile: Profile, *, redo: bool = False) -> Wanted:
+        """What is asked for with `job`, as `plan` has it.
+
+        Raises:
+            InputError: as there.
+        """
         values = self._jobs.job(job)[profile]
         if self._backend is not None:
             values["backend"] = self._backend
@@ -149,7 +162,7 @@ class Workspace:
         return Wanted(
             job=values,
             profile=profile,
-            sources=self._sources.read(self._own_sources(values)).identity(),
+            sources=self._sources.read(self.own_sources(values)).identity(),
             libraries=library_versions() if values["backend"] == "local" else {},
             code=self._code,
             rules=Rules(job=values["validation"], code=self._judging_code),
@@ -170,9 +183,10 @@ class Workspace:
 
     def source_folders(self, job: dict[str, Any]) -> tuple[Path, ...]:
         """The folders whose files a session of `job` (as JSON) carries."""
-        return (*OWN_FOLDERS, *self._own_sources(job))
+        return (*OWN_FOLDERS, *self.own_sources(job))
 
-    def _own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+    def own_sources(self, job: dict[str, Any]) -> tuple[Path, ...]:
+        """Those of them that are the job's own."""
         return tuple(self.runs.root / folder for folder in job["sources"])
 
     def _on_disk(self, plan: Plan, session: SessionState | None, why: str) -> LiveSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-hypothesis.settings.register_profile("relay", deadline=None)  # a machine that does something else is no failure
+# A machine that does something else is no failure: neither of an example nor of how quickly it was drawn.
+hypothesis.settings.register_profile("relay", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("relay")
 
 
@@ -24,8 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--long",
         action="store_true",
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
-        "takes tens of minutes (tests/scenarios/test_kills.py), and let every fault happen to every call "
-        "(tests/scenarios/test_fault_matrix.py); without it a share of them is taken, in "
+        "takes tens of minutes (tests/scenarios/test_kills.py), let every fault happen to every call "
+        "(tests/scenarios/test_fault_matrix.py), kill doit in every stage of every session in containers too "
+        "(tests/scenarios/test_docker_relay.py, tests/scenarios/test_kaggle_in_containers.py), and ask every earlier "
+        "state of the code (tests/scenarios/test_earlier_versions.py); without it a share of them is taken, in "
         "tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
     )
 
@@ -50,6 +54,13 @@ def this_machine_only() -> Iterator[None]:
     yield
     if attempts := network_guard.attempts():
         pytest.fail("\n".join(attempts), pytrace=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def trials_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is found of jobs where pytest removes it: in the folder that all its workers share."""
+    own = tmp_path_factory.getbasetemp()
+    Project.trials = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trials.json"
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import contextlib
 import functools
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,8 +17,10 @@ import httpx
 from emulator.running import Running, running
 from emulator.settings import EmulatorSettings
 from emulator.store.values import KernelState
+from tests.emulator import client_commands
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -74,15 +74,7 @@ class EmulatedKaggle:
 
     def cli(self, *arguments: str | Path, user: str = USER, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run the official command line."""
-        return subprocess.run(
-            [sys.executable, "-m", "kaggle", *map(str, arguments)],
-            env={**self.environment(user), **changes},
-            cwd=self.home,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+        return client_commands.run(list(map(str, arguments)), {**self.environment(user), **changes}, self.home)
 
     @contextlib.contextmanager
     def client(self, user: str = USER) -> Iterator[Any]:
@@ -181,12 +173,14 @@ def emulated(folder: Path, *, source: Callable[[], float] = time.time, **changes
         home = folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         kaggle = EmulatedKaggle(server, home)
-        yield kaggle
-        if "plain" in kaggle.__dict__:
-            kaggle.plain.close()
-        for kernel in server.emulator.kernels.all():
-            server.emulator.kernels.delete(kernel.id)
-        server.emulator.on_change()
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        try:
+            yield kaggle
+        finally:
+            if "plain" in kaggle.__dict__:
+                kaggle.plain.close()
+            for kernel in server.emulator.kernels.all():
+                server.emulator.kernels.delete(kernel.id)
+            server.emulator.on_change()
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while server.emulator.kernels.sandboxes() and time.monotonic() < deadline:
+                time.sleep(0.01)

@@ -9,10 +9,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -25,6 +24,9 @@ from tests.network_guard import GUARDED
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", "executors", "runner")
+STRUCK_DOIT = Path(__file__).with_name("struck_doit.py")
+KILLED = (-9, 15)
+"""How a process ends that kills itself: the latter on Windows."""
 PATIENCE_SECONDS = 240
 
 
@@ -70,7 +72,12 @@ class Project:
 
     Args:
         root: the folder.
+
+    Attributes:
+        trials: where a test run keeps what was found of jobs, if it keeps it.
     """
+
+    trials: ClassVar[Path | None] = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -91,8 +98,9 @@ class Project:
 
     def _share_trials(self, *, before: bool) -> None:
         """What was found of a job holds in every project of a test run: it is tried once in all of them."""
-        run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"of-{os.getpid()}")
-        shared, own = Path(tempfile.gettempdir()) / f"relay-trials-{run}.json", self.runs.cache("trials")
+        if self.trials is None:
+            return
+        shared, own = self.trials, self.runs.cache("trials")
         source, target = (shared, own) if before else (own, shared)
         if source.exists() and not (before and own.exists()):
             files.write_bytes(target, source.read_bytes())
@@ -104,9 +112,12 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start doit, its output in one pipe."""
+        return self._start("-m", "doit", *arguments)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[str]:
         self._share_trials(before=True)
         process = subprocess.Popen(
-            [sys.executable, "-m", "doit", *arguments],
+            [sys.executable, *arguments],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,19 +147,21 @@ class Project:
         assert process.returncode == expect, output
         return output
 
-    def kill_at(self, line_start: str, *arguments: str) -> str:
-        """Start doit, and kill it (SIGKILL) as soon as it prints a line that begins with `line_start`."""
-        process = self.start(*arguments)
+    def kill_at(self, line_start: str, *arguments: str, operations: int = 0) -> str:
+        """Start doit, which is killed (SIGKILL) as it has printed a line that begins with `line_start`.
+
+        Args:
+            line_start: how the line begins.
+            arguments: doit's.
+            operations: at which of the files that it changes after that; 0: at none, but at the line.
+        """
+        process = self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments)
         assert process.stdout is not None
-        seen = []
-        for line in process.stdout:
-            seen.append(line)
-            if line.startswith(line_start):
-                process.kill()
-                break
-        else:
-            pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")
+        seen = process.stdout.readlines()
         process.wait(timeout=PATIENCE_SECONDS)
+        if not any(line.startswith(line_start) for line in seen):
+            pytest.fail(f"doit never printed {line_start!r}:\n{''.join(seen)}")
+        assert process.returncode in KILLED, "".join(seen)
         return "".join(seen)
 
     def sessions(self, job: str) -> list[SessionFolder]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import gc
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +14,8 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from trainer.stopping.processes import Offspring, end_workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,6 +28,11 @@ STARTED = time.monotonic()
 
 WRITER_THREADS = "artifacts"
 """Begins the names of the session's own threads that are no daemons."""
+LAST_LINES_SECONDS = 5.0
+"""For what is still to be printed: who reads it may have ceased to."""
+OVERTIME_SECONDS = 5.0
+"""Of a trial that nobody has ended."""
+_LISTS_DESCRIPTORS = Path("/dev/fd" if sys.platform == "darwin" else "/proc/self/fd")
 _FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS = 3, 4096
 
 
@@ -46,6 +53,8 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     parser.add_argument("--started", type=float, default=STARTED, help="when the session began, by the monotonic clock")
     options = parser.parse_args(arguments)
     kept = _open_descriptors()
+    if is_process:
+        _to_be_ended.append(Offspring())
     # Importing torch makes a million objects and no garbage: looking for some takes half a second.
     # Training turns it on again.
     gc.disable()
@@ -79,40 +88,59 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
         end_workers()
 
 
-def end_workers() -> None:
-    """Kill the worker processes that are left."""
-    for worker in multiprocessing.active_children():
-        worker.kill()
+_to_be_ended: list[Offspring] = []
+"""Of a process that is nothing but a session."""
 
 
 def end(code: int) -> NoReturn:
-    """End the process at once: threads that an environment left would keep it, for hours on Kaggle."""
+    """End the process at once, and all that it has started.
+
+    Threads that an environment left would keep it, for hours on Kaggle.
+    """
+    with contextlib.suppress(Exception):
+        _end_processes()
+        last_lines = threading.Thread(target=_print_last_lines, args=(threading.current_thread(),), daemon=True)
+        last_lines.start()
+        last_lines.join(LAST_LINES_SECONDS)
+    os._exit(code)
+
+
+def _end_processes() -> None:
+    end_workers()
+    for offspring in _to_be_ended:
+        offspring.end()
+
+
+def _print_last_lines(ends: threading.Thread) -> None:
+    known = (threading.main_thread(), threading.current_thread(), ends)
     with contextlib.suppress(OSError, ValueError):
-        end_workers()
-        main_thread, own = threading.main_thread(), threading.current_thread()
         for left in threading.enumerate():
-            if left not in (main_thread, own) and not left.daemon and not left.name.startswith(WRITER_THREADS):
+            if left not in known and not left.daemon and not left.name.startswith(WRITER_THREADS):
                 sys.stdout.write(f"thread {left.name} was left running; it ends with the session\n")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)
 
 
 def _try(job: Job) -> int:
     """Print what came of the trial of a job; return the exit code."""
     from contract import events  # noqa: PLC0415 - a usage error must not wait for torch
     from contract.errors import RelayError, UnavailableError  # noqa: PLC0415 - likewise
+    from contract.trying import REFUSED, TRIED  # noqa: PLC0415 - likewise
     from trainer import trial  # noqa: PLC0415 - likewise
+
+    # Whoever waits for it may have been killed: what hangs then ends by itself, native code too.
+    with contextlib.suppress(OSError, ValueError):
+        faulthandler.dump_traceback_later(job.trial_limit + OVERTIME_SECONDS, exit=True)
 
     try:
         found = trial.try_job(job)
     except RelayError as error:
         elsewhere = isinstance(error, UnavailableError)
         said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
-        events.emit(trial.REFUSED, **said, may_be_there_elsewhere=elsewhere)
+        events.emit(REFUSED, **said, may_be_there_elsewhere=elsewhere)
         return error.exit_code
-    events.emit(trial.TRIED, **found.model_dump(mode="json"))
+    events.emit(TRIED, **found.model_dump(mode="json"))
     return 0
 
 
@@ -126,7 +154,7 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
     """
     session = ["--input", str(options.input), "--output", str(options.output), "--started", str(options.started)]
     command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
-    end_workers()
+    _end_processes()
     sys.stdout.flush()
     for descriptor in _open_descriptors() - set(kept):
         with contextlib.suppress(OSError):
@@ -139,17 +167,29 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward)
-    return process.wait()
+    code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 def _open_descriptors() -> set[int]:
     """The files, pipes and sockets that this process has open beside the three standard ones."""
     found = set()
-    for descriptor in range(_FIRST_BEYOND_STANDARD, _MOST_DESCRIPTORS if os.name == "posix" else 0):
-        with contextlib.suppress(OSError):
-            os.fstat(descriptor)
-            found.add(descriptor)
+    for descriptor in _perhaps_open_descriptors():
+        if descriptor >= _FIRST_BEYOND_STANDARD:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                found.add(descriptor)
     return found
+
+
+def _perhaps_open_descriptors() -> Collection[int]:
+    """Those that the system lists, that of the listing itself among them; where it lists none, all that may be."""
+    if os.name != "posix":
+        return ()
+    try:
+        return [int(each.name) for each in _LISTS_DESCRIPTORS.iterdir()]
+    except OSError:
+        return range(_MOST_DESCRIPTORS)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from trainer.environments.checks.faults import FaultyEnvironmentError
 from trainer.environments.self_check import Resumption, check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import Evaluator
+from trainer.trying_first import try_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +57,8 @@ def prepared(
     use_threads(job.threads)
     device = usable_device(job.device)
     with interruption.within("check"):
+        if session_input.request.untried is not None and unchecked is None:
+            try_first(session_input)
         resumption = check_environments(job) if unchecked is None else Resumption("none", (unchecked,))
     stateless = resumption.reasons if resumption.method == "none" else ()
     with contextlib.ExitStack() as opened:

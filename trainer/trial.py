@@ -16,9 +16,10 @@ import torch
 from contract import events
 from contract.documents.session import Memory, Trial
 from contract.errors import InputError, RelayError
+from contract.trying import TRYING
 from job.algorithms.off_policy import OffPolicyHyperparameters
 from trainer.algorithms.model import construct, parameter_shapes
-from trainer.algorithms.suitability import MASKING_ALGORITHM, refuse_unsuitable
+from trainer.algorithms.suitability import MASKING_ALGORITHM, notes_on_images, refuse_unsuitable
 from trainer.environments.failures import as_refusal, in_words
 from trainer.environments.making import is_native, make_envs_to_check, make_evaluation_envs, make_training_envs
 from trainer.environments.self_check import once
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
     from job.model import Job
-
-TRYING, TRIED, REFUSED = "trying", "tried", "refused"
-"""The events of a trial: what begins, what came of it all, why it ended."""
 
 STEPS = 4
 _ROWS = 2
@@ -57,6 +55,7 @@ def try_job(job: Job) -> Trial:
     try:
         _refuse_a_window(job, venv)
         refuse_unsuitable(job, venv)
+        on_images = tuple(notes_on_images(job, venv))
         _begin("the making of the model")
         warnings.simplefilter("ignore")  # Stable-Baselines3's on the sizes of buffers, which are the trial's
         model = construct(job, venv, "cpu", _small_buffers(job, venv))
@@ -77,7 +76,7 @@ def try_job(job: Job) -> Trial:
         raise
     with _closed(job, venv):
         pass
-    return trial.model_copy(update={"notes": tuple(_notes(job))})
+    return trial.model_copy(update={"notes": (*on_images, *_notes(job))})
 
 
 def _spare_the_compiler() -> None:

@@ -49,6 +49,7 @@ class Request(Document, frozen=True, kw_only=True):
         parent: the checkpoint to go on from, or None to start at zero.
         sources_changed: whether the job's sources mean something else than when the parent was made.
         changes: what else changed since then, in words; it is recorded, and makes nothing approximate.
+        untried: why the job could not be tried where it was packaged, so that the session tries it first; else None.
     """
 
     job: str
@@ -59,6 +60,7 @@ class Request(Document, frozen=True, kw_only=True):
     parent: Parent | None
     sources_changed: bool = False
     changes: tuple[str, ...] = ()
+    untried: str | None = None
 
 
 class Identity(Value, frozen=True, kw_only=True):

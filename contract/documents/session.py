@@ -43,6 +43,7 @@ class Request(Record):
         parent: the checkpoint to go on from, or None to start at zero.
         sources_changed: whether the job's sources mean something else than when the parent was made.
         changes: what else changed since then, in words, which makes nothing approximate.
+        untried: why the job could not be tried where it was packaged, so that the session tries it first; else None.
     """
 
     job: str
@@ -53,6 +54,7 @@ class Request(Record):
     parent: Parent | None
     sources_changed: bool = False
     changes: tuple[str, ...] = ()
+    untried: str | None = None
 
 
 class FileEntry(BaseModel):

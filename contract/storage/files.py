@@ -38,15 +38,18 @@ def replacing(target: Path) -> Iterator[Path]:
     (or the next process after a kill) sees either the old `target` or the new one.
 
     Raises:
-        OSError: the disk is full or not writable; `target` is then as it was.
+        OSError: the disk is full or not writable, which names `target`; it is then as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_beside(target)
     try:
         yield temporary
         put_in_place(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            error.filename = str(target)  # what a user knows; a write to a full disk names no file at all
         raise
 
 
@@ -112,6 +115,17 @@ def write_bytes(target: Path, content: bytes) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Replace `target` by `value` as JSON that a person can read, durably."""
     write_bytes(target, readable_json(value))
+
+
+def ensure_json(target: Path, value: Any) -> None:
+    """Have `target` hold `value`: one that does is left alone, so that nothing is written where nothing may be."""
+    content = readable_json(value)
+    try:
+        is_there = target.read_bytes() == content
+    except OSError:
+        is_there = False
+    if not is_there:
+        write_bytes(target, content)
 
 
 def readable_json(value: Any) -> bytes:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from doit.tools import config_changed
 
-from contract.errors import InputError
+from contract.errors import InputError, RelayError
 from contract.storage import files
 from runner.decide import REFUSALS, Nothing
 from runner.doit.failures import exiting_on_error, in_one_sentence
-from runner.doit.selection import EVERYTHING, Selection
+from runner.doit.selection import EVERYTHING, STAGES, Selection
 from runner.outcome import announce
 from runner.workspace import Workspace
 
@@ -53,7 +53,7 @@ class Graph:
         chosen: what is asked for.
         jobs: the jobs that it is drawn for, if not all that `chosen` is about.
         said: the reasons that were said already, each for a session.
-        plans: the plans that were made already.
+        plans: the plans that were made already, and why a job has none.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Graph:
         chosen: Selection = EVERYTHING,
         jobs: Sequence[str] | None = None,
         said: set[tuple[str, str]] | None = None,
-        plans: dict[str, Plan] | None = None,
+        plans: dict[str, Plan | RelayError] | None = None,
     ) -> None:
         if not isinstance(workspace, Workspace):  # a dodo.py of an earlier version gives its folder
             refuse_old_files()
@@ -81,19 +81,36 @@ class Graph:
         return Graph(self.workspace, self.chosen, jobs, self._said, self._plans)
 
     def plan(self, job: str) -> Plan:
-        """What is planned for `job` under the profile that was asked for."""
-        if job not in self._plans:
-            self._plans[job] = self.workspace.plan(job, self.chosen.profile, redo=self.chosen.redoes)
-        return self._plans[job]
+        """What is planned for `job` under the profile that was asked for.
+
+        Raises:
+            RelayError: nothing can be.
+        """
+        if isinstance(planned := self._planned(job), RelayError):
+            raise planned
+        return planned
 
     @property
     def plans(self) -> list[Plan]:
-        """The plan of each job."""
-        return [self.plan(job) for job in self.jobs]
+        """The plan of each job that has one."""
+        return [plan for job in self.jobs if not isinstance(plan := self._planned(job), RelayError)]
+
+    @property
+    def refused(self) -> dict[str, RelayError]:
+        """The other jobs: something of theirs alone is odd, such as a source, and stops no other."""
+        return {job: plan for job in self.jobs if isinstance(plan := self._planned(job), RelayError)}
+
+    def _planned(self, job: str) -> Plan | RelayError:
+        if job not in self._plans:
+            try:
+                self._plans[job] = self.workspace.plan(job, self.chosen.profile, redo=self.chosen.redoes)
+            except RelayError as error:
+                self._plans[job] = error
+        return self._plans[job]
 
     @property
     def is_done(self) -> bool:
-        """Whether no job has anything left to do."""
+        """Whether no job has anything left that can be done."""
         return all(isinstance(plan.decision, Nothing) for plan in self.plans)
 
     @functools.cached_property
@@ -102,7 +119,14 @@ class Graph:
         return {plan.job: self.workspace.live_sessions(plan) for plan in self.plans}
 
     def stages(self, action: Callable[[Workspace, LiveSession], None], wiring: Callable[[LiveSession], Files]) -> Tasks:
-        """For each live session a sub-task that does `action`, wired by `wiring`."""
+        """For each live session a sub-task that does `action`, wired by `wiring`.
+
+        Raises:
+            RelayError: a stage is asked for by name, and one of the jobs has no plan.
+        """
+        if not self.chosen.names.isdisjoint(STAGES):
+            for error in self.refused.values():
+                raise error
         for sessions in self.live_sessions.values():
             for live in sessions:
                 yield self._stage(action, live, wiring(live))
@@ -113,6 +137,8 @@ class Graph:
             sessions = [] if isinstance(plan.decision, REFUSALS) else self.live_sessions[plan.job]
             task = self._sub_task(plan.job, functools.partial(announce, self.workspace, plan))
             yield task | {"task_dep": [f"restore:{session.name}" for session in sessions]}
+        for job, error in self.refused.items():
+            yield self._sub_task(job, functools.partial(_refuse, error))
 
     def for_each_job(self, action: Callable[[Workspace, str], None]) -> Tasks:
         """For each job a sub-task that does `action`."""
@@ -147,6 +173,10 @@ class Graph:
             return f"{stage:<8}  {live.name}"
         self._said.add(reason)
         return f"{stage:<8}  {live.name}  {live.why}"
+
+
+def _refuse(error: RelayError) -> None:
+    raise error
 
 
 def _text(rules: Rules) -> str:

@@ -1,4 +1,8 @@
-"""doit's loader of tasks: reads dodo.py, and gives its creators the graph that the command line asks for."""
+"""doit's loader of tasks: reads dodo.py, and gives its creators the graph that the command line asks for.
+
+doit makes the loader whatever is asked for, so what draws a graph is imported when one is drawn.
+"""
+# ruff: noqa: PLC0415 - as said above
 
 from __future__ import annotations
 
@@ -11,11 +15,7 @@ from doit.cmd_base import DodoTaskLoader
 from doit.loader import TASK_STRING, generate_tasks, get_module
 
 from contract.errors import InputError
-from runner.doit.creators import Creator
-from runner.doit.failures import exiting_on_error
-from runner.doit.graph import Graph
 from runner.doit.selection import EVERYTHING
-from runner.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from doit.cmd_base import DoitCmdBase
     from doit.task import Task
 
+    from runner.doit.creators import Creator
+    from runner.doit.graph import Graph
     from runner.doit.selection import Selection
 
 _KNOWN_VARIABLES = ("backend",)
@@ -42,6 +44,8 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         """Read dodo.py, once: a relative path counts from where doit was started."""
         if self.namespace is not None:
             return
+        from runner.doit.creators import Creator
+
         module = get_module(opt_values["dodoFile"], opt_values["cwdPath"], opt_values["seek_file"])
         self.creators = {
             name.removeprefix(TASK_STRING): value for name, value in vars(module).items() if isinstance(value, Creator)
@@ -54,6 +58,9 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         Raises:
             InputError: the command line or jobs.yaml has an error.
         """
+        from runner.doit.graph import Graph
+        from runner.workspace import Workspace
+
         root = Path((self.namespace or {})["__file__"]).parent
         workspace = Workspace(root, backend_variable(sys.argv[1:]))
         return Graph(workspace, chosen)
@@ -64,6 +71,8 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
 
     def load_tasks(self, cmd: DoitCmdBase, pos_args: Sequence[str]) -> list[Task]:
         """The tasks of dodo.py, in the order of the file; a user's own ones last."""
+        from runner.doit.failures import exiting_on_error
+
         own = super().load_tasks(cmd, pos_args)
         with exiting_on_error():
             graph = self._graph or self.draw(EVERYTHING)

@@ -24,6 +24,9 @@ class Plugins(dict[str, Any]):
         super().__init__(known)
         self._find: Callable[[], Mapping[str, Any]] | None = find
 
+    def __bool__(self) -> bool:
+        return True  # doit takes what is empty for no choice at all
+
     def __contains__(self, name: object) -> bool:
         return super().__contains__(name) or dict.__contains__(self._whole(), name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from doit.exceptions import TaskFailed, UnmetDependency
@@ -24,16 +25,26 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         options: doit's.
         exit_codes: where it notes the worst exit code of each job whose tasks failed; those that were
             skipped for another's failure do not count, and what is about no one job is under "".
+        executed: where it notes the names of the tasks that do something and ran.
     """
 
     desc = "stages that run, with reasons"
 
-    def __init__(self, outstream: TextIO, options: dict[str, Any], exit_codes: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        outstream: TextIO,
+        options: dict[str, Any],
+        exit_codes: dict[str, int] | None = None,
+        executed: set[str] | None = None,
+    ) -> None:
         super().__init__(outstream, options)
         self._exit_codes = {} if exit_codes is None else exit_codes
+        self._executed = set() if executed is None else executed
 
     def execute_task(self, task: Task) -> None:
-        """A stage begins."""
+        """A task begins; of stages it is said."""
+        if task.actions:
+            self._executed.add(task.name)
         if task.custom_title is not None:
             self._line(task.title())
 
@@ -57,11 +68,18 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         self.outstream.flush()
 
 
-def noting(exit_codes: dict[str, int]) -> type[RelayReporter]:
-    """The reporter as a class, which is what doit takes, with `exit_codes` to note in."""
+def noting(exit_codes: dict[str, int], executed: set[str]) -> type[RelayReporter]:
+    """The reporter as a class, which is what doit takes, with what it notes in."""
 
     class Noting(RelayReporter):
         def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
-            super().__init__(outstream, options, exit_codes)
+            super().__init__(outstream, options, exit_codes, executed)
 
     return Noting
+
+
+def speak_utf8() -> None:
+    """Write UTF-8, line by line, where something else than a terminal reads."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and not stream.isatty():
+            stream.reconfigure(encoding="utf-8", line_buffering=True)

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit.cmd_run import Run
 
+from contract.errors import RelayError
+from contract.plain_text import plain
 from runner.collecting import look_again
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
-from runner.doit.loader import RelayLoader
+from runner.doit.loader import RelayLoader, backend_variable
 from runner.doit.plugins import Plugins
-from runner.doit.reporter import RelayReporter
+from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
 from runner.endings import may_pass, why_ended
@@ -39,9 +41,17 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
 
     A pass executes one session of each job. `resume` makes passes until the goal is met; the other
     commands make a second one only if the first had to finish a session that somebody else began.
+
+    Args:
+        began_ns: when a command began that has no options; what it has found to be done is remembered then.
+        made_with: what doit makes its commands with.
     """
 
     name = "run"
+
+    def __init__(self, began_ns: int | None = None, **made_with: Any) -> None:
+        super().__init__(**made_with)
+        self._began_ns = began_ns
 
     def get_reporters(self) -> dict[str, Any]:
         """The reporters that there are: ours, those of doit, and installed ones."""
@@ -65,7 +75,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
 
     def execute(self, params: Any, args: list[str]) -> int:
         """Run the tasks named by `args`; return doit's exit code."""
-        _speak_utf8()
+        speak_utf8()
         if not isinstance(self.loader, RelayLoader):
             refuse_old_files()
         with exiting_on_error(), contextlib.ExitStack() as locks:
@@ -98,13 +108,18 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         tasks = chosen.tasks
         settled = 0  # the worst exit code of the jobs that have ended
         while True:
-            before = graph.plans
+            before = {plan.job: plan for plan in graph.plans}
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
             going_on = []
-            for job, planned in zip(graph.jobs, before, strict=True):
-                done = Pass(planned, graph.plan(job))
+            for job, planned in before.items():
+                try:
+                    done = Pass(planned, graph.plan(job))
+                except RelayError as error:
+                    sys.stdout.write(f"{plain(str(error))}\n")
+                    settled = max(settled, error.exit_code)
+                    continue
                 if not isinstance(done.before.decision, Rejudge):
                     idle[job] = 0 if done.has_advanced else idle[job] + 1
                 if goes_on(done, idle[job], chains=chosen.chains):
@@ -113,25 +128,40 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                     sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
             if not going_on:
                 graph.workspace.remember()
+                self._remember(params, graph, ended)
                 return max(settled, ended.code)
             settled = max(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
             graph = graph.only(going_on)
             tasks = tuple(f"{chosen.run_task}:{job}" for job in going_on)
 
+    def _remember(self, params: Any, graph: Graph, ended: PassCodes) -> None:
+        """Spare the next command its look at the disk, where this one had nothing to do but to say so."""
+        saying_so = {f"{graph.chosen.run_task}:{job}" for job in graph.jobs}
+        is_usual = params.get("reporter") == reporter.NAME and params.get("backend") == WriteThrough.NAME
+        did_nothing = graph.is_done and ended.code == 0 and ended.executed == saying_so
+        if self._began_ns is None or not is_usual or not did_nothing:
+            return
+        from runner import settling  # noqa: PLC0415 - not where there was something to do
+
+        database = graph.workspace.runs.root / params["dep_file"]
+        settling.remember(graph.workspace, graph.plans, backend_variable(sys.argv[1:]), database, self._began_ns)
+
     def _pass(self, params: Any, graph: Graph, tasks: Sequence[str]) -> PassCodes:
         by_job: dict[str, int] = {}
-        self.reporters[reporter.NAME] = reporter.noting(by_job)
+        executed: set[str] = set()
+        self.reporters[reporter.NAME] = reporter.noting(by_job, executed)
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
-        return PassCodes(by_job, max(by_job.values(), default=code))
+        return PassCodes(by_job, max(by_job.values(), default=code), executed)
 
 
 class PassCodes(NamedTuple):
-    """How a pass ended: the exit code of each job that failed, and the worst of all."""
+    """How a pass ended: the exit code of each job that failed, the worst of all, and the tasks that ran."""
 
     by_job: dict[str, int]
     code: int
+    executed: set[str]
 
 
 @dataclass(frozen=True)
@@ -195,9 +225,3 @@ def reached(lineage: Lineage) -> int:
     """Timesteps of the newest adopted checkpoint."""
     checkpoint = lineage.tip.restored.checkpoint if lineage.tip else None
     return checkpoint.timesteps if checkpoint else 0
-
-
-def _speak_utf8() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure") and not stream.isatty():
-            stream.reconfigure(encoding="utf-8", line_buffering=True)

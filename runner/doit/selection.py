@@ -6,8 +6,7 @@ graph can only be drawn once it is known which was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import InputError
 
@@ -24,8 +23,7 @@ TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate"})
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect"})
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What was asked for.
 
     Args:

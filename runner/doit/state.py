@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
             # Perhaps another doit holds it; or no file can be written here, or locked.
             self._say_lost(name, error)
             memory: sqlite3.Connection = super()._sqlite3(":memory:")
+            _remember(Path(name), memory)
             return memory
 
     def _written_through(self, name: str) -> sqlite3.Connection:
@@ -87,6 +89,20 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
         self._is_lost = True
         reason = str(error).rpartition("Original error: ")[2]
         sys.stderr.write(f"{name}: doit cannot keep its memory here ({reason}); {_WHY}\n")
+
+
+def _remember(file: Path, memory: sqlite3.Connection) -> None:
+    """Fill `memory` with what `file` holds, where that may only be read, and nobody is writing it."""
+    journal = file.with_name(f"{file.name}-wal")
+    with contextlib.suppress(sqlite3.Error, OSError):
+        effective = os.access in os.supports_effective_ids
+        if os.access(file, os.W_OK, effective_ids=effective) or (journal.exists() and journal.stat().st_size):
+            return
+        address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as known:
+            rows = known.execute("select task_id, task_data from doit").fetchall()
+        memory.executemany("insert or replace into doit values (?,?)", rows)
+        memory.commit()
 
 
 def _is_something_else(file: Path) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from contract.errors import InputError
 from contract.storage import files
 from runner.backends.registry import installed, sections
 from runner.layout import JOBS_FILE
@@ -38,6 +39,13 @@ class _Cached(msgspec.Struct, frozen=True):
     jobs: dict[str, msgspec.Raw]
 
 
+class _Refused(NamedTuple):
+    """Jobs that the file names and that cannot be used, and all names in the order of the file once it was read."""
+
+    errors: dict[str, InputError]
+    names: tuple[str, ...]
+
+
 class JobsReader:
     """Reads the jobs of one project.
 
@@ -49,6 +57,7 @@ class JobsReader:
         self._path = runs.root / JOBS_FILE
         self._cache = runs.cache("jobs")
         self._read: _Cached | None = None
+        self._refused = _Refused({}, ())
         self._is_new = False
 
     @property
@@ -58,15 +67,21 @@ class JobsReader:
         Raises:
             InputError: jobs.yaml has an error.
         """
-        return list(self._content().jobs)
+        content = self._content()
+        return list(self._refused.names or content.jobs)
 
     def job(self, name: str) -> dict[str, dict[str, Any]]:
         """The job called `name`, as `quick` and as `full`.
 
         Raises:
-            InputError: jobs.yaml has an error.
+            InputError: jobs.yaml has an error, or the job names a folder as source that cannot be one, or has gone.
         """
-        forms: dict[str, dict[str, Any]] = msgspec.json.decode(self._content().jobs[name])
+        content = self._content()
+        if (refused := self._refused.errors.get(name)) is not None:
+            raise refused
+        if name not in content.jobs:
+            raise InputError(f"job {name}", "is no longer in jobs.yaml", "put it back, or ask for another one")
+        forms: dict[str, dict[str, Any]] = msgspec.json.decode(content.jobs[name])
         return forms
 
     def remember(self) -> None:
@@ -81,14 +96,17 @@ class JobsReader:
             self._read = self._cached(stamp)
             if self._read is None:
                 self._read = _Cached(stamp, self._read_anew())
-                self._is_new = True
+                self._is_new = not self._refused.errors  # a folder may be put right, and the file stay as it is
         return self._read
 
     def _read_anew(self) -> dict[str, msgspec.Raw]:
         from runner.jobs.file import load_jobs  # noqa: PLC0415 - it imports pydantic
 
         jobs = load_jobs(self._path, sections())
-        return {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in jobs.items()}
+        errors = {name: job for name, job in jobs.items() if isinstance(job, InputError)}
+        self._refused = _Refused(errors, tuple(jobs))
+        usable = {name: job for name, job in jobs.items() if not isinstance(job, InputError)}
+        return {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in usable.items()}
 
     def _stamp(self) -> str:
         """One digest of the file and of what reads it; of nothing where there is no file, which reading will say."""

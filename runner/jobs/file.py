@@ -68,8 +68,10 @@ class _Finding(NamedTuple):
     remedy: str | None = None
 
 
-def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles]:
+def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles | InputError]:
     """The jobs of the file at `path` by name, in the order of the file.
+
+    What is wrong with a folder that a job names as source concerns that job only, which is its error then.
 
     Args:
         path: the file, from whose folder `sources` are counted.
@@ -83,11 +85,17 @@ def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles]:
     reader = _Reader(path.parent, backends, document.lines)
     jobs = reader.jobs(document.values)
     if reader.findings:
-        first, *more = sorted(dict.fromkeys(reader.findings), key=_order)
-        ending = f" (and {len(more)} more)" if more else ""
-        problem, remedy = (first.problem, first.remedy + ending) if first.remedy else (first.problem + ending, None)
-        raise InputError(place(file, first.line, first.path), problem, remedy)
-    return jobs
+        of_sources = [finding for findings in reader.of_sources.values() for finding in findings]
+        raise _error(file, [*reader.findings, *of_sources])
+    return {**jobs, **{name: _error(file, findings) for name, findings in reader.of_sources.items()}}
+
+
+def _error(file: str, findings: Sequence[_Finding]) -> InputError:
+    """The first of what was found, and how much more there is."""
+    (line, path, problem, remedy), *more = sorted(dict.fromkeys(findings), key=_order)
+    ending = f" (and {len(more)} more)" if more else ""
+    said = (problem, remedy + ending) if remedy else (problem + ending, None)
+    return InputError(place(file, line, path), *said)
 
 
 def _order(finding: _Finding) -> tuple[int, bool]:
@@ -180,10 +188,11 @@ def _listed(names: Sequence[str], conjunction: str) -> str:
 
 
 class _Reader:
-    """Turns what the file says into jobs, and gathers what is wrong with it."""
+    """Turns what the file says into jobs, and gathers what is wrong with it, and with the sources of single jobs."""
 
     def __init__(self, folder: Path, backends: Sections, lines: dict[KeyPath, int]) -> None:
         self.findings: list[_Finding] = []
+        self.of_sources: dict[str, list[_Finding]] = {}
         self._folder = folder
         self._backends = tuple(backends)
         self._model = job_with(backends)
@@ -220,23 +229,27 @@ class _Reader:
     def _job(self, name: str, entry: Any, defaults: dict[str, Any]) -> JobProfiles | None:
         where: KeyPath = ("jobs", name)
         if not JOB_NAME.fullmatch(name):
-            self._find(
-                where, "not a job's name", "begin with a letter and use a-z, 0-9, _ and -, 63 characters at most"
-            )
+            remedy = "begin with a letter and use a-z, 0-9, _ and -, 63 characters at most"
+            self._find(where, "not a job's name", remedy)
             return None
         values = merged(defaults, self._mapping(entry, where))
         block = values.pop("quick", None)
         layers: tuple[KeyPath, ...] = ((*where, "quick"), ("defaults", "quick"), where, ("defaults",))
         block = self._mapping(block, self._located(("quick",), layers[2:])[1])
-        full, of_full = self._form(name, values, layers[2:])
-        quick, of_quick = self._form(name, merged(values, block), layers)
+        forms = values, merged(values, block)
+        full, of_full = self._form(name, forms[0], layers[2:])
+        quick, of_quick = self._form(name, forms[1], layers)
         self.findings += of_full
         for finding in of_quick:
             if finding not in of_full:
                 in_block = "quick" in (finding.path[2:3] if finding.path[0] == "jobs" else finding.path[1:2])
                 elsewhere = "" if in_block else " (in the quick form)"
                 self.findings.append(finding._replace(problem=finding.problem + elsewhere))
-        return JobProfiles(full, _quick_form(quick, block)) if full and quick else None
+        if full is None or quick is None:
+            return None
+        if of_sources := [*self._sources(forms[0], layers[2:]), *self._sources(forms[1], layers)]:
+            self.of_sources[name] = of_sources
+        return JobProfiles(full, _quick_form(quick, block))
 
     def _form(
         self, name: str, values: dict[str, Any], layers: tuple[KeyPath, ...]
@@ -249,14 +262,16 @@ class _Reader:
             job = parse_job({**entry, "name": name}, self._model)
         except InvalidJobError as error:
             problems += error.problems
-        else:
-            problems += problems_of_sources(self._folder, values.get("sources") or [])
-        findings = []
-        for problem in problems:
-            line, path = self._located(problem.path, layers)
-            remedy = _remedy(problem, values.get("algorithm"), self._model)
-            findings.append(_Finding(line, path, problem.message, remedy))
-        return job, findings
+        return job, [self._finding(problem, values, layers) for problem in problems]
+
+    def _sources(self, values: dict[str, Any], layers: tuple[KeyPath, ...]) -> Iterator[_Finding]:
+        """What is wrong with the folders that a job names, which is right in all else."""
+        for problem in problems_of_sources(self._folder, values.get("sources") or []):
+            yield self._finding(problem, values, layers)
+
+    def _finding(self, problem: Problem, values: dict[str, Any], layers: tuple[KeyPath, ...]) -> _Finding:
+        line, path = self._located(problem.path, layers)
+        return _Finding(line, path, problem.message, _remedy(problem, values.get("algorithm"), self._model))
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:
         """What parse_job cannot know: which backends there are, and that a name stands above its entry."""

@@ -54,7 +54,8 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
-        doubt = f"it could not be tried on this machine, which may lack what the {job['backend']} backend has"
+        place = f"this machine, which may lack what the {job['backend']} backend has"
+        doubt = f"it could not be tried on {place}, and is tried there first"
         return Verdict(None, (f"{doubt}: {error}",))
     note = memory_note(job, found.memory, backend_entry(job["backend"]).memory(job))
     return Verdict(found, (*found.notes, *([note] if note else [])))

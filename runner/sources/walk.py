@@ -23,7 +23,8 @@ LONGEST_NAME_BYTES = 255
 """Of one name on Linux, where sessions in containers and on Kaggle run; elsewhere names are counted in characters."""
 _LEFT_OUT_FOLDERS = frozenset({"__pycache__", "node_modules"})
 _LEFT_OUT_SUFFIXES = (".pyc", ".pyo", "~")
-_CREDENTIALS = frozenset({"kaggle.json", "access_token", "credentials.json"})
+_SECRETS = frozenset({"kaggle.json", "access_token", "access_token.txt", "credentials.json", "id_rsa", "id_ed25519"})
+_SUFFIXES_OF_SECRETS = (".pem", ".p12", ".pfx")
 _PUT_IN_PLACE = "put what it leads to in its place, or remove the link"
 
 
@@ -127,11 +128,6 @@ def is_left_out(name: str) -> bool:
     return name.startswith(".") or name in _LEFT_OUT_FOLDERS
 
 
-def is_credentials(name: str) -> bool:
-    """Whether a file of this name holds credentials: sources are uploaded, and a private dataset is not unseen."""
-    return name.casefold() in _CREDENTIALS or name.casefold().endswith(".pem")
-
-
 def is_inside(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies below it, both without any link."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
@@ -174,8 +170,9 @@ class _Walk:
             return None
         if problem := problem_with_name(entry.name):
             raise self._refused(name, problem, "rename it, or move it out of the folder")
-        if not is_folder and is_credentials(entry.name):
-            raise self._refused(name, "holds credentials, and sources are uploaded", "move it out of the folder")
+        if not is_folder and _names_a_secret(entry.name):
+            problem = "has the name of a key or a token, and sources are uploaded as they are"
+            raise self._refused(name, problem, "move it out of the folder")
         if is_folder:
             return _Place(name, entry.path, f"{place.real}{os.sep}{entry.name}", place.links)
         if is_link:
@@ -210,6 +207,10 @@ class _Walk:
 
     def _refused(self, name: str, problem: str, remedy: str) -> InputError:
         return InputError(self._subject, f"{printable_name(name)} {problem}", remedy)
+
+
+def _names_a_secret(name: str) -> bool:
+    return name.lower() in _SECRETS or name.lower().endswith(_SUFFIXES_OF_SECRETS)
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from pydantic import ValidationError
 
 from contract.errors import RelayError
@@ -34,7 +35,7 @@ def restore(folder: SessionFolder, *, job_folder: Path, inherited: Restored | No
     report = _read_report(folder.report_json)
     relative = folder.artifacts.relative_to(job_folder).as_posix()
     restoration = adoption.adopt(report, session=folder.number, artifacts_folder=relative, inherited=inherited)
-    restoration.document.write(folder.restored_json)
+    files.ensure_json(folder.restored_json, msgspec.to_builtins(restoration.document))
     return restoration.lines
 
 

@@ -37,4 +37,4 @@ def validate(folder: SessionFolder, *, job: str, rules: Rules, known_keys: froze
         rules=msgspec.to_builtins(rules),
     )
     report = judge(Artifacts(folder.artifacts, job), expected)
-    files.write_json(folder.report_json, report.model_dump(mode="json"))
+    files.ensure_json(folder.report_json, report.model_dump(mode="json"))

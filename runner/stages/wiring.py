@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from contract.documents.runs import Execution, Package, Parent, Request, Restored
 from runner.backends.base import Origin, Output
 from runner.backends.registry import open_backend
@@ -47,6 +49,8 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         changes=(change_of_code,) if change_of_code else (),
     )
     verdict = judge(workspace, live.plan)
+    if verdict.trial is None:
+        request = msgspec.structs.replace(request, untried="; ".join(verdict.notes))
     with _display(live) as display:
         for note in verdict.notes:
             display.say(note)

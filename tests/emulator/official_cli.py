@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.emulated import emulated
+from tests.emulator import client_commands
 from tests.emulator.official_cli_steps import READER, STEPS, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tests.emulated import EmulatedKaggle
+    from tests.emulator.client_commands import Run
     from tests.emulator.official_cli_steps import Step
 
 _PATIENCE_SECONDS = 60.0
@@ -60,19 +62,24 @@ class Row:
 
 def run_steps(kaggle: EmulatedKaggle, steps: Sequence[Step]) -> Iterator[Row]:
     """Type each command, as the user that it is for."""
+    with client_commands.runner() as run:
+        yield from _run_steps(kaggle, steps, run)
+
+
+def _run_steps(kaggle: EmulatedKaggle, steps: Sequence[Step], run: Run) -> Iterator[Row]:
     token = ""
     for step in steps:
         if step.before is not None:
             step.before(kaggle.home)
         arguments = shlex.split(step.command.replace("$KAGGLE_DEVELOPER", READER).replace("<TOKEN>", token))
         start = time.monotonic()
-        ended = kaggle.cli(*arguments, user=step.user)
+        ended = run(arguments, kaggle.environment(step.user), kaggle.home)
         while (
             step.until_it_says is not None
             and step.until_it_says not in ended.stdout
             and time.monotonic() < start + _PATIENCE_SECONDS
         ):
-            ended = kaggle.cli(*arguments, user=step.user)
+            ended = run(arguments, kaggle.environment(step.user), kaggle.home)
         output = ended.stdout + ended.stderr
         token = found[1] if (found := _TOKEN.search(output)) else token
         missing = [words for words in step.words if words not in output]

@@ -27,6 +27,12 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print(child.pid, flush=True)
 time.sleep(600)
 """
+LEAVES_A_CHILD_IN_A_GROUP_OF_ITS_OWN = """
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+print(child.pid, flush=True)
+{ends}
+"""
 LONG_PATH_CHARACTERS = 200
 LISTENS = """
 import multiprocessing.connection, os, tempfile
@@ -107,9 +113,9 @@ print(os.environ["GREETING"], *sorted(each.relative_to(mounted).as_posix() for e
 def test_a_script_that_overruns_its_limit_is_killed_with_all_that_it_started(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
-    executor.start(workload(tmp_path, STARTS_A_CHILD, limit_seconds=2.0))
+    executor.start(workload(tmp_path, STARTS_A_CHILD, limit_seconds=6.0))  # by then a busy machine has started both
     child = started_child(executor)
-    assert ended(executor) == Status(State.FAILED, 137, "its time limit of 2 s was over")
+    assert ended(executor) == Status(State.FAILED, 137, "its time limit of 6 s was over")
     assert is_gone(child)
 
 
@@ -165,6 +171,36 @@ def test_a_killed_script_takes_all_that_it_started_along(executor: LocalExecutor
     assert ended(executor).state is State.FAILED
     assert is_gone(child)
     executor.kill(NAME)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who was started from where")
+@pytest.mark.parametrize(
+    "ends",
+    [
+        "",
+        "os._exit(75)",
+        "raise SystemExit(2)",
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os.closerange(3, 100); os.kill(os.getpid(), signal.SIGKILL)",
+        "import time; time.sleep(0.1 if os.fork() else 600); os._exit(0)",
+    ],
+)
+def test_what_a_script_leaves_running_ends_with_it_wherever_it_has_gone(
+    executor: LocalExecutor, tmp_path: Path, ends: str
+) -> None:
+    script = LEAVES_A_CHILD_IN_A_GROUP_OF_ITS_OWN.format(ends=ends)
+    executor.start(workload(tmp_path, script, limit_seconds=PATIENCE_SECONDS))
+    child = started_child(executor)
+    assert ended(executor).state.is_terminal
+    assert is_gone(child)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who was started from where")
+def test_a_killed_script_takes_along_what_has_left_its_group(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, LEAVES_A_CHILD_IN_A_GROUP_OF_ITS_OWN.format(ends="os.kill(os.getpid(), 19)")))
+    child = started_child(executor)
+    executor.kill(NAME)
+    assert is_gone(child)
 
 
 def test_a_script_that_is_seen_a_moment_late_runs(tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from job.algorithms.off_policy import OffPolicyHyperparameters, ReplayBufferKwargs
 from job.algorithms.policy_kwargs import ACTIVATIONS, FEATURES_EXTRACTORS, OPTIMIZERS, LstmKwargs
 from job.algorithms.registry import ALGORITHMS
-from job.model import DEFAULT_PATIENCE, DEFAULT_SESSION_LIMIT, SAVE_FREQUENCIES, SAVE_FREQUENCY_OF_LONG_RUNS, parse_job
+from job.model import (
+    DEFAULT_PATIENCE,
+    DEFAULT_SESSION_LIMIT,
+    DEFAULT_TRIAL_LIMIT,
+    SAVE_FREQUENCIES,
+    SAVE_FREQUENCY_OF_LONG_RUNS,
+    parse_job,
+)
 from job.problems import InvalidJobError, Problem, as_json
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
@@ -195,6 +202,13 @@ def test_what_is_shown_is_short_and_one_line(value: object) -> None:
     assert "\n" not in as_json(value)
 
 
+DURATIONS = {
+    "session_limit": DEFAULT_SESSION_LIMIT,
+    "patience": DEFAULT_PATIENCE,
+    "trial_limit": DEFAULT_TRIAL_LIMIT,
+}
+
+
 def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
     """Every key of a job with its default as the reference writes it."""
     keys: dict[str, str] = {}
@@ -202,10 +216,8 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
         inner = [each for each in (field.annotation, *get_args(field.annotation)) if hasattr(each, "model_fields")]
         if inner:
             keys |= keys_of(inner[0], f"{prefix}{name}.")
-        elif f"{prefix}{name}" == "session_limit":
-            keys["session_limit"] = f"`{DEFAULT_SESSION_LIMIT}`"
-        elif f"{prefix}{name}" == "patience":
-            keys["patience"] = f"`{DEFAULT_PATIENCE}`"
+        elif f"{prefix}{name}" in DURATIONS:
+            keys[name] = f"`{DURATIONS[name]}`"
         else:
             keys[prefix + name] = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
     return keys

@@ -423,9 +423,9 @@ def test_a_large_checkpoint_is_read_fast_and_in_little_memory(members: Members, 
     th.save(large, stream)
     content = pack({**members, POLICY_MEMBER: stream.getvalue()})
     assert len(content) > 15_000_000
-    began = time.perf_counter()
+    began = time.thread_time()  # what other processes take of the machine does not count
     inspect(content, expected=entry(content))
-    assert time.perf_counter() - began < 2  # 0.1 s on an idle machine
+    assert time.thread_time() - began < 2  # 0.1 s
     tracemalloc.start()
     inspect(content)
     _, peak = tracemalloc.get_traced_memory()

@@ -31,7 +31,8 @@ KEY = "{key}"
 import hashlib, json, os, pathlib, time
 working = pathlib.Path(os.environ["RELAY_WORKING"])
 print("session of", KEY, flush=True)
-time.sleep({seconds})
+while {until!r} and not os.path.exists({until!r}):
+    time.sleep(0.01)
 listed = dict()
 for name, content in {left!r}.items():
     target = working / name
@@ -71,8 +72,8 @@ class Packaged:
         return {**names, layout.PAYLOAD_FILE: size, f"{self.key[:32]}.key": len(self.key) + 1}
 
 
-def package(root: Path, job: str, number: int = 1, *, seconds: float = 0.0, gpu: bool = False) -> Packaged:
-    """Session `number` of a job, which sleeps for `seconds` before it leaves its files."""
+def package(root: Path, job: str, number: int = 1, *, until: Path | None = None, gpu: bool = False) -> Packaged:
+    """Session `number` of a job, which waits until a file is there before it leaves its own."""
     folder = RunsFolder(root).session(job, number)
     folder.payload.mkdir(parents=True)
     content = f"{job} {number}".encode() * 500
@@ -82,7 +83,7 @@ def package(root: Path, job: str, number: int = 1, *, seconds: float = 0.0, gpu:
     files.write_json(folder.payload / layout.PAYLOAD_FILE, {"format": 1, "key": key, "files": listed})
     slug = f"relay-{job}"
     files.write_json(folder.package / METADATA_FILE, _metadata(slug, gpu=gpu))
-    folder.script.write_text(_SCRIPT.format(key=key, left=LEFT, seconds=seconds), encoding="utf-8")
+    folder.script.write_text(_SCRIPT.format(key=key, left=LEFT, until=str(until or "")), encoding="utf-8")
     return Packaged(folder, slug, key)
 
 

@@ -52,6 +52,7 @@ _IMPORTED_ONCE = [
 @contextlib.contextmanager
 def server_of_sessions() -> Iterator[None]:
     """A process that has imported torch once, and of which each session is a fork: 2 seconds less for each."""
+    forkserver._forkserver._stop()  # type: ignore[attr-defined] # noqa: SLF001 - one that other tests began
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         if sys.platform == "linux":  # elsewhere a fork of a process that has imported torch is not safe

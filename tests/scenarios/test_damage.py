@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from contract.documents.runs import Request
+from contract.storage import layout
 from tests.project import Kept, Project, cart_pole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FAILING_ENVIRONMENT = """
 import weakref
@@ -27,17 +34,26 @@ gym.register("FailsLater-v0", lambda: FailsLater(gym.make("CartPole-v1")))
 
 
 @pytest.fixture(scope="module")
-def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """A project whose job has one session, which left two checkpoints."""
+def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Kept, Kept]:
+    """A project whose job has one session, which left two checkpoints: before they are looked at, and after."""
+    folder = tmp_path_factory.mktemp("kept")
     shared_project.write_jobs(cart=cart_pole(total_timesteps=192))
+    shared_project.kill_at("validate", "run_full")
+    before = Kept(shared_project, folder / "before")
     shared_project.doit("run_full")
-    return Kept(shared_project, tmp_path_factory.mktemp("kept") / "project")
+    return before, Kept(shared_project, folder / "after")
 
 
 @pytest.fixture
-def trained(kept: Kept) -> Project:
-    """The same project for each test, as it was then."""
-    return kept.again()
+def downloaded(kept: tuple[Kept, Kept]) -> Project:
+    """The same project for each test, as it was before."""
+    return kept[0].again()
+
+
+@pytest.fixture
+def trained(kept: tuple[Kept, Kept]) -> Project:
+    """The same project for each test, as it was after."""
+    return kept[1].again()
 
 
 def write_failing_package(project: Project) -> dict[str, object]:
@@ -45,19 +61,20 @@ def write_failing_package(project: Project) -> dict[str, object]:
     package = project.root / "crashing"
     package.mkdir()
     (package / "__init__.py").write_text(FAILING_ENVIRONMENT, encoding="utf-8")
-    return cart_pole(env={"id": "crashing:FailsLater-v0", "n_envs": 1}, sources=["crashing"], save_freq=32)
+    environment = {"id": "crashing:FailsLater-v0", "n_envs": 1}
+    return cart_pole(env=environment, sources=["crashing"], save_freq=32, total_timesteps=192)
 
 
 def test_a_failed_session_with_one_good_checkpoint_is_restored_and_gone_on_from(project: Project) -> None:
     project.write_jobs(cart=write_failing_package(project))
     output = project.doit("run_full", expect=1)
     assert "RuntimeError: the simulator crashed" in output
-    assert "session 0001 reached 96 of 256 timesteps and ended: RuntimeError: the simulator crashed" in output
+    assert "session 0001 reached 96 of 192 timesteps and ended: RuntimeError: the simulator crashed" in output
     assert "`doit resume:cart` goes on" in output
     assert project.restored("cart", 1).outcome.interrupted_by == "RuntimeError"
-    assert "goes on from session 0001 at 96 of 256 timesteps" in project.doit("plan")
+    assert "goes on from session 0001 at 96 of 192 timesteps" in project.doit("plan")
     # Each further session lives for 120 steps of its own process, so the goal is met in the end.
-    assert "reached 256 of 256 timesteps: goal met" in project.doit("resume")
+    assert "session 0002 reached 192 of 192 timesteps: goal met" in project.doit("resume")
 
 
 def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
@@ -66,16 +83,12 @@ def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
     source.write_text(source.read_text(encoding="utf-8").replace("120", "10"), encoding="utf-8")
     project.write_jobs(cart=job)
     output = project.doit("resume", expect=1)
-    assert "session 0001 reached 0 of 256 timesteps and ended: RuntimeError" in output
+    assert "session 0001 reached 0 of 192 timesteps and ended: RuntimeError" in output
     assert "another session would end as this one did: correct it, then run `doit resume:cart`" in output
     assert len(project.sessions("cart")) == 1, "it would have crashed there again"
 
 
-@pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
-def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on_from(
-    trained: Project, damage: str
-) -> None:
-    newest = trained.checkpoint("cart", 1)
+def spoil(newest: Path, damage: str) -> None:
     content = newest.read_bytes()
     match damage:
         case "truncated":
@@ -84,24 +97,40 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on
             newest.write_bytes(content[:5_000] + bytes([content[5_000] ^ 1]) + content[5_001:])
         case "missing":
             newest.unlink()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
+def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on_from(
+    trained: Project, damage: str
+) -> None:
+    spoil(trained.checkpoint("cart", 1), damage)
     assert "cart_checkpoint_192_steps.zip" in trained.doit("verify", expect=1)
     trained.write_jobs(cart=cart_pole())
-    output = trained.doit("run_full")
+    output = trained.kill_at("execute", "run_full")
     assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_192_steps.zip: " in output
     assert "cart_checkpoint_128_steps.zip at 128 timesteps instead" in output
-    assert "session 0002 reached 256 of 256 timesteps: goal met" in output
+    session = trained.runs.session("cart", 2)
+    before = trained.checkpoint("cart", 1).with_name("cart_checkpoint_128_steps.zip")
+    assert (session.payload / layout.PARENT_CHECKPOINT).read_bytes() == before.read_bytes()
+    parent = Request.read(session.payload / layout.REQUEST_FILE).parent
+    assert parent is not None
+    assert (parent.session, parent.timesteps) == ("0001", 128)
 
 
-def test_a_download_that_is_damaged_before_validation_is_refused_there(project: Project) -> None:
-    project.write_jobs(cart=cart_pole())
-    project.kill_at("validate", "run_full")
-    newest = max(project.sessions("cart")[0].artifacts.glob("checkpoints/*256*"))
+def test_a_run_whose_newest_checkpoint_is_damaged_comes_to_its_goal_all_the_same(trained: Project) -> None:
+    spoil(trained.checkpoint("cart", 1), "corrupted")
+    trained.write_jobs(cart=cart_pole())
+    assert "session 0002 reached 256 of 256 timesteps: goal met" in trained.doit("run_full")
+
+
+def test_a_download_that_is_damaged_before_validation_is_refused_there(downloaded: Project) -> None:
+    newest = max(downloaded.sessions("cart")[0].artifacts.glob("checkpoints/*192*"))
     newest.write_bytes(newest.read_bytes()[:-1])
-    output = project.doit("run_full", expect=1)
-    assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_256_steps.zip: " in output
+    output = downloaded.doit("run_full", expect=1)
+    assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_192_steps.zip: " in output
     assert "[CHECKPOINT] Found 1 checkpoint(s) to restore:" in output
-    assert project.adopted("cart", 1).timesteps == 192
-    assert "session 0002 reached 256 of 256 timesteps: goal met" in project.doit("run_full")
+    assert downloaded.adopted("cart", 1).timesteps == 128
+    assert "session 0002 reached 192 of 192 timesteps: goal met" in downloaded.doit("run_full")
 
 
 def test_a_run_whose_every_checkpoint_is_damaged_does_not_start_at_zero(trained: Project) -> None:

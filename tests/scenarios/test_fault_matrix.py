@@ -5,8 +5,10 @@ A share of the cases is part of the suite; with `--long` it is all of them, whic
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,8 @@ STRICT_SHARE = 4
 """Of the cases every fourth happens on the strict emulator too."""
 QUICK_STRICT = {"listing_delay_seconds": 0.05, "queue_stall_seconds": 0.05}
 NOTES = "notes"
+END = "end"
+"""The file that ends a session which runs."""
 ROOT = Path(__file__).resolve().parents[2]
 SHORT_TIMEOUT_SECONDS = 0.5
 """For the client of an emulator that does not answer."""
@@ -111,11 +115,30 @@ def prepared(case: Case, root: Path, two_ended: Path) -> Packaged:
         bring_home(package(root, job, 1), root / NOTES)
         return package(root, job, 2)
     if case.stage is Stage.RUNNING:
-        given = package(root, job, seconds=0.25)
+        given = package(root, job, until=root / END)
         with new_backend(root / NOTES) as backend:
             backend.submit(given.folder, given.key)
         return given
     return package(root, job, gpu=case.stage is Stage.GPU)
+
+
+@contextlib.contextmanager
+def running_until_it_happens(kaggle: EmulatedKaggle, end: Path) -> Iterator[None]:
+    """Let the session that runs end once the fault has happened, or the block is over."""
+    is_over = threading.Event()
+
+    def wait() -> None:
+        while not kaggle.running.faults.as_json()["journal"] and not is_over.wait(0.01):
+            pass
+        end.touch()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def versions_with_key(kaggle: EmulatedKaggle, given: Packaged) -> int:
@@ -166,7 +189,8 @@ def test_the_session_comes_home(
     kaggle.running.faults.add([case.rule])
     log, said = None, None
     try:
-        log = bring_home(given, root / NOTES, settings, patience)
+        with running_until_it_happens(kaggle, root / END):
+            log = bring_home(given, root / NOTES, settings, patience)
     except (BackendError, StillRunningError) as error:
         said = error
     record_property("ended", "the right result" if said is None else type(said).__name__)  # counted in junit's XML

@@ -36,19 +36,16 @@ def test_an_on_policy_goal_is_met_by_the_first_whole_rollout_past_it(project: Pr
     assert "nothing to do: 128 of 100 timesteps reached in session 0001" in project.doit("run_full")
 
 
-def test_resume_chains_sessions_until_the_goal_whatever_their_limit(project: Project) -> None:
+def test_resume_chains_sessions_until_the_goal_or_the_most_that_a_job_may_have(project: Project) -> None:
     # Each session may start, and then has no time left but for one rollout.
     job = cart_pole(session_limit=1, total_timesteps=192)
-    project.write_jobs(cart=job)
+    project.write_jobs(cart=job | {"max_sessions": 2})
     output = project.doit("resume", "cart")
     assert "session 0001 reached 64 of 192 timesteps and ended: session limit" in output
-    assert "session 0003 reached 192 of 192 timesteps: goal met" in output
-    assert [project.adopted("cart", number).resume.exact for number in (1, 2, 3)] == [True] * 3
-
-
-def test_resume_stops_at_the_most_sessions_that_a_job_may_have(project: Project) -> None:
-    project.write_jobs(cart=cart_pole(session_limit=1, max_sessions=2))
-    output = project.doit("resume")
-    assert "session 0002 reached 128 of 256 timesteps and ended: session limit" in output
+    assert "session 0002 reached 128 of 192 timesteps and ended: session limit" in output
     assert "cart: stopped at max_sessions; raise it in jobs.yaml to go on" in output
     assert len(project.sessions("cart")) == 2
+
+    project.write_jobs(cart=job)
+    assert "session 0003 reached 192 of 192 timesteps: goal met" in project.doit("resume")
+    assert [project.adopted("cart", number).resume.exact for number in (1, 2, 3)] == [True] * 3

@@ -9,13 +9,16 @@ import pytest
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself
 from tests.project import Project
-from tests.scenarios.test_kaggle_relay import JOB, pushes, relay_with_kills, shipped_job
+from tests.scenarios.test_kaggle_relay import EVERY_MOMENT, JOB, pushes, relay_with_kills, shipped_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.emulated import EmulatedKaggle
+
+KILLS = (EVERY_MOMENT[:1], EVERY_MOMENT[1:3], EVERY_MOMENT[3:4])
+"""Without `--long`: `test_kaggle_relay.py` has them all in each session, and does the same on this side."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -28,7 +31,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated
             for name, value in server.environment().items():
                 monkeypatch.setenv(name, value)
             monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-            monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "10")
+            monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
             yield server
         Containers(engine, server.running.settings.data / "sandboxes").remove()
 
@@ -42,8 +45,8 @@ def uninterrupted(root: Path) -> str:
 
 
 def test_three_kernels_in_containers_and_doit_killed_at_every_stage_of_each(
-    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    relay_with_kills(project)
+    relay_with_kills(project, (EVERY_MOMENT,) * 3 if request.config.getoption("--long") else KILLS)
     assert project.digest(JOB, 3) == uninterrupted(tmp_path / "docker")
     assert pushes(kaggle) == (3, 3)

@@ -34,7 +34,7 @@ def every_configuration() -> dict[str, dict[str, Any]]:
             env={"id": "CartPole-v1", "n_envs": n_envs, "wrapper": wrapper},
             algorithm=algorithm,
             hyperparameters={**hyperparameters[algorithm], "policy_kwargs": {"net_arch": [8]}},
-            total_timesteps=4_096,
+            total_timesteps=8_192,  # a kill that comes late on a busy machine still comes before the end
             save_freq=128,
         )
     return jobs
@@ -69,9 +69,9 @@ class Killer(threading.Thread):
 
 
 def enough_configurations() -> dict[str, dict[str, Any]]:
-    """Two, which have every value; `tests/scenarios/test_kills.py` has many more kills and the other algorithms."""
-    names = ("ppo-4-normalized", "a2c-1-plain")
-    return {name: job for name, job in every_configuration().items() if name in names}
+    """The one with the most in it; `tests/scenarios/test_kills.py` has many more kills and the other algorithms."""
+    name = "ppo-4-normalized"
+    return {name: every_configuration()[name]}
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(
     project: Project, request: pytest.FixtureRequest
 ) -> None:
     jobs = every_configuration() if request.config.getoption("--long") else enough_configurations()
-    assert len(jobs) in (2, 8)
+    assert len(jobs) in (1, 8)
     project.write_jobs(**{f"whole-{name}": job for name, job in jobs.items()})
     project.doit("-n", "2", "run_full")
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.project import Project, cart_pole
+from tests.project import Kept, Project, cart_pole
 
 
 @pytest.fixture(scope="module")
-def trained(shared_project: Project) -> Project:
+def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """A project whose job has one session."""
-    shared_project.write_jobs(cart=cart_pole(total_timesteps=64))
-    shared_project.doit("run_full")
-    return shared_project
+    shared_project.write_jobs(cart=cart_pole())
+    shared_project.doit("run_quick")
+    return Kept(shared_project, tmp_path_factory.mktemp("kept") / "project")
+
+
+@pytest.fixture
+def trained(kept: Kept) -> Project:
+    """The same project for each test, as it was then."""
+    return kept.again()
 
 
 @pytest.mark.parametrize(
@@ -46,11 +52,9 @@ def test_an_incompatible_change_is_refused_with_both_values_and_the_next_command
     assert all(not session.package_json.exists() for session in trained.sessions("cart")[1:])
 
 
-def test_fresh_archives_the_lineage_and_starts_anew(project: Project) -> None:
-    project.write_jobs(cart=cart_pole())
-    project.doit("run_quick")
-    assert "1 session(s) archived in" in project.doit("fresh", "cart")
-    archived = project.runs.archived("cart")
+def test_fresh_archives_the_lineage_and_starts_anew(trained: Project) -> None:
+    assert "1 session(s) archived in" in trained.doit("fresh", "cart")
+    archived = trained.runs.archived("cart")
     assert [path.name for path in archived] == ["cart-001"]
     assert (archived[0] / "0001" / "restored.json").exists()
-    assert "session 0001 reached 64 of 64 timesteps: goal met" in project.doit("run_quick")
+    assert "session 0001 reached 64 of 64 timesteps: goal met" in trained.doit("run_quick")

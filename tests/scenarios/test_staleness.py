@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,10 +33,22 @@ def stages_run(output: str) -> list[str]:
     return [" ".join(found) for found in re.findall(r"^(\w+) +cart:(\d{4})\b", output, flags=re.MULTILINE)]
 
 
+def own_job(**changes: Any) -> dict[str, Any]:
+    """A job with a source of its own."""
+    return cart_pole(sources=["lab"], **changes)
+
+
+def own_source(project: Project) -> Path:
+    """That source."""
+    return project.root / "lab" / "__init__.py"
+
+
 @pytest.fixture(scope="module")
 def kept(shared_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """The module's project as it was when its quick run was done."""
-    shared_project.write_jobs(cart=cart_pole())
+    own_source(shared_project).parent.mkdir()
+    own_source(shared_project).write_text("A = 1\n", encoding="utf-8")
+    shared_project.write_jobs(cart=own_job())
     shared_project.doit("run_quick")
     return Kept(shared_project, tmp_path_factory.mktemp("kept") / "project")
 
@@ -55,33 +69,22 @@ def test_a_comment_a_docstring_or_a_touch_reruns_nothing(trained: Project) -> No
     assert trained.doit("run_quick") == NOTHING_TO_DO
 
 
-def write_own_source(project: Project, text: str) -> Path:
-    """A source of the job's own."""
-    (project.root / "lab").mkdir()
-    own = project.root / "lab" / "__init__.py"
-    own.write_text(text, encoding="utf-8")
-    return own
-
-
 def edit_trainer(project: Project) -> None:
     """Change what a file of the trainer means, though not what it computes."""
     source = project.root / "trainer" / "evaluation.py"
     source.write_text(source.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
 
 
-def test_an_edited_source_does_the_session_again_in_a_folder_of_its_own(project: Project) -> None:
-    own = write_own_source(project, "A = 1\n")
-    project.write_jobs(cart=cart_pole(sources=["lab"]))
-    project.doit("run_quick")
-    before = content_of(project.sessions("cart")[0].path)
-    own.write_text("A = 2\n", encoding="utf-8")
-    plan = project.doit("plan")
+def test_an_edited_source_does_the_session_again_in_a_folder_of_its_own(trained: Project) -> None:
+    before = content_of(trained.sessions("cart")[0].path)
+    own_source(trained).write_text("A = 2\n", encoding="utf-8")
+    plan = trained.doit("plan")
     assert "run_quick does session 0001 again, since its inputs changed: its sources (lab/__init__.py)" in plan
-    stages = stages_run(project.doit("run_quick"))
+    stages = stages_run(trained.doit("run_quick"))
     assert stages == [f"{stage} 0002" for stage in ("package", "execute", "download", "validate", "restore")]
-    assert content_of(project.sessions("cart")[0].path) == before
-    assert project.adopted("cart", 2).timesteps == 64
-    assert project.digest("cart", 1) == project.digest("cart", 2)
+    assert content_of(trained.sessions("cart")[0].path) == before
+    assert trained.adopted("cart", 2).timesteps == 64
+    assert trained.digest("cart", 1) == trained.digest("cart", 2)
 
 
 def test_kaggle_relays_own_code_may_change_and_nothing_is_done_again_unasked(trained: Project) -> None:
@@ -106,7 +109,7 @@ def test_what_is_asked_for_is_done_again_from_the_same_parent_and_the_old_sessio
 
 
 def test_a_changed_hyperparameter_does_a_finished_session_again(trained: Project) -> None:
-    changed = cart_pole()
+    changed = own_job()
     changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
     trained.write_jobs(cart=changed)
     assert "since its inputs changed: hyperparameters.gamma changed from (unset) to 0.9" in trained.doit("plan")
@@ -115,7 +118,7 @@ def test_a_changed_hyperparameter_does_a_finished_session_again(trained: Project
 
 
 def test_a_changed_hyperparameter_with_a_goal_ahead_goes_on_and_is_recorded(trained: Project) -> None:
-    changed = cart_pole()
+    changed = own_job()
     changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
     trained.write_jobs(cart=changed)
     trained.doit("run_full")
@@ -128,38 +131,35 @@ def test_a_changed_hyperparameter_with_a_goal_ahead_goes_on_and_is_recorded(trai
 
 @pytest.mark.parametrize("change", [{"save_freq": 32}, {"session_limit": "1h"}, {"eval": {"frequency": 64}}])
 def test_what_does_not_touch_the_weights_reruns_nothing(trained: Project, change: dict[str, object]) -> None:
-    trained.write_jobs(cart=cart_pole(**change))
+    trained.write_jobs(cart=own_job(**change))
     assert trained.doit("run_quick") == NOTHING_TO_DO
 
 
 def test_a_changed_validation_rule_reruns_validate_and_restore_only(trained: Project) -> None:
     sessions = trained.sessions("cart")
     before = content_of(sessions[0].artifacts)
-    trained.write_jobs(cart=cart_pole(validation={"max_artifact_files": 500}))
+    trained.write_jobs(cart=own_job(validation={"max_artifact_files": 500}))
     assert stages_run(trained.doit("run_quick")) == ["validate 0001", "restore 0001"]
     assert content_of(sessions[0].artifacts) == before
     assert trained.doit("run_quick") == NOTHING_TO_DO
 
 
 def test_a_rule_that_refuses_everything_never_starts_at_zero_and_can_be_loosened_again(trained: Project) -> None:
-    trained.write_jobs(cart=cart_pole(validation={"max_checkpoint_bytes": 1_000}))
+    trained.write_jobs(cart=own_job(validation={"max_checkpoint_bytes": 1_000}))
     output = trained.doit("run_full", expect=1)
     assert stages_run(output) == ["validate 0001", "restore 0001"]
     assert "[CHECKPOINT] Refused checkpoints/cart_checkpoint_64_steps.zip: has " in output
     assert "does not start at zero by itself: all that session 0001 left was refused" in output
     assert "run `doit fresh:cart` to start anew" in output
-    trained.write_jobs(cart=cart_pole())
+    trained.write_jobs(cart=own_job())
     assert "[CHECKPOINT] Resumed at 64 timesteps (exact)" in trained.doit("run_full")
 
 
-def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(project: Project) -> None:
-    own = write_own_source(project, "A = 1\n")
-    project.write_jobs(cart=cart_pole(sources=["lab"]))
-    project.doit("run_quick")
-    own.write_text("A = 2\n", encoding="utf-8")
-    assert "at 64 of 256 timesteps (its sources changed)" in project.doit("plan")
-    project.doit("run_full")
-    assert project.adopted("cart", 2).resume == ResumeVerdict(
+def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(trained: Project) -> None:
+    own_source(trained).write_text("A = 2\n", encoding="utf-8")
+    assert "at 64 of 256 timesteps (its sources changed)" in trained.doit("plan")
+    trained.doit("run_full")
+    assert trained.adopted("cart", 2).resume == ResumeVerdict(
         exact=False, reasons=("the sources changed at 64 timesteps",)
     )
 
@@ -190,3 +190,36 @@ def test_loading_the_graph_writes_nothing(project: Project) -> None:
     project.doit("plan")
     project.doit("status")
     assert project.written() == []
+
+
+RUN_QUICK = """
+import sys
+{before}
+from doit.doit_cmd import DoitMain
+
+code = DoitMain().run(["run_quick"])
+print("loaded:", *sorted({{"dodo", "msgspec", "runner.decide"}} & sys.modules.keys()))
+sys.exit(code)
+"""
+MUCH_LATER = "import runner.settling; runner.settling.SETTLING_NS = 0"
+"""As if nothing had been written shortly before."""
+AT_ONCE = "import runner.settling; runner.settling.SETTLING_NS = 1 << 62"
+"""As if everything had."""
+
+
+def run_quick(project: Project, before: str = "") -> str:
+    """What `doit run_quick` prints, and which of our heavier parts it has loaded."""
+    command = [sys.executable, "-c", RUN_QUICK.format(before=before)]
+    return subprocess.check_output(command, cwd=project.root, encoding="utf-8")
+
+
+def test_what_is_known_to_have_nothing_to_do_is_said_without_loading_anything(trained: Project) -> None:
+    everything = "loaded: dodo msgspec runner.decide\n"
+    assert run_quick(trained, AT_ONCE) == NOTHING_TO_DO + everything
+    assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
+    assert run_quick(trained) == f"{NOTHING_TO_DO}loaded:\n"
+    assert trained.doit("run_quick") == NOTHING_TO_DO
+    assert stages_run(trained.doit("--always", "run_quick"))
+    assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
+    trained.sessions("cart")[0].report_json.unlink()
+    assert stages_run(run_quick(trained))[0] == "validate 0001"

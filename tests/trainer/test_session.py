@@ -102,6 +102,14 @@ def test_a_raised_goal_goes_on_as_if_it_had_always_been_that_high(relay: Relay, 
     assert_same_training(relay.session(job_for(name, 4), first), relay.session(job_for(name, 4)))
 
 
+def test_a_trial_before_the_training_leaves_no_trace_in_it(relay: Relay) -> None:
+    job = job_for("PPO", 2)
+    folder = relay.input(job)
+    request = files.read_json(folder / layout.REQUEST_FILE)
+    files.write_json(folder / layout.REQUEST_FILE, request | {"untried": "there is no simulator here"})
+    assert_same_training(relay.run(folder), relay.session(job))
+
+
 @pytest.mark.slow
 def test_worker_processes_go_on_exactly_too(relay: Relay) -> None:
     env = {"id": TROUBLED, "n_envs": 2, "vectorization": "subproc", **NORMALIZED, "wrapper_kwargs": {"norm_obs": False}}

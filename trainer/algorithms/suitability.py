@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
 
@@ -25,6 +27,10 @@ EPISODES_IN_BUFFER = 2
 LEARNABLE = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 """The actions that some algorithm takes."""
 
+LEAST_PIXELS, MOST_CHANNELS = 36, 16
+"""Of an image: its height and width at least, as the network needs them, and its channels, stacked frames included."""
+
+_KEEP_IMAGES = "set norm_obs to false below env.wrapper_kwargs, since policies scale images themselves"
 _TIME_LIMIT = "_max_episode_steps"
 """Where gymnasium's `TimeLimit` keeps it."""
 
@@ -47,14 +53,30 @@ def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
         some_take_it = isinstance(env.action_space, LEARNABLE)
         wrap = "turn them into one of these in a wrapper of your own, in the job's sources"
         yield problem, "choose another algorithm, as docs/jobs.md lists them" if some_take_it else wrap
-    yield from _misfits_of_policy(job, env.observation_space)
+    yield from _misfits_of_actions(env.action_space)
+    yield from _misfits_of_policy(job, env)
     if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
         yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or set algorithm to PPO"
     if "replay_buffer_class" in job.hyperparameters:
         yield from _misfits_of_hindsight(job, env)
 
 
-def _misfits_of_policy(job: Job, space: spaces.Space[object]) -> Iterator[tuple[str, str]]:
+def _misfits_of_actions(space: spaces.Space[Any]) -> Iterator[tuple[str, str]]:
+    """Actions of a kind that can be learned, in a form that cannot."""
+    actions, remedy = (
+        f"its actions are {_named(space)}",
+        "turn them into a row in a wrapper of your own, in the sources",
+    )
+    if isinstance(space, spaces.Box) and 0 in space.shape:
+        yield f"{actions}, which leaves nothing to decide", "give them at least one number"
+    elif isinstance(space, spaces.MultiDiscrete) and len(space.shape) != 1:
+        yield f"{actions}, and Stable-Baselines3 acts in rows only", remedy
+    elif isinstance(space, spaces.Box) and not space.is_bounded():
+        yield f"{actions} without an end, and Stable-Baselines3 needs finite bounds", "give each a lowest and a highest"
+
+
+def _misfits_of_policy(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
+    space = env.observation_space
     policy, kwargs = job.policy, job.hyperparameters.get("policy_kwargs") or {}
     observations = f"its observations are {_named(space)}"
     of_dictionaries, of_images, of_rows = (_policy_named(job, each) for each in ("MultiInput", "Cnn", "Mlp"))
@@ -66,8 +88,50 @@ def _misfits_of_policy(job: Job, space: spaces.Space[object]) -> Iterator[tuple[
         yield f"{observations}, and the policy {policy} reads dictionaries only", f"set policy to {of_rows}"
     elif policy == of_images and "features_extractor_class" not in kwargs:
         normalized = kwargs.get("normalize_images") is False
-        if not is_image_space(space, check_channels=False, normalized_image=normalized):
+        pictures = env.unwrapped.observation_space
+        if _is_normalized(job) and is_picture(pictures) and not (normalized and pictures.shape[0] <= MOST_CHANNELS):
+            yield f"its observations are images, and VecNormalize leaves none for the policy {policy}", _KEEP_IMAGES
+        elif not is_image_space(space, check_channels=False, normalized_image=normalized):
             yield f"{observations}, and the policy {policy} reads images only", f"set policy to {of_rows}"
+
+
+def notes_on_images(job: Job, env: VecEnv) -> Iterator[str]:
+    """What is to be known of images that the job's policy does not see as such, a sentence each.
+
+    Args:
+        job: what is trained.
+        env: what it acts in, which suits it.
+    """
+    policy, kwargs = job.policy, job.hyperparameters.get("policy_kwargs") or {}
+    if "features_extractor_class" in kwargs:
+        return
+    space, of_images = env.unwrapped.observation_space, _policy_named(job, "Cnn")
+    scaled = kwargs.get("normalize_images") is False
+    parts = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+    for key, part in parts.items():
+        if not is_picture(part) or policy == of_images:
+            continue
+        is_read = key and is_image_space(part, normalized_image=scaled)
+        if is_read and not _is_normalized(job):
+            continue
+        what = f"the part {key} of its observations is an image" if key else "its observations are images"
+        remedies = [_KEEP_IMAGES] if _is_normalized(job) else []
+        remedies += [] if part.dtype == np.uint8 or _is_normalized(job) else ["give them as uint8 from 0 to 255"]
+        remedies += [f"set policy to {of_images}"] if not key and of_images else []
+        flattened = f"{what} of shape {part.shape}, which {policy} reads as a row of {math.prod(part.shape):,} numbers"
+        yield f"{flattened}; to have them seen as images, {' and '.join(remedies) or 'choose another algorithm'}"
+
+
+def is_picture(space: spaces.Space[Any]) -> TypeGuard[spaces.Box]:
+    """Whether a space has the shape of an image that is large enough for the network that reads images."""
+    if not isinstance(space, spaces.Box) or len(space.shape) != 3:  # noqa: PLR2004 - height, width, channels
+        return False
+    first, middle, last = space.shape
+    return middle >= LEAST_PIXELS and min(first, last) <= MOST_CHANNELS and max(first, last) >= LEAST_PIXELS
+
+
+def _is_normalized(job: Job) -> bool:
+    return job.env.wrapper is not None and job.env.wrapper_kwargs.norm_obs
 
 
 def _policy_named(job: Job, beginning: str) -> str | None:

@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import EzPickle
 
-from trainer.environments.checks.step import FAULT, StepCheck
+from trainer.environments.checks.step import FAULT, NO_REWARD, NUMBERS, TRUTHS, StepCheck
 from trainer.environments.origins import from_zero, has_origin, to_environment
 from trainer.environments.spaces import random_states, set_random_states
 from trainer.generators import capture_generators, put_back_generators
@@ -78,13 +78,27 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
         if self._shifts_actions:
             action = to_environment(self.env.action_space, action)
         step = self.env.step(action)
-        if self._check and (fault := self._check.fault_in_step(step)):
-            return self._nothing(), 0.0, False, False, {FAULT: tuple(fault)}
         observation, reward, terminated, truncated, info = step
+        check = self._check
+        if (
+            check is not None
+            # Without a call, since every step of every environment comes by here.
+            and not (
+                type(reward) in NUMBERS
+                and type(terminated) in TRUTHS
+                and type(truncated) in TRUTHS
+                and type(info) is dict
+                and type(observation) is np.ndarray
+                and observation.dtype is check.dtype
+                and observation.shape == check.shape
+            )
+            and (fault := check.fault_in_step(step))
+        ):
+            return self._nothing(), NO_REWARD, False, False, {FAULT: tuple(fault)}
         if terminated or truncated:
             observation = copy.deepcopy(observation)
-            if self._check and (fault := self._check.fault_in_final(observation)):
-                return self._nothing(), 0.0, False, False, {FAULT: tuple(fault)}
+            if check and (fault := check.fault_in_final(observation)):
+                return self._nothing(), NO_REWARD, False, False, {FAULT: tuple(fault)}
         return observation, reward, terminated, truncated, info
 
     def _nothing(self) -> Any:

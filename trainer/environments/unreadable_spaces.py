@@ -57,13 +57,20 @@ def _problems_of_part(space: spaces.Space[Any], whose: str, *, is_part: bool) ->
         yield counted, f"subtract it {_IN_SOURCES}"
     if isinstance(space, spaces.MultiDiscrete) and len(space.shape) != 1:
         yield f"{whose} a MultiDiscrete of shape {space.shape}, and Stable-Baselines3 reads rows only", _FLATTEN
+    if isinstance(space, spaces.Box) and not space.shape:
+        yield (
+            f"{whose} a single number of shape (), and Stable-Baselines3 reads rows only",
+            f"make it (1,) {_IN_SOURCES}",
+        )
+    if isinstance(space, spaces.Box) and 0 in space.shape and not is_part:
+        yield f"{whose} a Box of shape {space.shape}, which holds nothing", f"observe something {_IN_SOURCES}"
 
 
 def _problems_of_key(key: object) -> Iterator[tuple[str, str]]:
     """What torch refuses as the name of a module: each part of a Dict is read by one of its own."""
     has_key, rename = f"its observations have the key {key}", f"rename it {_IN_SOURCES}"
     if not isinstance(key, str) or not key:
-        yield f"{has_key!r}, and torch's modules are named by text", rename
+        yield f"its observations have the key {key!r}, and torch's modules are named by text", rename
     elif "." in key:
         yield f"{has_key}, and the names of torch's modules take no dot", rename
     elif hasattr(nn.ModuleDict(), key):

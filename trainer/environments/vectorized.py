@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from trainer.environments.checks.batch import BatchCheck
-from trainer.environments.checks.step import FAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +19,49 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 
-class OneAfterTheOther(DummyVecEnv):
+class _Checked(VecEnv):
+    """What the two share; each step is that of the class beside this one, then checked."""
+
+    _check: BatchCheck | None = None
+
+    def _begin_checks(self, subject: str | None) -> None:
+        if subject is not None:
+            self._check = BatchCheck(subject, self)
+            super().env_method("begin_checks")  # type: ignore[safe-super] # of the class beside this one
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Take a look at the actions, and act by them."""
+        if self._check:
+            self._check.actions(actions)
+        super().step_async(actions)  # type: ignore[safe-super]
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """What came of the actions."""
+        step = super().step_wait()  # type: ignore[safe-super]
+        if self._check:
+            self._check.step(step, self.reset_infos)
+        return step
+
+    def reset(self) -> VecEnvObs:
+        """Reset every environment."""
+        observations = super().reset()  # type: ignore[safe-super]
+        if self._check:
+            self._check.reset(observations, self.reset_infos)
+        return observations
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Call a method of each environment."""
+        answers = super().env_method(  # type: ignore[safe-super]
+            method_name, *method_args, indices=indices, **method_kwargs
+        )
+        if self._check:
+            self._check.answers(method_name, answers)
+        return answers
+
+
+class OneAfterTheOther(_Checked, DummyVecEnv):
     """`DummyVecEnv`, with each step checked; environments write into copies of the actions only.
 
     Args:
@@ -30,44 +70,15 @@ class OneAfterTheOther(DummyVecEnv):
     """
 
     def __init__(self, make: Sequence[Callable[[], gym.Env[Any, Any]]], subject: str | None) -> None:
-        super().__init__(list(make))
-        self._check = None if subject is None else BatchCheck(subject, self)
-        if self._check:
-            super().env_method("begin_checks")
+        DummyVecEnv.__init__(self, list(make))
+        self._begin_checks(subject)
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Note a copy of the actions: they are the learner's, and some environments write into theirs."""
-        if self._check:
-            self._check.actions(actions)
-        super().step_async(np.copy(actions))
-
-    def step_wait(self) -> VecEnvStepReturn:
-        """Take the actions noted last."""
-        step = super().step_wait()
-        if self._check:
-            _refuse_reported(self._check, step[3], self.reset_infos)
-            self._check.step(step[0], step[1])
-        return step
-
-    def reset(self) -> VecEnvObs:
-        """Reset every environment."""
-        observations = super().reset()
-        if self._check:
-            _refuse_reported(self._check, (), self.reset_infos)
-            self._check.reset(observations)
-        return observations
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """Call a method of each environment."""
-        answers = super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
-        if self._check:
-            self._check.answers(method_name, answers)
-        return answers
+        """Act by a copy of the actions: they are the learner's, and some environments write into theirs."""
+        super().step_async(actions.copy())
 
 
-class InWorkers(SubprocVecEnv):
+class InWorkers(_Checked, SubprocVecEnv):
     """`SubprocVecEnv`, with each step checked.
 
     Args:
@@ -76,48 +87,5 @@ class InWorkers(SubprocVecEnv):
     """
 
     def __init__(self, make: Sequence[Callable[[], gym.Env[Any, Any]]], subject: str | None) -> None:
-        super().__init__(list(make))
-        self._check = None if subject is None else BatchCheck(subject, self)
-        if self._check:
-            super().env_method("begin_checks")
-
-    def step_async(self, actions: NDArray[Any]) -> None:
-        """Send the actions."""
-        if self._check:
-            self._check.actions(actions)
-        super().step_async(actions)
-
-    def step_wait(self) -> VecEnvStepReturn:
-        """What came of the actions sent last."""
-        step = super().step_wait()
-        if self._check:
-            _refuse_reported(self._check, step[3], self.reset_infos)
-            self._check.step(step[0], step[1])
-        return step
-
-    def reset(self) -> VecEnvObs:
-        """Reset every environment."""
-        observations = super().reset()
-        if self._check:
-            _refuse_reported(self._check, (), self.reset_infos)
-            self._check.reset(observations)
-        return observations
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """Call a method of each environment."""
-        answers = super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
-        if self._check:
-            self._check.answers(method_name, answers)
-        return answers
-
-
-def _refuse_reported(
-    check: BatchCheck, infos: Sequence[dict[str, Any]], reset_infos: Sequence[dict[str, Any] | None]
-) -> None:
-    steps = bool(infos)
-    for told in (infos, reset_infos):
-        for index, info in enumerate(told):
-            if info and FAULT in info:
-                raise check.error(index, info[FAULT], steps=steps)
+        SubprocVecEnv.__init__(self, list(make))
+        self._begin_checks(subject)

@@ -88,9 +88,10 @@ class SB3VectorAdapter(VecEnv):
         observations, rewards, terminated, truncated, infos = step = self.env.step(self._actions)
         if self._check:
             self._check.shapes_of_step(step)
-            self._check.step(observations, rewards)
         dones = terminated | truncated
         details: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if self._check:
+            self._check.step((observations, rewards, dones, details))
         if dones.any():
             final_infos = infos.get("final_info", {})
             for index in np.flatnonzero(dones).tolist():

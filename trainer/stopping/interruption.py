@@ -167,7 +167,7 @@ class Interruption:
     @property
     def asked(self) -> str | None:
         """Who asks the session to stop, or None."""
-        return StopRequest(self._signals, self._finds_stop_file()).reason
+        return StopRequest(self._signals, self.finds_stop_file()).reason
 
     def reason(self, pace: Pace) -> str | None:
         """Why the session must stop at this rollout boundary, or None."""
@@ -181,7 +181,8 @@ class Interruption:
         """Whether a checkpoint might not fit any more if it were taken later than now."""
         return is_out_of_time(time.monotonic() - self._started, self._limit, 0.0, pace)
 
-    def _finds_stop_file(self) -> bool:
+    def finds_stop_file(self) -> bool:
+        """Whether the file is there that asks the session to stop; it is looked for now and then."""
         if self._stop_file is not None and time.monotonic() - self._looked_at >= STOP_FILE_SECONDS:
             self._looked_at = time.monotonic()
             self._has_stop_file = self._stop_file.exists()

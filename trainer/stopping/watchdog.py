@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from contract import events
 from trainer.stopping.activity import WORDS, disregards_signals, seconds_left
 from trainer.stopping.deadline import SESSION_LIMIT
-from trainer.stopping.interruption import STOP_SIGNALS, exit_code, reason_for_giving_up
+from trainer.stopping.interruption import STOP_FILE, STOP_SIGNALS, exit_code, reason_for_giving_up
 from trainer.stopping.stacks import call_of_main_thread, print_stacks
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ HUNG_CODE = 75
 LOOK_SECONDS = 1.0
 LAST_RESORT_SECONDS = 20.0
 """After the moment at which this thread should have ended the session; then native code keeps Python's lock."""
+SPEAKING_SECONDS = 18.0
+"""For the last words and the stacks: the disk may hang, or who takes the log; the session ends all the same."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ForcedEnd:
 
 
 class Watchdog:
-    """A thread that looks at a session each second, and hears its signals.
+    """A thread that looks at a session each second, and hears its signals; before the training its stop file too.
 
     Should native code keep Python's lock, so that no thread of Python's runs, then a thread of `faulthandler`'s, which
     needs none, prints where the session stands and ends it a little later.
@@ -75,6 +77,7 @@ class Watchdog:
         self._end = end
         self._heard: list[str] = []
         self._heard_at = 0.0
+        self._stop_file_at: float | None = None
         self._ear, self._mouth = socket.socketpair()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -116,10 +119,18 @@ class Watchdog:
 
     def _by_request(self, look: Look) -> ForcedEnd | None:
         """The end of a session that was told to end, and does not."""
-        if not self._heard or not disregards_signals(look.section, len(self._heard), time.monotonic() - self._heard_at):
+        now = time.monotonic()
+        if not self._heard and self._stop_file_at is None and self._interruption.finds_stop_file():
+            self._stop_file_at = now
+        if self._heard:
+            heard, heard_at = tuple(self._heard), self._heard_at
+        elif self._stop_file_at is not None:
+            heard, heard_at = (STOP_FILE,), self._stop_file_at
+        else:
             return None
-        several = len(self._heard) > 1
-        reason = reason_for_giving_up(tuple(self._heard)) if several else self._heard[0]
+        if not disregards_signals(look.section, len(heard), now - heard_at):
+            return None
+        reason = reason_for_giving_up(heard)
         return ForcedEnd(reason, None, exit_code(reason))
 
     def _overdue(self, look: Look) -> ForcedEnd:
@@ -127,7 +138,7 @@ class Watchdog:
         if look.section == "end":
             return ForcedEnd(None, None, self._interruption.exit_code)
         words, limit = WORDS[look.section], f"the session limit of {self._limit:g} s"
-        is_alive = look.is_alive and look.silent < self._patience
+        is_alive = look.is_alive and look.silent < self._patience / 2
         if is_alive and look.elapsed >= self._limit:
             problem = f"{words} did not end within {limit} and is lost; make rollouts shorter, or raise session_limit"
             return ForcedEnd(SESSION_LIMIT, f"{self._subject}: {problem}", HUNG_CODE)
@@ -140,11 +151,16 @@ class Watchdog:
 
     def _end_by_force(self, forced: ForcedEnd) -> None:
         try:
-            if forced.reason is None:
-                events.say(f"{self._subject}: {WORDS['end']} has not come to its end; the session ends without it")
-            # Either this thread has the last word or the main thread, should it come back just now.
-            if forced.reason is not None and self._interruption.last_word.acquire(blocking=False):
-                self._last_words(forced)
-            print_stacks()
+            speaks = threading.Thread(target=self._speak, args=(forced,), name="last words", daemon=True)
+            speaks.start()
+            speaks.join(SPEAKING_SECONDS)
         finally:
             self._end(forced.code)
+
+    def _speak(self, forced: ForcedEnd) -> None:
+        if forced.reason is None:
+            events.say(f"{self._subject}: {WORDS['end']} has not come to its end; the session ends without it")
+        # Either this thread has the last word or the main thread, should it come back just now.
+        if forced.reason is not None and self._interruption.last_word.acquire(blocking=False):
+            self._last_words(forced)
+        print_stacks()

@@ -246,3 +246,12 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(content)
     expected = hashlib.sha256(content).hexdigest()
     assert files.sha256_of_file(tmp_path / "large") == files.sha256_of_bytes(content) == expected
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_disk_that_takes_nothing_more_is_told_with_the_name_of_the_file(tmp_path: Path, named: bool) -> None:
+    target = tmp_path / "report.json"
+    with pytest.raises(OSError, match=r"report\.json") as caught, files.replacing(target) as temporary:
+        raise OSError(errno.ENOSPC, "No space left on device", *([str(temporary)] if named else []))
+    assert caught.value.filename == str(target)
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import pytest
 from requests import HTTPError
 
 from emulator.settings import T4
+from emulator.store.values import KernelState
 from tests.emulated import EmulatedKaggle, emulated, from_a_wednesday
 
 if TYPE_CHECKING:
@@ -71,18 +72,23 @@ def test_only_its_owner_deletes_a_kernel(emulator: EmulatedKaggle) -> None:
 
 
 def test_the_quota_counts_gpu_sessions_in_emulated_time(tmp_path: Path) -> None:
-    # A second is an hour.
-    with emulated(tmp_path, time_scale=3600.0, source=from_a_wednesday()) as kaggle, kaggle.client() as api:
+    start, hours, end = from_a_wednesday()(), 0.0, tmp_path / "end"
+    until_the_end = f"import os, time\nwhile not os.path.exists({str(end)!r}):\n    time.sleep(0.01)\n"
+    # A second is an hour, and the clock stands still until it is set.
+    with emulated(tmp_path, time_scale=3600.0, source=lambda: start + hours) as kaggle, kaggle.client() as api:
         assert api.quota_view().gpu_quota.time_used.total_seconds() == 0
         api.kernels_push(str(kaggle.kernel(slug="without-a-gpu")))
         kaggle.wait("without-a-gpu")
         assert api.quota_view().gpu_quota.time_used.total_seconds() == 0
-        api.kernels_push(str(kaggle.kernel("import time; time.sleep(1)", "with-a-gpu", machine_shape=T4)))
+        api.kernels_push(str(kaggle.kernel(until_the_end, "with-a-gpu", machine_shape=T4)))
+        kaggle.wait_for("with-a-gpu", lambda state: state is KernelState.RUNNING)
         assert api.quota_view().gpu_quota.time_reserved.total_seconds() > 0
+        hours = 1.5
+        end.touch()
         kaggle.wait("with-a-gpu")
         quota = api.quota_view()
         used = quota.gpu_quota.time_used.total_seconds()
-        assert 3600 <= used < 3 * 3600
+        assert used == pytest.approx(1.5 * 3600)
         assert quota.gpu_quota.total_time_allowed.total_seconds() == 30 * 3600
         assert quota.gpu_quota.time_reserved.total_seconds() == 0
         api.kernels_delete("alice/with-a-gpu", no_confirm=True)

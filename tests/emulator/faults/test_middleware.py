@@ -91,11 +91,12 @@ def test_a_reset_connection_is_reset_and_not_merely_closed(toy: ToyKaggle, clien
 
 
 def test_a_call_that_times_out_is_held_and_then_cut(toy: ToyKaggle, client: httpx.Client) -> None:
-    impose(client, kind="time-out", call="SaveKernel", seconds=0.3)
+    impose(client, kind="time-out", call="SaveKernel", seconds=0.3, first=1)
+    impose(client, kind="time-out", call="SaveKernel", seconds=2.0, skip=1)
     start = time.monotonic()
-    with pytest.raises(httpx.NetworkError):
+    with pytest.raises(httpx.NetworkError):  # no ReadTimeout: it is cut before this client's patience ends
         client.post(PUSH, json={})
-    assert 0.3 <= time.monotonic() - start < 5
+    assert time.monotonic() - start >= 0.3
     with pytest.raises(httpx.ReadTimeout):
         client.post(PUSH, json={}, timeout=0.1)
     assert toy.pushes == 0

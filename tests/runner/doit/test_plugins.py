@@ -41,3 +41,7 @@ def test_a_listing_has_all_of_them(plugins: Plugins) -> None:
     assert dict(plugins.items()) == {"relay": "ours", "console": "doit's", "fancy": "installed"}
     assert list(plugins.values()) == ["ours", "doit's", "installed"]
     assert len(plugins.keys()) == 3
+
+
+def test_they_count_as_something_before_any_is_found() -> None:
+    assert Plugins({}, dict)

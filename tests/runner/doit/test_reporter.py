@@ -36,9 +36,15 @@ def exit_codes() -> Codes:
 
 
 @pytest.fixture
-def reporter(pipe: Pipe, exit_codes: Codes) -> Any:
+def executed() -> set[str]:
+    """What the reporter notes besides."""
+    return set()
+
+
+@pytest.fixture
+def reporter(pipe: Pipe, exit_codes: Codes, executed: set[str]) -> Any:
     """The reporter of a run that has begun."""
-    return noting(exit_codes)(pipe, {"failure_verbosity": 0})
+    return noting(exit_codes, executed)(pipe, {"failure_verbosity": 0})
 
 
 def test_a_stage_is_seen_as_it_begins_and_other_tasks_say_nothing(reporter: Any, pipe: Pipe) -> None:
@@ -46,6 +52,12 @@ def test_a_stage_is_seen_as_it_begins_and_other_tasks_say_nothing(reporter: Any,
     assert pipe.seen == "execute   cart:0001  starts at 0\n"
     reporter.execute_task(Task("plan:cart", None))
     assert pipe.seen.count("\n") == 1
+
+
+def test_what_ran_is_noted_but_for_groups_which_do_nothing(reporter: Any, executed: set[str]) -> None:
+    reporter.execute_task(Task("run_full", None))
+    reporter.execute_task(Task("run_full:cart", [lambda: True]))
+    assert executed == {"run_full:cart"}
 
 
 @pytest.mark.parametrize(("failure", "code"), [(TaskFailed("it failed"), 1), (TaskError("it was wrong"), 2)])

@@ -39,7 +39,11 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def load(folder: Path, text: str | bytes) -> dict[str, JobProfiles]:
     path = folder / "jobs.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return load_jobs(path, BACKENDS)
+    jobs = load_jobs(path, BACKENDS)
+    for job in jobs.values():
+        if isinstance(job, InputError):
+            raise job
+    return {name: job for name, job in jobs.items() if isinstance(job, JobProfiles)}
 
 
 def complaint(folder: Path, text: str | bytes) -> str:

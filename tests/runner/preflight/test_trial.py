@@ -63,6 +63,29 @@ def test_a_trial_finds_what_checkpoints_of_the_job_would_state_and_what_it_takes
     assert found.notes == ()
 
 
+WRITES = """
+import os
+import tempfile
+import gymnasium as gym
+
+
+def make():
+    working = os.environ["RELAY_WORKING"]
+    assert os.path.samefile(working, ".") and os.listdir("../input"), working
+    assert os.environ["KAGGLE_KERNEL_RUN_TYPE"] == "Batch"
+    for folder in working, tempfile.gettempdir():
+        open(os.path.join(folder, "left.txt"), "w").close()
+    return gym.make("CartPole-v1")
+
+
+gym.register("Writes-v0", make)
+"""
+
+
+def test_an_environment_finds_the_folders_and_variables_that_it_has_in_a_session(tmp_path: Path) -> None:
+    assert tried(tmp_path, {"id": "my_own_package:Writes-v0", "n_envs": 1}, WRITES).notes == ()
+
+
 def test_a_module_that_is_nowhere_may_be_elsewhere(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         tried(tmp_path, {"id": "my_own_pakage:Own-v0"}, OWN)

@@ -53,17 +53,6 @@ def test_names_begin_with_the_folder_and_leave_out_what_nobody_wrote(package: Pa
     assert sorted(read(package).paths) == ["pkg/__init__.py", "pkg/inner/table.csv", "pkg/module.py"]
 
 
-@pytest.mark.parametrize("name", ["kaggle.json", "access_token", "credentials.json", "key.pem", "Kaggle.JSON"])
-def test_credentials_are_refused_by_name(package: Path, name: str) -> None:
-    (package / name).write_text("secret", encoding="utf-8")
-    expected = f"pkg/{name} holds credentials, and sources are uploaded; move it out of the folder"
-    assert refusal(package) == expected
-    (package / name).unlink()
-    (package / name).mkdir()
-    (package / name / "module.py").write_text("x", encoding="utf-8")
-    assert f"pkg/{name}/module.py" in read(package).paths
-
-
 def test_a_link_within_the_folder_is_carried_as_a_copy(package: Path) -> None:
     (package / "alias.py").symlink_to("module.py")
     (package / "current").symlink_to(package / "inner", target_is_directory=True)
@@ -244,3 +233,12 @@ def unreadable() -> Iterator[Callable[[str], Path]]:
 def test_what_may_not_be_read_is_refused_by_name(unreadable: Callable[[str], Path], name: str) -> None:
     problem = "cannot be read (Permission denied); make it readable for you, or move it out of the folder"
     assert refusal(unreadable(name)) == f"{name} {problem}"
+
+
+@pytest.mark.parametrize(
+    "name", ["kaggle.json", "Kaggle.JSON", "access_token", "credentials.json", "key.pem", "id_rsa"]
+)
+def test_a_key_or_a_token_is_not_uploaded(package: Path, name: str) -> None:
+    (package / "inner" / name).write_text("secret", encoding="utf-8")
+    problem = "has the name of a key or a token, and sources are uploaded as they are; move it out of the folder"
+    assert refusal(package) == f"{package.name}/inner/{name} {problem}"

@@ -308,5 +308,6 @@ def test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_
             judge(workspace, plan)
         return
     (note,) = judge(workspace, plan).notes
-    assert note.startswith(f"it could not be tried on this machine, which may lack what the {backend} backend has: ")
+    place = f"this machine, which may lack what the {backend} backend has, and is tried there first: "
+    assert note.startswith(f"it could not be tried on {place}")
     assert note.endswith("there is no module sumo_rl; install it")

@@ -14,7 +14,7 @@ from stable_baselines3.common.envs import BitFlippingEnv
 from contract.errors import InputError
 from job.model import parse_job
 from tests.trainer.conftest import TROUBLED
-from trainer.algorithms.suitability import refuse_unsuitable
+from trainer.algorithms.suitability import notes_on_images, refuse_unsuitable
 from trainer.environments.making import make_training_envs
 
 HER = {"replay_buffer_class": "HerReplayBuffer"}
@@ -44,7 +44,48 @@ class Pictures(gym.Env[Any, Any]):
     action_space = spaces.Discrete(3)
 
 
-ENVIRONMENTS: dict[str, Any] = {"Blind-v0": Blind, "Pictures-v0": Pictures, "Goals-v0": Goals}
+class Camera(gym.Env[Any, Any]):
+    """Images as policies read them, alone or as a part of more.
+
+    Args:
+        parts: what else is observed.
+        dtype: of the image.
+    """
+
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, parts: tuple[str, ...] = (), dtype: str = "uint8", size: int = 40) -> None:
+        image = spaces.Box(0, 255, (size, size, 3), np.dtype(dtype).type)
+        rest: dict[str, spaces.Space[Any]] = {part: spaces.Box(-1, 1, (2,)) for part in parts}
+        self.observation_space = spaces.Dict({"front": image, **rest}) if parts else image
+
+
+class Acting(gym.Env[Any, Any]):
+    """Any space of actions.
+
+    Args:
+        actions: its name.
+    """
+
+    observation_space = spaces.Box(-1, 1, (2,))
+
+    def __init__(self, actions: str) -> None:
+        self.action_space = ACTIONS[actions]
+
+
+ACTIONS: dict[str, spaces.Space[Any]] = {
+    "nothing": spaces.Box(0, 1, (0,)),
+    "a table": spaces.MultiDiscrete(np.array([[2, 3], [2, 2]])),
+    "without an end": spaces.Box(-np.inf, np.inf, (2,)),
+    "half open": spaces.Box(0, np.inf, (2,)),
+}
+ENVIRONMENTS: dict[str, Any] = {
+    "Acting-v0": Acting,
+    "Blind-v0": Blind,
+    "Pictures-v0": Pictures,
+    "Goals-v0": Goals,
+    "Camera-v0": Camera,
+}
 for name, entry in ENVIRONMENTS.items():
     if name not in gym.registry:
         gym.register(name, entry, max_episode_steps=LONGEST)
@@ -240,3 +281,81 @@ def test_hindsight_that_begins_too_early_would_fail_in_the_session(learning_star
     else:
         with pytest.raises(RuntimeError, match="Unable to sample before the end of the first episode"):
             model.learn(60)
+
+
+def notes(policy: str, algorithm: str = "PPO", *, normalized: bool = False, **kwargs: Any) -> list[str]:
+    """What is said of the images of a camera to a policy that it suits."""
+    env = {"id": "Camera-v0", "kwargs": kwargs, **({"wrapper": "VecNormalize"} if normalized else {})}
+    job = parse_job({"name": "job", "env": env, "algorithm": algorithm, "policy": policy, "total_timesteps": 100})
+    venv = make_training_envs(job)
+    try:
+        refuse_unsuitable(job, venv)
+        return list(notes_on_images(job, venv))
+    finally:
+        venv.close()
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "DQN"])
+def test_images_that_vecnormalize_leaves_none_of_are_refused(algorithm: str) -> None:
+    with pytest.raises(InputError) as caught:
+        notes("CnnPolicy", algorithm, normalized=True)
+    assert str(caught.value) == (
+        "environment Camera-v0: its observations are images, and VecNormalize leaves none for the policy CnnPolicy; "
+        "set norm_obs to false below env.wrapper_kwargs, since policies scale images themselves"
+    )
+
+
+FLATTENED = "its observations are images of shape (40, 40, 3), which MlpPolicy reads as a row of 4,800 numbers"
+KEEP = "set norm_obs to false below env.wrapper_kwargs, since policies scale images themselves"
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes", "said"),
+    [
+        ("MlpPolicy", {}, f"{FLATTENED}; to have them seen as images, set policy to CnnPolicy"),
+        ("MlpPolicy", {"normalized": True}, f"{FLATTENED}; to have them seen as images, {KEEP} and set policy to Cnn"),
+        ("MlpPolicy", {"dtype": "float32"}, f"{FLATTENED}; to have them seen as images, give them as uint8 from 0 to"),
+        ("MultiInputPolicy", {"parts": ("speed",), "dtype": "int64"}, "the part front of its observations is an image"),
+        ("MultiInputPolicy", {"parts": ("speed",), "normalized": True}, "the part front of its observations is an im"),
+    ],
+)
+def test_images_that_are_read_as_rows_are_told_with_what_to_set(
+    policy: str, changes: dict[str, Any], said: str
+) -> None:
+    (note,) = notes(policy, **changes)
+    assert note.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes"),
+    [("CnnPolicy", {}), ("MultiInputPolicy", {"parts": ("speed",)}), ("MlpPolicy", {"size": 8})],
+)
+def test_images_that_are_seen_as_such_or_too_small_for_that_need_no_word(policy: str, changes: dict[str, Any]) -> None:
+    assert notes(policy, **changes) == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        ("nothing", "its actions are Box of shape (0,), which leaves nothing to decide; give them at least one number"),
+        (
+            "a table",
+            "its actions are MultiDiscrete of shape (2, 2), and Stable-Baselines3 acts in rows only; turn them",
+        ),
+        (
+            "without an end",
+            "its actions are Box of shape (2,) without an end, and Stable-Baselines3 needs finite bounds",
+        ),
+        ("half open", "its actions are Box of shape (2,) without an end, and Stable-Baselines3 needs finite bounds"),
+    ],
+)
+def test_actions_in_a_form_that_cannot_be_learned_are_refused(actions: str, said: str) -> None:
+    env = {"id": "Acting-v0", "kwargs": {"actions": actions}}
+    job = parse_job({"name": "job", "env": env, "algorithm": "PPO", "total_timesteps": 100})
+    venv = make_training_envs(job)
+    try:
+        with pytest.raises(InputError) as caught:
+            refuse_unsuitable(job, venv)
+    finally:
+        venv.close()
+    assert str(caught.value).startswith(f"environment Acting-v0: {said}")

@@ -109,13 +109,15 @@ def _short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("n_envs", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_was_saved_at_any_moment_comes_back(tmp_path: Path, kind: str, n_envs: int) -> None:
+def test_what_was_saved_at_any_moment_comes_back(
+    tmp_path: Path, kind: str, n_envs: int, request: pytest.FixtureRequest
+) -> None:
     moments = random.Random(n_envs)
     life = Life(kind, n_envs, seed=n_envs)
     recorder = ReplayRecorder(life.buffer)
     store = SegmentStore(tmp_path, type(life.buffer).__name__, CAPACITY, replay_fields(life.buffer))
     saved = []
-    for _ in range(40):
+    for _ in range(40 if request.config.getoption("--long") else 16):
         for _ in range(moments.randrange(4)):  # rollouts between two saves, some longer than the buffer
             rows = moments.choice((0, 1, 1, 2, 5, 17, CAPACITY, CAPACITY + 7))
             life.add(rows)

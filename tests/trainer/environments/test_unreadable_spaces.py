@@ -29,10 +29,17 @@ BOX = spaces.Box(-1, 1, (2,), np.float32)
         (spaces.Dict({"arm.left": BOX}), "the key arm.left, and the names of torch's modules take no dot", "rename it"),
         (spaces.Dict({"keys": BOX}), "the key keys, which is a name of torch's own modules", "rename it"),
         (spaces.Dict({"forward": BOX}), "the key forward, which is a name of torch's own modules", "rename it"),
-        (spaces.Dict({"": BOX}), "named by text", "rename it"),
+        (
+            spaces.Dict({"": BOX}),
+            "its observations have the key '', and torch's modules are named by text",
+            "rename it",
+        ),
         (spaces.Discrete(7, start=3), "are counted from 3, and Stable-Baselines3 counts from 0", "subtract it"),
         (spaces.MultiDiscrete(np.array([3, 4]), start=np.array([0, 1])), "are counted from [0 1]", "subtract it"),
         (spaces.Dict({"step": spaces.Discrete(7, start=-1)}), "part step is counted from -1", "subtract it"),
+        (spaces.Box(0, 1, ()), "a single number of shape ()", "make it (1,)"),
+        (spaces.Dict({"speed": spaces.Box(0, 1, ()), "v": BOX}), "part speed is a single number", "make it (1,)"),
+        (spaces.Box(0, 1, (0,)), "a Box of shape (0,), which holds nothing", "observe something"),
         (spaces.MultiDiscrete(np.array([[3, 4], [2, 2]])), "a MultiDiscrete of shape (2, 2)", "FlattenObservation"),
     ],
 )

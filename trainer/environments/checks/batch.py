@@ -9,13 +9,17 @@ import numpy as np
 
 from contract.errors import DivergedError
 from trainer.environments.checks.faults import Fault, FaultyEnvironmentError, beginning
-from trainer.environments.checks.numbers import batch_check, cast, find_fault, is_finite
-from trainer.environments.checks.step import OBSERVATION
+from trainer.environments.checks.numbers import batch_check, find_fault, fits_into, is_finite
+from trainer.environments.checks.step import FAULT, OBSERVATION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from stable_baselines3.common.vec_env import VecEnv
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
+_FLOAT32 = np.dtype(np.float32)
 _REWARDS = gym.spaces.Box(-np.inf, np.inf, (), np.float32)
 _MASKS, _REWARDS_OF_GOALS = "action_masks", "compute_reward"
 
@@ -50,29 +54,68 @@ class BatchCheck:
             remedy = "the checkpoints before it are intact: lower the learning rate or clip the gradients, and go on"
             raise DivergedError(self._subject, problem, remedy)
 
-    def step(self, observations: Any, rewards: NDArray[Any]) -> None:
+    def step(
+        self,
+        step: VecEnvStepReturn,
+        reset_infos: Sequence[dict[str, Any] | None] = (),
+    ) -> None:
         """Look at what a step gave.
 
-        Raises:
-            FaultyEnvironmentError: it is no number that can be learned from.
-        """
-        if not is_finite(rewards if rewards.dtype == np.float32 else cast(rewards, _REWARDS.dtype)):
-            self._refuse_rewards("the reward", rewards)
-        for name, holds, part in self._holders:
-            values = observations if name is None else observations[name]
-            if not holds(values):
-                self._refuse(name, part, values, steps=True)
+        Args:
+            step: it.
+            reset_infos: of each environment, where those may say that something was wrong.
 
-    def reset(self, observations: Any) -> None:
+        Raises:
+            FaultyEnvironmentError: it is nothing that can be learned from.
+        """
+        observations, rewards, ended, infos = step
+        if not fits_into(rewards, _FLOAT32):
+            self.reported(infos, reset_infos)
+            self._refuse_rewards("the reward", rewards)
+        if np.count_nonzero(ended):  # and so reset
+            self.reported((), reset_infos, steps=True)
+        self.observations(observations, steps=True)
+
+    def reset(self, observations: Any, reset_infos: Sequence[dict[str, Any] | None] = ()) -> None:
         """Look at what a reset gave.
 
+        Args:
+            observations: it.
+            reset_infos: of each environment, where those may say that something was wrong.
+
         Raises:
-            FaultyEnvironmentError: it is no number that can be learned from.
+            FaultyEnvironmentError: it is nothing that can be learned from.
+        """
+        self.reported((), reset_infos, steps=False)
+        self.observations(observations, steps=False)
+
+    def observations(self, observations: Any, *, steps: bool) -> None:
+        """Look at the numbers of observations.
+
+        Raises:
+            FaultyEnvironmentError: they are none that can be learned from.
         """
         for name, holds, part in self._holders:
             values = observations if name is None else observations[name]
             if not holds(values):
-                self._refuse(name, part, values, steps=False)
+                self._refuse(name, part, values, steps=steps)
+
+    def reported(
+        self,
+        infos: Sequence[dict[str, Any]],
+        reset_infos: Sequence[dict[str, Any] | None],
+        *,
+        steps: bool = True,
+    ) -> None:
+        """Look for faults that environments have found by themselves.
+
+        Raises:
+            FaultyEnvironmentError: there is one.
+        """
+        for told in (infos, reset_infos):
+            for index, info in enumerate(told):
+                if info and FAULT in info:
+                    raise self.error(index, info[FAULT], steps=steps)
 
     def answers(self, method: str, answers: list[Any]) -> None:
         """Look at what a method of the environments gave, where learning depends on it.

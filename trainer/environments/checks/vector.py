@@ -26,6 +26,7 @@ class VectorCheck(BatchCheck):
     def __init__(self, subject: str, venv: VecEnv) -> None:
         super().__init__(subject, venv)
         self._one = StepCheck(venv.observation_space)
+        self._shape = (venv.num_envs,)
         self._all = StepCheck(batch_space(venv.observation_space, venv.num_envs))
 
     def shapes_of_step(self, step: tuple[Any, ...]) -> None:
@@ -41,13 +42,12 @@ class VectorCheck(BatchCheck):
             ("`terminated`", terminated, "biu"),
             ("`truncated`", truncated, "biu"),
         ):
-            if not (isinstance(given, np.ndarray) and given.dtype.kind in kinds and given.shape == (self._count,)):
+            if not (isinstance(given, np.ndarray) and given.dtype.kind in kinds and given.shape == self._shape):
                 expected = f"an array of {self._count} {'truths' if kinds == 'biu' else 'numbers'}"
                 raise self.error(None, Fault(what, f"are not {expected}", beginning(given)), steps=True)
         if not isinstance(infos, dict):
             raise self.error(None, Fault("infos", "are no dictionary", beginning(infos)), steps=True)
-        ended = terminated | truncated
-        if ended.any() and "final_obs" not in infos:
+        if "final_obs" not in infos and (np.count_nonzero(terminated) or np.count_nonzero(truncated)):
             problem = "do not hold final_obs, though an episode has ended"
             raise self.error(None, Fault("infos", problem, f"they hold {sorted(map(str, infos))}"), steps=True)
 

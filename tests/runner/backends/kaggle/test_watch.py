@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from contract.states import State
 from runner.backends.kaggle.names import Handle
-from runner.backends.kaggle.watch import Watch
+from runner.backends.kaggle.watch import LIMIT_MARGIN_SECONDS, Watch
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from executors.base import Status
     from tests.runner.backends.kaggle.conftest import Kaggle
@@ -79,6 +80,24 @@ def test_an_end_that_the_output_does_not_bear_out_is_doubted_for_a_while(kaggle:
         time.sleep(0.005)
     assert "has ended on Kaggle, but its output is not there yet" in doubts
     assert status.state is State.COMPLETE
+    watched.close()
+
+
+def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle, tmp_path: Path) -> None:
+    handle = submitted(kaggle, "endless", until=str(tmp_path / "end"))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while kaggle.backend().status(handle).state is State.QUEUED:
+        assert time.monotonic() < deadline
+    connection = kaggle.backend(poll=0.0001).connection
+    # As if it had run for its limit and the margin already.
+    watched = Watch(connection, Handle.parse(handle), lambda _: True, lambda: "", limit=-LIMIT_MARGIN_SECONDS)
+    watched.status()
+    time.sleep(0.001)
+    told = watched.status()
+    assert told.state is State.RUNNING
+    assert "beyond the limit at which Kaggle was to end it, and spends quota: look at relay-endless" in str(told.reason)
+    (tmp_path / "end").touch()
+    assert until_it_ends(watched).state is State.COMPLETE
     watched.close()
 
 

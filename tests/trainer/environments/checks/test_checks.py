@@ -103,7 +103,7 @@ def test_the_sentence_names_the_environment_the_value_and_the_moment() -> None:
     values = np.zeros((3, 2), np.float32)
     values[2, 1] = np.nan
     with pytest.raises(FaultyEnvironmentError) as caught:
-        check.step(values, np.zeros(3, np.float32))
+        check.step((values, np.zeros(3, np.float32), np.zeros(3, bool), [{}] * 3))
     assert str(caught.value.at(595)) == (
         "environment Walk-v0: the observation of environment 2 is not finite at 598 timesteps (nan at [1]); "
         "no checkpoint holds anything of it: correct the environment, and go on from the latest one"

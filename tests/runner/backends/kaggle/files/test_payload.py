@@ -13,7 +13,7 @@ from contract.storage import files
 from runner.backends.kaggle.files.payload import CARRIED_FROM_BYTES, dataset_files, packs_of
 from runner.backends.kaggle.files.sent import Sent
 from runner.layout import RunsFolder, SessionFolder
-from runner.stages.package import session_script
+from runner.stages.package import keyed_script
 from tests.runner.conftest import asked
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> SessionFolder:
     listed = {name: {"bytes": size, "sha256": f"{size:064x}"} for name, size in sizes.items()}
     for name, size in sizes.items():
         files.write_bytes(own.payload / name, name[:1].encode() * size)
-    files.write_bytes(own.script, session_script(KEY).encode())
+    files.write_bytes(own.script, keyed_script(KEY).encode())
     files.write_json(own.payload / "payload.json", {"files": listed})
     asked(parent=Parent(session="0001", timesteps=1, sha256="0" * 64)).write(own.request)
     left = {name: entry for name, entry in listed.items() if name != "job.json"}

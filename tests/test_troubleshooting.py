@@ -1,0 +1,178 @@
+"""Each row of docs/troubleshooting.md is shown by tests."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from typing import Final
+
+import pytest
+
+from tests.project import ROOT
+
+PAGE = ROOT / "docs" / "troubleshooting.md"
+
+SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
+    "an environment's call never comes back": (
+        "trainer/test_hanging_sessions.py::test_a_call_that_never_comes_back_ends_the_session_with_all_that_it_has",
+    ),
+    "closing the environments never ends": (
+        "trainer/test_hanging_sessions.py::test_environments_that_do_not_close_cost_no_finished_session",
+    ),
+    "an environment leaves a thread": (
+        "trainer/test_hanging_sessions.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
+    ),
+    "an evaluation comes to no end": (
+        "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
+    ),
+    "nobody takes what a session prints any more, and its environment waits for that": (
+        "trainer/test_hanging_sessions.py::test_a_log_that_nobody_takes_any_more_keeps_no_session",
+    ),
+    "an environment leaves a process, a simulator say": (
+        "trainer/test_hanging_sessions.py::test_what_an_environment_has_started_ends_with_the_session",
+    ),
+    "native code that hangs keeps Python's lock": (
+        "trainer/test_hanging_sessions.py::test_native_code_that_keeps_pythons_lock_is_ended_from_outside_of_python",
+    ),
+    "a session hangs so that it cannot end itself": (
+        "runner/backends/test_local.py::test_a_session_that_does_not_end_is_killed_a_minute_after_its_limit",
+        "executors/test_local.py::test_a_script_that_overruns_its_limit_is_killed_with_all_that_it_started",
+    ),
+    "an environment gives NaN, infinity, `None`, another shape": (
+        "trainer/environments/checks/test_checks.py::test_the_sentence_names_the_environment_the_value_and_the_moment",
+        "trainer/test_silent_faults.py::test_a_mended_environment_goes_on_as_if_it_had_always_been_right",
+    ),
+    "an action mask allows nothing": (
+        "trainer/environments/checks/test_checks.py::test_a_mask_that_allows_nothing_is_named",
+    ),
+    "an observation or a reward is not finite, with `env.check: false`": (
+        "trainer/test_silent_faults.py::test_even_without_a_check_nothing_is_kept_that_is_no_number",
+    ),
+    "a replay buffer from elsewhere holds NaN": ("restore/test_replay.py::test_a_row_that_is_no_number_is_found",),
+    "`env.id` names nothing": (
+        "trainer/test_trial.py::test_an_id_that_names_nothing_is_told_with_what_to_write",
+        "runner/stages/test_wiring.py::test_what_is_refused_uses_no_number_and_is_tried_again",
+    ),
+    "observations or actions that no policy reads": (
+        "trainer/environments/test_unreadable_spaces.py::test_what_no_policy_reads_is_one_sentence",
+    ),
+    "observations are images, and the job's policy or VecNormalize takes them for rows of numbers": (
+        "trainer/algorithms/test_suitability.py::test_images_that_vecnormalize_leaves_none_of_are_refused",
+        "trainer/algorithms/test_suitability.py::test_images_that_are_read_as_rows_are_told_with_what_to_set",
+    ),
+    "evaluation or `n_envs` needs a second environment, which is not allowed": (
+        "trainer/test_trial.py::test_a_second_instance_that_is_not_allowed_is_refused_with_who_needs_it",
+    ),
+    "an environment can be made only once in a process": (
+        "trainer/test_trial.py::test_an_environment_that_can_be_made_once_is_trained_without_the_check",
+    ),
+    "`render_mode: human`": ("trainer/test_trial.py::test_a_window_is_refused",),
+    "a constructor, `reset()` or `step()` hangs": (
+        "runner/preflight/test_trial.py::test_what_hangs_is_ended_and_named",
+    ),
+    "one job of several names a source that cannot be carried (a link that leads out, a loop, no such folder)": (
+        "scenarios/test_odd_sources.py::test_a_job_with_an_odd_source_stops_no_other",
+    ),
+    "a folder of `sources` holds a key or a token (kaggle.json, access_token, credentials.json, id_rsa, \\*.pem)": (
+        "runner/sources/test_walk.py::test_a_key_or_a_token_is_not_uploaded",
+    ),
+    "this machine lacks a module that the backend's may have": (
+        "runner/stages/test_wiring.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
+        "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",
+    ),
+    "the replay buffer does not fit": (
+        "runner/preflight/test_memory.py::test_a_buffer_that_fills_beyond_the_memory_is_refused_with_the_numbers",
+    ),
+    "a session ends by a mistake, a NaN loss, or without progress at its limit, out of memory or by an error": (
+        "runner/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
+        "runner/doit/test_run.py::test_a_session_is_repeated_only_where_its_reason_may_pass",
+    ),
+    "the project's path is long (200 characters), and workers or torch make sockets": (
+        "executors/test_local.py::test_sockets_have_room_below_a_long_path",
+    ),
+    "a session prints lines that look like the tool's events, control sequences, characters that the terminal lacks, "
+    "or megabytes without a line end": (
+        "runner/test_display.py::test_no_line_of_a_session_ends_the_command_or_steers_the_terminal",
+        "runner/test_display.py::test_a_line_that_does_not_end_is_shown_in_part_and_hides_no_event",
+        "runner/test_display.py::test_a_progress_bar_of_megabytes_is_shown_as_it_ends",
+        "runner/test_display.py::test_what_a_terminal_cannot_show_is_spelled_out",
+    ),
+    "a session leaves odd names, links, pipes, or more than 1,000 files or 1 GiB beside its own": (
+        "runner/backends/test_local.py::test_names_that_not_every_system_has_stay_behind_and_are_named",
+        "runner/stages/test_download.py::test_what_stays_behind_is_said_and_written_down",
+        "contract/storage/test_coming_back.py::test_the_sessions_own_files_come_whatever_came_before",
+    ),
+    "a token was saved with a byte order mark or Windows' line ends": (
+        "runner/backends/kaggle/api/test_credentials.py::test_a_token_is_found_however_it_was_saved_and_what_to_correct_is_said",
+    ),
+    "it is in quotes, behind `KAGGLE_API_TOKEN=`, or UTF-16": (
+        "runner/backends/kaggle/api/test_credentials.py::test_a_token_is_found_however_it_was_saved_and_what_to_correct_is_said",
+    ),
+    "it is two lines, a whole kaggle.json, or has characters that no token has": (
+        "runner/backends/kaggle/api/test_credentials.py::test_what_cannot_be_a_token_is_told_in_a_sentence_that_does_not_show_it",
+    ),
+    "a backend gives no answer before anything was submitted": (
+        "runner/stages/test_execute.py::test_until_it_is_pushed_nothing_says_that_a_session_may_have_been_submitted",
+    ),
+    "a command is cut off while it submits": (
+        "runner/test_commands.py::test_what_may_have_been_submitted_is_said_so",
+        "runner/test_commands.py::test_what_was_submitted_after_all_is_stopped_and_not_put_away",
+    ),
+    "and the backend does not answer then": (
+        "runner/test_commands.py::test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_a_way",
+    ),
+    "the project's folder is read-only, or its disk full or without locks": (
+        "runner/doit/test_state.py::test_where_no_file_can_be_written_doit_remembers_for_one_command",
+        "runner/doit/test_state.py::test_a_full_disk_ends_no_command",
+        "scenarios/test_only_reading.py::test_a_finished_project_that_may_only_be_read_says_what_is_so",
+    ),
+    "Kaggle refused the first push of a kernel, by this or another tool": (
+        "runner/backends/kaggle/test_doubtful_rules.py::test_an_empty_notebook_is_told_with_what_helps_and_another_name_goes_on",
+    ),
+    "a session on Kaggle was given no GPU": (
+        "runner/backends/kaggle/test_doubtful_rules.py::test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not",
+    ),
+    "a session hangs in Kaggle's queue": (
+        "runner/backends/kaggle/test_doubtful_rules.py::test_a_session_that_hangs_in_the_queue_says_what_helps_and_is_followed_where_the_user_starts_it",
+    ),
+    "a session failed or was cancelled, and Kaggle lists nothing of it": (
+        "runner/stages/test_download.py::test_what_comes_of_a_lost_session_after_all_is_yet_to_be_judged",
+    ),
+    "a session on Kaggle does not end at its limit": (
+        "runner/backends/kaggle/test_watch.py::test_a_session_that_kaggle_does_not_end_at_its_limit_is_told",
+    ),
+}
+"""The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
+
+
+def rows() -> list[list[str]]:
+    """The cells of each row of the page's table, without its head."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines]
+    return cells[2:]
+
+
+@functools.cache
+def names_in(file: str) -> frozenset[str]:
+    """The names of the tests in a file."""
+    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    return frozenset(each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
+
+
+def test_every_row_has_what_happens_what_is_read_and_what_is_kept() -> None:
+    assert {len(row) for row in rows()} == {3}
+    assert all(row[0] and row[1] for row in rows())
+
+
+def test_every_row_is_shown_by_a_test_and_no_test_by_a_row_that_is_gone() -> None:
+    told = [row[0] for row in rows()]
+    assert len(told) == len(set(told))
+    assert set(told) == set(SHOWN_BY), "give each new row of docs/troubleshooting.md its tests in SHOWN_BY"
+
+
+@pytest.mark.parametrize("shown", sorted({each for tests in SHOWN_BY.values() for each in tests}))
+def test_the_tests_that_show_the_rows_are_there(shown: str) -> None:
+    file, _, name = shown.partition("::")
+    assert name.startswith("test_")
+    assert name in names_in(file)
