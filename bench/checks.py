@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 GOAL: Final = 0.01
 STEPS: Final = 20
-TURNS: Final = 2_000
-TRAINED_TIMESTEPS: Final = 32_768
+TURNS: Final = 1_000
+TRAINED_TIMESTEPS: Final = 16_384
 TELLS: Final = 20_000
 WATCHED_SECONDS: Final = 5.0
 SHIPPED: Final = "traffic_light_control"
