@@ -19,7 +19,7 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "fresh")
+OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "fresh")
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -46,7 +46,17 @@ def loader(tmp_path: Path) -> RelayLoader:
 def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_file(loader: RelayLoader) -> None:
     tasks = [task.name for task in loader.load_tasks(List(task_loader=loader), [])]
     groups = [name for name in tasks if ":" not in name]
-    assert groups == [*STAGES, "run_quick", "run_full", "resume", "redo", *OF_EVERY_JOB[-4:], "doctor", "status"]
+    assert groups == [
+        *STAGES,
+        "run_quick",
+        "run_full",
+        "resume",
+        "redo",
+        *OF_EVERY_JOB[-5:],
+        "doctor",
+        "calibrate",
+        "status",
+    ]
     for job in ("cart", "pole"):
         assert {f"{name}:{job}" for name in OF_EVERY_JOB if name not in STAGES} <= {*tasks}
         assert {f"{name}:{job}:0001" for name in STAGES} <= {*tasks}

@@ -11,8 +11,8 @@ import pytest
 
 from contract.errors import BackendBusyError, RefusedError, SessionLostError
 from contract.states import State
-from contract.storage import files
-from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, RefusedPush, Stopped
+from contract.storage import files, layout
+from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, ManyFiles, RefusedPush, Stopped
 from emulator.store.values import KernelState
 from runner.backends.base import Origin, Output
 from runner.backends.kaggle.kernel import Kernel
@@ -20,6 +20,7 @@ from runner.backends.kaggle.kernel_metadata import LARGE_PARENT_BYTES, METADATA_
 from runner.backends.kaggle.logs import last_words
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.pushing import FIRST_SCRIPT
+from runner.stages.parent import ParentFiles
 from runner.stages.session_script import ACCELERATOR_FILE
 from tests.emulated import USER
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS, Kaggle, follow, own_kaggle
@@ -236,6 +237,34 @@ def test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not(k
     assert with_gpu.payload[ACCELERATOR_FILE] == files.readable_json({"accelerator": "NvidiaTeslaT4"})
     without = kaggle.backend().provisions(job_json("cpu", backend="kaggle", kaggle={"accelerator": "none"}), None)
     assert ACCELERATOR_FILE not in without.payload
+
+
+@pytest.mark.parametrize("rule", list(ManyFiles))
+def test_a_replay_buffer_of_many_segments_goes_through_the_rule_of_fifty_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: ManyFiles
+) -> None:
+    """81 segments, as many as a buffer of 1,000,000 rows of LunarLanderContinuous has."""
+    segments = []
+    for number in range(81):
+        content = number.to_bytes(2) * 10_000
+        segments.append(tmp_path / layout.segment_name(files.sha256_of_bytes(content)))
+        segments[-1].write_bytes(content)
+    checkpoint = tmp_path / "checkpoint.zip"
+    checkpoint.write_bytes(b"weights" * 1000)
+    parent = ParentFiles("0001", 1, checkpoint, files.sha256_of_file(checkpoint), None, tuple(segments))
+    with own_kaggle(tmp_path, monkeypatch, many_files=rule) as own:
+        folder, key = own.package("buffer", 2, parent)
+        status, log = follow(own.backend(), own.backend().submit(folder, key))
+        assert status.state is State.COMPLETE, log
+        datasets, now = own.emulator.running.emulator.datasets, own.emulator.running.emulator.clock.now()
+        dataset = datasets.find(USER, "relay-buffer-input")
+        assert dataset is not None
+        version = datasets.ready_version(dataset.id, now)
+        assert version is not None
+        sent = datasets.files(version.id)
+    assert len(sent) <= 10
+    payload = sum(path.stat().st_size for path in folder.payload.rglob("*") if path.is_file())
+    assert sum(each.bytes for each in sent) <= 1.05 * payload
 
 
 def told(backend: KaggleBackend, job: str, parent: Origin | None, **section: Any) -> dict[str, Any]:
