@@ -84,18 +84,8 @@ def test_a_sigkill_of_the_emulator_takes_nothing_but_time(tmp_path: Path) -> Non
     go = tmp_path / "go"
     waits = f"import os, time\nprint('before', flush=True)\nwhile not os.path.exists({str(go)!r}):\n"
     waits += "    time.sleep(0.01)\nprint('after')\nopen('left.txt', 'w').write('kept')\n"
-    options = [
-        "--slots",
-        "1",
-        "--when-full",
-        "queue",
-        "--dataset-delay",
-        "0",
-        "--log-form",
-        "lines",
-        "--listing-delay",
-        "0",
-    ]
+    delays = ("--dataset-delay", "0", "--listing-delay", "0")
+    options = ("--slots", "1", "--when-full", "queue", "--log-form", "lines", *delays)
     gpu = {"machine_shape": "NvidiaTeslaT4"}
     first = Emulator(tmp_path / "data", *options)
     with first.client() as api:
