@@ -77,9 +77,7 @@ def revealing(root: Path) -> list[str]:
     return [str(path) for path in found]
 
 
-def relay_with_kills(
-    project: Project, kills: tuple[tuple[str, ...], ...] = (EVERY_MOMENT,) * 3, **changes: Any
-) -> str:
+def relay_with_kills(project: Project, kills: tuple[tuple[str, ...], ...] = (EVERY_MOMENT,) * 3, **changes: Any) -> str:
     """Three sessions of the job through Kaggle, doit killed in each stage of each and while it trains; what it said."""
     # Each session may start, and then has no time left but for one rollout of 100 timesteps.
     project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1, **changes)})

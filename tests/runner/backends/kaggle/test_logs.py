@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from runner.backends.kaggle.logs import LiveLog, log_text, stored_events
+from runner.backends.kaggle.logs import LiveLog, last_words, log_text, stored_events
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -25,6 +25,30 @@ def test_a_stored_log_reads_as_the_live_one() -> None:
     assert log_text(stored_events("plain\nlines\n"), "ann") == "plain\nlines\n"
     assert log_text(stored_events(""), "ann") == ""
     assert log_text(stored_events('[{"data": null}, {"other": 1}, 7, "text"]'), "ann") == "text\n"
+
+
+def test_records_of_two_streams_make_whole_lines_of_each() -> None:
+    events = [
+        {"stream_name": "stdout", "data": "one"},
+        {"stream_name": "stderr", "data": "a warn"},
+        {"stream_name": "stdout", "data": " line\ntwo"},
+        {"stream_name": "stderr", "data": "ing\n"},
+    ]
+    live = [log_text(events[:count], "ann", is_whole=False) for count in range(len(events) + 1)]
+    assert live == ["", "", "", "one line\n", "one line\na warning\n"]
+    assert log_text(events, "ann") == "one line\na warning\ntwo\n", "what was shown live is how it begins"
+
+
+def test_the_last_words_are_the_sessions_own_and_not_those_of_nbconvert() -> None:
+    after = (
+        "/usr/local/lib/python3.12/dist-packages/mistune.py:435: SyntaxWarning: invalid escape sequence\n"
+        "  cells[i][c] = re.sub('a', '|', cell)\n"
+        "[NbConvertApp] Converting notebook __script__.ipynb to html\n"
+        "[NbConvertApp] Writing 299873 bytes to __results__.html\n"
+    )
+    assert last_words(f"begins\nValueError: no such thing\n{after}") == "ValueError: no such thing"
+    assert last_words(after) == "[NbConvertApp] Writing 299873 bytes to __results__.html"
+    assert last_words("") == ""
 
 
 def test_the_account_is_taken_out_of_paths_and_nothing_else() -> None:

@@ -83,24 +83,6 @@ def test_an_end_that_the_output_does_not_bear_out_is_doubted_for_a_while(kaggle:
     watched.close()
 
 
-def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle, tmp_path: Path) -> None:
-    handle = submitted(kaggle, "endless", until=str(tmp_path / "end"))
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while kaggle.backend().status(handle).state is State.QUEUED:
-        assert time.monotonic() < deadline
-    connection = kaggle.backend(poll=0.0001).connection
-    # As if it had run for its limit and the margin already.
-    watched = Watch(connection, Handle.parse(handle), lambda _: True, lambda: "", limit=-LIMIT_MARGIN_SECONDS)
-    watched.status()
-    time.sleep(0.001)
-    told = watched.status()
-    assert told.state is State.RUNNING
-    assert "beyond the limit at which Kaggle was to end it, and spends quota: look at relay-endless" in str(told.reason)
-    (tmp_path / "end").touch()
-    assert until_it_ends(watched).state is State.COMPLETE
-    watched.close()
-
-
 def test_a_failure_without_a_reason_has_the_last_words_of_the_log(kaggle: Kaggle) -> None:
     handle = submitted(kaggle, "failing", exit_code=3)
     watched = watch(kaggle, handle)
@@ -109,4 +91,19 @@ def test_a_failure_without_a_reason_has_the_last_words_of_the_log(kaggle: Kaggle
     whole = watched.log(0)
     assert whole.startswith(b"begins\nin ")
     assert watched.log(7) == whole[7:]
+    watched.close()
+
+
+def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle, tmp_path: Path) -> None:
+    handle = submitted(kaggle, "endless", until=str(tmp_path / "end"))
+    connection = kaggle.backend().connection
+    watched = Watch(connection, Handle.parse(handle), lambda _: True, str, limit=-LIMIT_MARGIN_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "beyond the limit at which Kaggle was to end it" not in str((status := watched.status()).reason):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert status.state is State.RUNNING
+    assert "look at relay-endless on kaggle.com" in str(status.reason)
+    (tmp_path / "end").touch()
+    assert until_it_ends(watched).state is State.COMPLETE
     watched.close()
