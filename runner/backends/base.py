@@ -96,6 +96,8 @@ class BackendEntry:
             a backend that reads none.
         calibrate: finds out what only the owner of an account can, given the same folder; None where there is nothing
             of that kind.
+        tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
+            agrees; None where nothing is kept.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
     """
 
@@ -103,6 +105,7 @@ class BackendEntry:
     section: type[BaseModel] | None = None
     memory: Callable[[Mapping[str, Any]], int | None] = _unknown
     calibrate: Callable[[Path], None] | None = None
+    tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
 
 
 class Backend(Closeable, Protocol):

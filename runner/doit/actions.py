@@ -72,6 +72,13 @@ def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     calibrating.calibrate(workspace, jobs)
 
 
+def tidy(workspace: Workspace, jobs: list[str]) -> None:
+    """Remove from the backends of `jobs` what no session needs, once the user agrees."""
+    from runner import tidying
+
+    tidying.tidy(workspace, jobs)
+
+
 def collect(workspace: Workspace, job: str) -> None:
     """Look again for what the newest session of `job` left, where nothing had come."""
     from runner import collecting

@@ -19,7 +19,7 @@ STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate"})
+TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc"})
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect"})
 
 

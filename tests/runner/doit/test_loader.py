@@ -55,6 +55,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         *OF_EVERY_JOB[-5:],
         "doctor",
         "calibrate",
+        "gc",
         "status",
     ]
     for job in ("cart", "pole"):

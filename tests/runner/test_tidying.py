@@ -1,0 +1,29 @@
+"""`doit gc` leaves alone what a session may need, and removes nothing unasked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.emulated import USER, emulated
+from tests.project import Project, cart_pole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_nothing_is_removed_where_nobody_agrees(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write_jobs(cart=cart_pole(backend="kaggle", kaggle={"accelerator": "none"}))
+    with emulated(tmp_path / "kaggle") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        with server.client() as api:
+            api.dataset_create_new(str(server.dataset({"a.bin": b"1"}, "relay-cart-input")), quiet=True)
+        said = project.doit("gc", expect=2)
+        assert "gc  dataset relay-cart-input: 1 B in its latest version" in said
+        assert "doit gc: nobody answered whether to remove it; run it in a terminal" in said
+        assert server.running.emulator.datasets.find(USER, "relay-cart-input") is not None
+    assert "`doit gc backend=kaggle` looks at Kaggle" in project.doit("gc", "backend=local")
