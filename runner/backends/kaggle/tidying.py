@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from contract.events import say
 from contract.files import human_bytes
+
+from contract.events import say
 from runner.backends.kaggle.dataset import Dataset
 from runner.backends.kaggle.metadata import slug_of
 from runner.backends.kaggle.names import dataset_slug

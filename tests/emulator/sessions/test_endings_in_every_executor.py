@@ -1,4 +1,4 @@
-"""What Kaggle does not forgive is forgiven in no executor: whoever does not end loses the output."""
+"""What Kaggle does not forgive is forgiven in no executor: by its strict rule, who does not end loses the output."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator.sessions.session import OUT_OF_TIME
+from emulator.settings import Stopped
 from emulator.store.values import KernelState
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself
@@ -37,11 +38,11 @@ ENDS = {
 def kaggle(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmulatedKaggle]:
     """An emulator with that executor; no container outlives it."""
     if request.param == "local":
-        with emulated(tmp_path) as server:
+        with emulated(tmp_path, stopped=Stopped.LOST) as server:
             yield server
         return
     with engine_itself() as engine:
-        with emulated(tmp_path, executor="docker") as server:
+        with emulated(tmp_path, executor="docker", stopped=Stopped.LOST) as server:
             yield server
         Containers(engine, server.running.settings.data / "sandboxes").remove()
 
