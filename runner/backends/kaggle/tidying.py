@@ -8,7 +8,7 @@ from contract.files import human_bytes
 
 from contract.events import say
 from runner.backends.kaggle.dataset import Dataset
-from runner.backends.kaggle.metadata import slug_of
+from runner.backends.kaggle.kernel_metadata import slug_of
 from runner.backends.kaggle.names import dataset_slug
 
 if TYPE_CHECKING:
