@@ -61,15 +61,13 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     known = workspace.jobs
     refused: list[RelayError] = []
     for job in (each for each in jobs if each in known):
-        tip = lineages[job].tip
-        if tip is None:
-            continue
         try:
-            change = changed_code(tip, workspace.wanted(job, "full"))
+            wanted = workspace.wanted(job, "full")
         except RelayError as error:
             refused.append(error)
             continue
-        if change:
+        tip = lineages[job].tip
+        if tip is not None and (change := changed_code(tip, wanted)):
             say(f"{job}: {change} since session {tip.folder.number}")
     for each in refused[:-1]:
         say(plain(str(each)))

@@ -33,8 +33,8 @@ from runner.backends.kaggle.kernel_metadata import (
     LACKING,
     LONGEST_SESSION_SECONDS,
     METADATA_FILE,
+    job_slug,
     kernel_metadata,
-    slugify,
 )
 from runner.backends.kaggle.memory import Memory, Remembered
 from runner.backends.kaggle.names import Handle
@@ -86,7 +86,7 @@ class KaggleBackend(Closeable):
         Raises:
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
-        known, facts = self._memory.of(slugify(job)), read_facts(self._root)
+        known, facts = self._memory.of(job_slug(job)), read_facts(self._root)
         if facts is not None and facts.own_output is False:
             known = Remembered(known.image, mounts_itself=False)
         told = kernel_metadata(job, parent, known)

@@ -48,7 +48,7 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
         longest = duration_text(LONGEST_SESSION_SECONDS - SESSION_MARGIN_SECONDS)
         problem = f"session_limit is {duration_text(job['session_limit'])}, and Kaggle kills a session after 12 h"
         raise InputError(f"job {job['name']}", problem, f"set it to {longest} at most")
-    settings, slug = kaggle_section(job), slugify(job)
+    settings, slug = kaggle_section(job), job_slug(job)
     # By its name an image stays the same for weeks, and a session starts sooner.
     image = known.image if parent is not None and settings.image == ORIGINAL and known.image else settings.image
     is_pinned_by_name = image in (ORIGINAL, "latest")
@@ -80,7 +80,7 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
     return metadata
 
 
-def slugify(job: Mapping[str, Any]) -> str:
+def job_slug(job: Mapping[str, Any]) -> str:
     """What a job's kernel is called."""
     return kaggle_section(job).slug or kernel_slug(job["name"])
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from contract.files import human_bytes
-
 from contract.events import say
+from contract.storage.files import human_bytes
 from runner.backends.kaggle.dataset import Dataset
-from runner.backends.kaggle.kernel_metadata import slug_of
+from runner.backends.kaggle.kernel_metadata import job_slug
 from runner.backends.kaggle.names import dataset_slug
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def tidy(connection: Connection, jobs: Sequence[Mapping[str, Any]], agrees: Call
     """
     found = {}
     for job in jobs:
-        slug = dataset_slug(slug_of(job))
+        slug = dataset_slug(job_slug(job))
         files = Dataset(connection, slug).files()
         if files is not None:
             found[slug] = files
