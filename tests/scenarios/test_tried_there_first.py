@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.storage import files
+from emulator.store.values import KernelState
 from tests.emulated import USER, EmulatedKaggle, emulated
 from tests.project import Project, cart_pole
 
@@ -58,4 +59,6 @@ def test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle(
     kernels = kaggle.running.emulator.kernels
     kernel = kernels.find(USER, "relay-window")
     assert kernel is not None
-    assert len(kernels.list_versions(kernel.id)) == 1
+    # The version that made the kernel was only saved.
+    states = [version.state for version in kernels.list_versions(kernel.id)]
+    assert states == [KernelState.ERROR, KernelState.NEW_SCRIPT]
