@@ -220,6 +220,7 @@ def test_what_is_known_to_have_nothing_to_do_is_said_without_loading_anything(tr
     assert run_quick(trained) == f"{NOTHING_TO_DO}loaded:\n"
     assert trained.doit("run_quick") == NOTHING_TO_DO
     assert stages_run(trained.doit("--always", "run_quick"))
+    (trained.root / "jobs.yaml").touch()
     assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
     trained.sessions("cart")[0].report_json.unlink()
     assert stages_run(run_quick(trained))[0] == "validate 0001"
