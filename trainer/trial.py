@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from contract import events
 from contract.documents.session import Memory, Trial
@@ -46,7 +45,6 @@ def try_job(job: Job) -> Trial:
     Raises:
         InputError: no session of it could train: the sentence says what is wrong and what to do.
     """
-    _spare_the_compiler()
     small = _smaller(job)
     _begin("the import of its module")
     is_native(job.env)
@@ -77,13 +75,6 @@ def try_job(job: Job) -> Trial:
     with _closed(job, venv):
         pass
     return trial.model_copy(update={"notes": (*on_images, *_notes(job))})
-
-
-def _spare_the_compiler() -> None:
-    """Let an optimizer be made without torch's compiler, which it imports to be left alone by it: half of a trial."""
-    for method in vars(torch.optim.Optimizer).values():
-        if (plain := getattr(method, "__wrapped__", None)) is not None:
-            vars(plain).setdefault("__dynamo_disable", plain)
 
 
 def _smaller(job: Job) -> Job:

@@ -13,6 +13,7 @@ from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from contract.errors import InputError
 from job.schedules import parse_schedule
+from trainer.algorithms.compiler import spare_the_compiler
 from trainer.algorithms.suitability import refuse_unsuitable
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
     Raises:
         InputError: its constructor refuses the job's hyperparameters, or the memory is not there.
     """
+    spare_the_compiler()
     arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
         return job.entry.load_class()(job.policy, env, seed=job.seed, device=device, **arguments)
