@@ -98,9 +98,9 @@ def _error(file: str, findings: Sequence[_Finding]) -> InputError:
     return InputError(place(file, line, path), *said)
 
 
-def _order(finding: _Finding) -> tuple[int, bool]:
-    """As the findings stand in the file; a key that is missing may be one that is misspelt in the same line."""
-    return finding.line, finding.problem == MISSING
+def _order(finding: _Finding) -> tuple[bool, int]:
+    """As the findings stand in the file, and what is missing last: it may be there, and misspelt."""
+    return finding.problem == MISSING, finding.line
 
 
 def merged(below: Any, above: Any) -> Any:

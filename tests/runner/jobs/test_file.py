@@ -517,6 +517,13 @@ def test_a_file_below_the_working_directory_goes_by_its_short_name(
         load_jobs(tmp_path / "jobs.yaml", BACKENDS)
 
 
+def test_a_key_that_is_misspelt_is_told_before_that_it_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, JOB.replace("total_timesteps", "total_timestep"))
+    problem = "jobs.traffic.total_timestep: unknown key; did you mean total_timesteps? (and 1 more)"
+    assert str(caught.value).endswith(f"jobs.yaml, line 5, {problem}")
+
+
 def test_of_several_problems_the_first_in_the_file_is_told_and_the_others_counted(tmp_path: Path) -> None:
     text = added("hyperparameters:\n  n_stepz: 1\nbackend: mars\nsede: 1")
     assert complaint(tmp_path, text) == (
