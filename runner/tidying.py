@@ -28,7 +28,7 @@ def tidy(workspace: Workspace, jobs: list[str]) -> None:
         if head is not None and head.phase in (Phase.PACKAGED, Phase.SUBMITTED):
             say(f"gc  {job}: session {head.folder.number} may need what is there; nothing of it is removed")
         else:
-            idle.append(workspace.plan(job, "full").wanted.job)
+            idle.append(workspace.wanted(job, "full").job)
     for name in sorted({job["backend"] for job in idle}):
         entry = backend_entry(name)
         if entry.tidy is None:

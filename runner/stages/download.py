@@ -48,10 +48,8 @@ def download(folder: SessionFolder, backend: Backend) -> None:
         if left_behind:
             say(f"session {folder.number} left more than comes back: {in_a_sentence(left_behind)}")
             files.write_json(folder.left_behind_json, list(left_behind))
-        files.remove_leftovers(folder.arriving_artifacts)
-        folder.arriving_artifacts.rename(folder.artifacts)
-        files.fsync_directory(folder.path)
-    Manifest(key=execution.key, files=entries_below(folder.artifacts)).write(folder.manifest_json)
+        _put_in_place(folder)
+    _list(folder, execution.key)
     backend.release(execution.handle)
 
 
@@ -80,9 +78,18 @@ def look_again(folder: SessionFolder, backend: Backend) -> bool:
     for document in (folder.restored_json, folder.report_json, folder.manifest_json):
         document.unlink(missing_ok=True)
     shutil.rmtree(folder.artifacts, ignore_errors=True)
+    _put_in_place(folder)
+    _list(folder, execution.key)
+    folder.nothing_came_json.unlink(missing_ok=True)
+    return True
+
+
+def _put_in_place(folder: SessionFolder) -> None:
+    """Give what has arrived the name under which it counts."""
     files.remove_leftovers(folder.arriving_artifacts)
     folder.arriving_artifacts.rename(folder.artifacts)
     files.fsync_directory(folder.path)
-    Manifest(key=execution.key, files=entries_below(folder.artifacts)).write(folder.manifest_json)
-    folder.nothing_came_json.unlink(missing_ok=True)
-    return True
+
+
+def _list(folder: SessionFolder, key: str) -> None:
+    Manifest(key=key, files=entries_below(folder.artifacts)).write(folder.manifest_json)

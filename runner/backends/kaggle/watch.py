@@ -14,7 +14,7 @@ from contract.states import State
 from executors.base import Status
 from runner.backends.kaggle.api.answers import RejectedError
 from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.logs import LiveLog, last_words, log_text, stored_events
+from runner.backends.kaggle.logs import LiveLog, last_words, log_text
 from runner.display import duration_text
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ class Watch:
     def _stored_log(self) -> bytes:
         """The whole log of a session that has ended; empty while Kaggle does not list it yet."""
         if not self._stored:
-            stored = ""
             with contextlib.suppress(SessionLostError, RejectedError):
-                stored = self._kernel.output(self._handle).log
-            self._stored = log_text(stored_events(stored), self._connection.owner).encode()
+                self._stored = self._kernel.printed(self._handle).encode()
         return self._stored
 
     def close(self) -> None:
