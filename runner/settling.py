@@ -18,8 +18,8 @@ import runner
 import trainer
 from contract.storage import files
 from runner import settled
+from runner.commands.outcome import nothing_to_do
 from runner.layout import JOBS_FILE
-from runner.outcome import nothing_to_do
 from runner.settled import Answer, Look, Memory
 from runner.sources.reading import SETTLING_NS
 from runner.sources.walk import is_left_out

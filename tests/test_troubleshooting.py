@@ -85,7 +85,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/preflight/test_memory.py::test_a_buffer_that_fills_beyond_the_memory_is_refused_with_the_numbers",
     ),
     "a session ends by a mistake, a NaN loss, or without progress at its limit, out of memory or by an error": (
-        "runner/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
+        "runner/commands/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
         "runner/doit/test_run.py::test_a_session_is_repeated_only_where_its_reason_may_pass",
     ),
     "the project's path is long (200 characters), and workers or torch make sockets": (
@@ -116,11 +116,11 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/stages/test_execute.py::test_until_it_is_pushed_nothing_says_that_a_session_may_have_been_submitted",
     ),
     "a command is cut off while it submits": (
-        "runner/test_commands.py::test_what_may_have_been_submitted_is_said_so",
-        "runner/test_commands.py::test_what_was_submitted_after_all_is_stopped_and_not_put_away",
+        "runner/commands/test_commands.py::test_what_may_have_been_submitted_is_said_so",
+        "runner/commands/test_commands.py::test_what_was_submitted_after_all_is_stopped_and_not_put_away",
     ),
     "and the backend does not answer then": (
-        "runner/test_commands.py::test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_a_way",
+        "runner/commands/test_commands.py::test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_a_way",
     ),
     "the project's folder is read-only, or its disk full or without locks": (
         "runner/doit/test_state.py::test_where_no_file_can_be_written_doit_remembers_for_one_command",

@@ -46,62 +46,62 @@ def restore(workspace: Workspace, live: LiveSession) -> None:
 
 def show_plan(workspace: Workspace, job: str) -> None:
     """Say what the next session of `job` would be, and why."""
-    from runner import commands
+    from runner.commands import plan
 
-    commands.show_plan(workspace, job)
+    plan.show_plan(workspace, job)
 
 
 def verify(workspace: Workspace, job: str) -> None:
     """Check that every adopted file of `job` still is what was adopted."""
-    from runner import commands
+    from runner.commands import verify
 
-    commands.verify(workspace, job)
+    verify.verify(workspace, job)
 
 
 def cancel(workspace: Workspace, job: str) -> None:
     """Ask the running session of `job` to stop after a last checkpoint."""
-    from runner import commands
+    from runner.commands import cancel
 
-    commands.cancel(workspace, job)
+    cancel.cancel(workspace, job)
 
 
 def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     """Find out about the backends of `jobs` what only the owner of an account can."""
-    from runner import calibrating
+    from runner.commands import calibrate
 
-    calibrating.calibrate(workspace, jobs)
+    calibrate.calibrate(workspace, jobs)
 
 
 def tidy(workspace: Workspace, jobs: list[str]) -> None:
     """Remove from the backends of `jobs` what no session needs, once the user agrees."""
-    from runner import tidying
+    from runner.commands import tidy
 
-    tidying.tidy(workspace, jobs)
+    tidy.tidy(workspace, jobs)
 
 
 def collect(workspace: Workspace, job: str) -> None:
     """Look again for what the newest session of `job` left, where nothing had come."""
-    from runner import collecting
+    from runner.commands import collect
 
-    collecting.collect(workspace, job)
+    collect.collect(workspace, job)
 
 
 def start_afresh(workspace: Workspace, job: str) -> None:
     """Archive the lineage of `job`."""
-    from runner import commands
+    from runner.commands import start_afresh
 
-    commands.start_afresh(workspace, job)
+    start_afresh.start_afresh(workspace, job)
 
 
 def show_status(workspace: Workspace, jobs: list[str]) -> None:
     """Show every session of `jobs` in a table."""
-    from runner import commands
+    from runner.commands import status
 
-    commands.show_status(workspace, jobs)
+    status.show_status(workspace, jobs)
 
 
 def examine(workspace: Workspace, jobs: list[str]) -> None:
     """Check that the backends of `jobs` would take a session."""
-    from runner import commands
+    from runner.commands import doctor
 
-    commands.examine(workspace, jobs)
+    doctor.examine(workspace, jobs)

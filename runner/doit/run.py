@@ -12,7 +12,7 @@ from doit.cmd_run import Run
 
 from contract.errors import RelayError
 from contract.plain_text import plain
-from runner.collecting import look_again
+from runner.commands.collect import look_again
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
 from runner.doit.failures import exiting_on_error

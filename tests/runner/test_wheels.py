@@ -15,7 +15,7 @@ import pytest
 from contract.errors import InputError
 from contract.storage import files
 from runner.backends.base import Provisions
-from runner.backends.kaggle.kernel_metadata import LACKING
+from runner.backends.kaggle.kernels.metadata import LACKING
 from runner.layout import RunsFolder
 from runner.sources import OWN_FOLDERS, SourceReader
 from runner.stages.package import package

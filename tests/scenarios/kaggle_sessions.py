@@ -12,7 +12,7 @@ from contract.states import State
 from contract.storage import files, layout
 from runner.backends.kaggle.api.settings import KaggleSettings
 from runner.backends.kaggle.backend import KaggleBackend
-from runner.backends.kaggle.kernel_metadata import METADATA_FILE
+from runner.backends.kaggle.kernels.metadata import METADATA_FILE
 from runner.backends.kaggle.names import dataset_slug
 from runner.layout import RunsFolder
 

@@ -28,8 +28,8 @@ from runner.backends.kaggle.calibration.facts import read_facts
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
 from runner.backends.kaggle.files.payload import dataset_files
-from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.kernel_metadata import (
+from runner.backends.kaggle.kernels.kernel import Kernel
+from runner.backends.kaggle.kernels.metadata import (
     LACKING,
     LONGEST_SESSION_SECONDS,
     METADATA_FILE,

@@ -15,7 +15,7 @@ from runner.backends.base import Check
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import ask_quota
-from runner.backends.kaggle.kernel_metadata import LACKING
+from runner.backends.kaggle.kernels.metadata import LACKING
 from runner.wheels import make_bundle
 
 if TYPE_CHECKING:

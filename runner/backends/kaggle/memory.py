@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from runner.backends.kaggle.kernel import Kernel
+    from runner.backends.kaggle.kernels.kernel import Kernel
     from runner.backends.kaggle.names import Handle
 
 ORIGINAL = "original"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from contract.events import say
 from contract.storage.files import human_bytes
 from runner.backends.kaggle.dataset import Dataset
-from runner.backends.kaggle.kernel_metadata import job_slug
+from runner.backends.kaggle.kernels.metadata import job_slug
 from runner.backends.kaggle.names import dataset_slug
 
 if TYPE_CHECKING:

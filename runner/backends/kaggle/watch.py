@@ -13,7 +13,7 @@ from contract.errors import SessionLostError
 from contract.states import State
 from executors.base import Status
 from runner.backends.kaggle.api.answers import RejectedError
-from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.logs import LiveLog, last_words, log_text
 from runner.display import duration_text
 

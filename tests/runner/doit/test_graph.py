@@ -9,8 +9,8 @@ from doit.exceptions import TaskError, TaskFailed
 from doit.task import Task
 
 from contract.errors import CheckpointError, IncompatibleError, InputError, RelayError
-from runner import commands
 from runner.backends.registry import BACKENDS
+from runner.commands import cancel, plan, start_afresh, verify
 from runner.doit import actions
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.graph import Files, Graph
@@ -22,6 +22,7 @@ from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from runner.workspace import LiveSession
 
@@ -145,12 +146,20 @@ def test_other_commands_get_the_workspace_and_the_jobs(tmp_path: Path) -> None:
     assert seen == [(graph.workspace, "cart"), (graph.workspace, "pole"), (graph.workspace, ["cart", "pole"])]
 
 
-@pytest.mark.parametrize("action", [actions.show_plan, actions.verify, actions.cancel, actions.start_afresh])
+@pytest.mark.parametrize(
+    ("action", "command"),
+    [
+        (actions.show_plan, plan),
+        (actions.verify, verify),
+        (actions.cancel, cancel),
+        (actions.start_afresh, start_afresh),
+    ],
+)
 def test_what_is_done_for_each_job_is_done_by_the_command(
-    graph: Graph, action: Any, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, action: Any, command: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    monkeypatch.setattr(commands, action.__name__, lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr(command, action.__name__, lambda *arguments: seen.append(arguments))
     action(graph.workspace, "cart")
     assert seen == [(graph.workspace, "cart")]
 
@@ -256,12 +265,12 @@ class TestCommandLine:
         assert len(cart_project.sessions("cart")) == 1
 
     def test_an_error_that_is_none_of_ours_shows_its_traceback(self, cart_project: Project) -> None:
-        commands = cart_project.root / "runner" / "commands.py"
+        commands = cart_project.root / "runner" / "commands" / "verify.py"
         text = commands.read_text(encoding="utf-8")
         commands.write_text(text.replace("    problems, checked = [], 0\n", "    1 / 0\n"), encoding="utf-8")
         output = cart_project.doit("verify", expect=2)
         assert "Traceback (most recent call last):" in output
-        assert "commands.py" in output
+        assert "verify.py" in output
         assert "ZeroDivisionError: division by zero" in output
 
     def test_every_command_is_listed_with_what_it_does(self, cart_project: Project) -> None:

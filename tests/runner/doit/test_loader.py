@@ -151,7 +151,7 @@ class TestCommandLine:
 
     def test_another_reporter_of_doits_keeps_the_exit_code(self, two_jobs: Project) -> None:
         two_jobs.doit("-r", "zero", "cancel", expect=0)
-        (two_jobs.root / "runner" / "commands.py").write_text("", encoding="utf-8")
+        (two_jobs.root / "runner" / "commands" / "cancel.py").write_text("", encoding="utf-8")
         two_jobs.doit("-r", "zero", "cancel", expect=2)
 
 

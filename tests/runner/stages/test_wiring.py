@@ -11,7 +11,7 @@ import pytest
 from contract.errors import CheckpointError, IncompatibleError, InputError, UnavailableError
 from contract.storage import files, layout
 from contract.storage.layout import Artifacts
-from runner.backends.kaggle.kernel_metadata import METADATA_FILE
+from runner.backends.kaggle.kernels.metadata import METADATA_FILE
 from runner.lineage import Phase
 from runner.preflight import trial
 from runner.preflight.verdict import judge

@@ -19,7 +19,7 @@ from runner.backends.kaggle.calibration.facts import Facts, Listing, read_facts,
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.payload import MOST_FILES
 from runner.backends.kaggle.files.sent import Sent
-from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.names import Handle, dataset_slug
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from runner.backends.kaggle.api.connection import Connection
-    from runner.backends.kaggle.kernel import Output
+    from runner.backends.kaggle.kernels.kernel import Output
     from runner.backends.kaggle.names import Handle
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")

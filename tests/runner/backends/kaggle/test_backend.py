@@ -13,7 +13,7 @@ from contract.errors import BackendBusyError, BackendError, BackendUnreachableEr
 from contract.states import State
 from contract.storage import files
 from emulator.settings import MountLayout
-from runner.backends.kaggle.kernel_metadata import METADATA_FILE
+from runner.backends.kaggle.kernels.metadata import METADATA_FILE
 from runner.backends.kaggle.logs import last_words
 from runner.backends.kaggle.names import Handle
 from runner.stages.package import entries_below

@@ -15,11 +15,11 @@ from contract.storage import files, layout
 from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, ManyFiles, RefusedPush, Stopped
 from emulator.store.values import KernelState
 from runner.backends.base import Origin, Output
-from runner.backends.kaggle.kernel import Kernel
-from runner.backends.kaggle.kernel_metadata import LARGE_PARENT_BYTES, METADATA_FILE
+from runner.backends.kaggle.kernels.kernel import Kernel
+from runner.backends.kaggle.kernels.metadata import LARGE_PARENT_BYTES, METADATA_FILE
+from runner.backends.kaggle.kernels.pushing import FIRST_SCRIPT
 from runner.backends.kaggle.logs import last_words
 from runner.backends.kaggle.names import Handle
-from runner.backends.kaggle.pushing import FIRST_SCRIPT
 from runner.stages.parent import ParentFiles
 from runner.stages.session_script import ACCELERATOR_FILE
 from tests.emulated import USER

@@ -9,7 +9,7 @@ import pytest
 from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
 from contract.states import State
 from contract.storage.layout import key_line
-from runner.backends.kaggle.kernel import Kernel
+from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.names import Handle
 from tests.emulated import USER
 from tests.runner.backends.kaggle.conftest import follow

@@ -10,7 +10,7 @@ import pytest
 from contract.errors import InputError
 from contract.states import State
 from runner.backends.base import Origin, Output
-from runner.backends.kaggle.kernel_metadata import (
+from runner.backends.kaggle.kernels.metadata import (
     LARGE_PARENT_BYTES,
     LONGEST_SESSION_SECONDS,
     SESSION_MARGIN_SECONDS,

@@ -10,7 +10,12 @@ import pytest
 from contract.documents.runs import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
 from executors.base import Closeable
-from runner import commands
+from runner.commands import cancel as cancel_module
+from runner.commands.cancel import cancel
+from runner.commands.plan import show_plan
+from runner.commands.start_afresh import start_afresh
+from runner.commands.status import show_status
+from runner.commands.verify import verify
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -34,7 +39,7 @@ def test_the_plan_names_what_either_run_would_do(
     workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cart.add(Phase.RESTORED, timesteps=64, **as_wanted(workspace, profile="quick"))
-    commands.show_plan(workspace, "cart")
+    show_plan(workspace, "cart")
     assert capsys.readouterr().out == (
         "cart: run_quick nothing to do: 64 of 64 timesteps reached in session 0001\n"
         "cart: run_full goes on from session 0001 at 64 of 256 timesteps\n"
@@ -54,7 +59,7 @@ def test_the_status_shows_every_session_of_every_job(
     cart.add(Phase.EXECUTED, parent=cart.checkpoint(1, 5_000), execution={"state": "CANCELLED"})
     cart.add(Phase.SUBMITTED, goal=1_000_000)
     cart.add(Phase.PLANNED)
-    commands.show_status(workspace, ["cart", "pole"])
+    show_status(workspace, ["cart", "pole"])
     assert rows(capsys.readouterr().out) == [
         ["cart", "0001", "quick", "0", "64", "64", "local", "complete", "exact", "21.5"],
         ["cart", "0002", "full", "64", "64", "256", "local", "failed", "exact", "21.5"],
@@ -70,7 +75,7 @@ def test_the_status_says_why_a_resume_is_not_exact(
 ) -> None:
     checkpoint = cart.checkpoint(1, 64) | {"resume": {"exact": False, "reasons": ["gamma changed"]}}
     cart.add(Phase.RESTORED, parent=checkpoint | {"best_mean_reward": None})
-    commands.show_status(workspace, ["cart"])
+    show_status(workspace, ["cart"])
     (row,) = rows(capsys.readouterr().out)
     assert row[8:] == ["approximate: gamma changed", ""]
 
@@ -81,7 +86,7 @@ def test_a_fresh_start_archives_the_lineage_and_deletes_nothing(
     for generation in (1, 2):
         cart.add(Phase.RESTORED, timesteps=64)
         before = sorted(path.name for path in cart.runs.job("cart").rglob("*"))
-        commands.start_afresh(workspace, "cart")
+        start_afresh(workspace, "cart")
         archived = cart.runs.archive("cart", generation)
         assert sorted(path.name for path in archived.rglob("*")) == before
         assert f"cart: 1 session(s) archived in {archived}; the next run starts at 0" in capsys.readouterr().out
@@ -92,7 +97,7 @@ def test_a_fresh_start_archives_the_lineage_and_deletes_nothing(
 def test_there_is_nothing_to_archive_before_the_first_session(
     workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commands.start_afresh(workspace, "cart")
+    start_afresh(workspace, "cart")
     assert capsys.readouterr().out == "cart: has no sessions yet, so there is nothing to archive\n"
     assert not cart.runs.path.exists()
 
@@ -100,7 +105,7 @@ def test_there_is_nothing_to_archive_before_the_first_session(
 def test_a_session_that_may_be_running_is_not_archived(workspace: Workspace, cart: JobOnDisk) -> None:
     folder = cart.add(Phase.SUBMITTED)
     with pytest.raises(InputError, match=re.escape("let it end with `doit resume:cart`, or stop it with `doit cancel")):
-        commands.start_afresh(workspace, "cart")
+        start_afresh(workspace, "cart")
     assert folder.ledger_json.exists()
 
 
@@ -110,7 +115,7 @@ def test_verify_counts_each_adopted_file_once(
     cart.add(Phase.RESTORED, timesteps=128, fallbacks=[cart.checkpoint(1, 64)])
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128), fallbacks=[cart.checkpoint(1, 128)])
     cart.add(Phase.SUBMITTED)
-    commands.verify(workspace, "cart")
+    verify(workspace, "cart")
     assert capsys.readouterr().out == "cart: 3 file(s) are as they were adopted\n"
 
 
@@ -121,7 +126,7 @@ def test_verify_names_every_file_that_changed(workspace: Workspace, cart: JobOnD
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1] + b"!")
     with pytest.raises(RelayError) as caught:
-        commands.verify(workspace, "cart")
+        verify(workspace, "cart")
     assert str(caught.value) == (
         "job cart: 0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip is missing; "
         "0002/artifacts/checkpoints/cart_checkpoint_256_steps.zip has another sha256 than when it was adopted; "
@@ -141,7 +146,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def close(self) -> None:
             handles.append("closed")
 
-    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Remote())
+    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Remote())
     return handles
 
 
@@ -149,7 +154,7 @@ def test_cancel_asks_the_backend_and_notes_that_the_user_did(
     workspace: Workspace, cart: JobOnDisk, stopped: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
-    commands.cancel(workspace, "cart")
+    cancel(workspace, "cart")
     assert stopped == ["handle-1", "closed"]
     ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested
@@ -171,10 +176,10 @@ def test_a_stop_that_the_backend_refuses_was_not_asked_for(
         def close(self) -> None:
             closed.append(self)
 
-    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Refusing())
+    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Refusing())
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
     with pytest.raises(BackendError):
-        commands.cancel(workspace, "cart")
+        cancel(workspace, "cart")
     ledger = Ledger.read(folder.ledger_json)
     assert ledger.cancel_requested == is_noted
     assert len(closed) == 1
@@ -210,9 +215,9 @@ def test_what_may_have_been_submitted_is_said_so(
     workspace: Workspace, perhaps_submitted: SessionFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert perhaps_submitted.ledger_json.exists()
-    commands.show_plan(workspace, "cart")
+    show_plan(workspace, "cart")
     assert "asks the local backend whether session 0001, which may run there, does" in capsys.readouterr().out
-    commands.show_status(workspace, ["cart"])
+    show_status(workspace, ["cart"])
     assert "perhaps submitted" in capsys.readouterr().out
 
 
@@ -222,10 +227,10 @@ def test_what_was_never_submitted_can_be_put_away(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: Asked(None))
-    commands.cancel(workspace, "cart")
+    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Asked(None))
+    cancel(workspace, "cart")
     assert capsys.readouterr().out == "cart: session 0001 was never submitted, so nothing is running\n"
-    commands.start_afresh(workspace, "cart")
+    start_afresh(workspace, "cart")
     assert "archived" in capsys.readouterr().out
     assert not perhaps_submitted.path.exists()
 
@@ -234,16 +239,16 @@ def test_what_was_submitted_after_all_is_stopped_and_not_put_away(
     workspace: Workspace, perhaps_submitted: SessionFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked("handle-1")
-    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: asked)
+    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: asked)
     with pytest.raises(InputError, match="may still be running"):
-        commands.start_afresh(workspace, "cart")
-    commands.cancel(workspace, "cart")
+        start_afresh(workspace, "cart")
+    cancel(workspace, "cart")
     assert asked.stopped == ["handle-1"]
     ledger = Ledger.read(perhaps_submitted.ledger_json)
     assert (ledger.handle, ledger.cancel_requested) == ("handle-1", True)
 
 
-@pytest.mark.parametrize("command", [commands.cancel, commands.start_afresh])
+@pytest.mark.parametrize("command", [cancel, start_afresh])
 def test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_a_way(
     workspace: Workspace,
     perhaps_submitted: SessionFolder,
@@ -251,7 +256,7 @@ def test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_
     command: Callable[[Workspace, str], None],
 ) -> None:
     silent = Asked(BackendUnreachableError("Kaggle", "gave no answer"))
-    monkeypatch.setattr(commands, "open_backend", lambda _name, _runs: silent)
+    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: silent)
     before = perhaps_submitted.ledger_json.read_bytes()
     with pytest.raises(BackendUnreachableError, match=r"may have been submitted to the local backend.*once it answers"):
         command(workspace, "cart")
@@ -268,6 +273,6 @@ def test_cancel_has_nobody_to_ask_when_nothing_runs(
 ) -> None:
     if phase is not None:
         cart.add(phase)
-    commands.cancel(workspace, "cart")
+    cancel(workspace, "cart")
     assert stopped == []
     assert capsys.readouterr().out == "cart: no session is running\n"

@@ -19,9 +19,7 @@ from contract.storage.layout import key_line
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 from runner.backends.kaggle.api.retries import patiently
-from runner.backends.kaggle.logs import log_text, stored_events
-from runner.backends.kaggle.names import Handle
-from runner.backends.kaggle.pushing import (
+from runner.backends.kaggle.kernels.pushing import (
     BUSY,
     NO_SUCH_NOTEBOOK,
     PRECONDITION_FAILED,
@@ -29,6 +27,8 @@ from runner.backends.kaggle.pushing import (
     first_request,
     run_request,
 )
+from runner.backends.kaggle.logs import log_text, stored_events
+from runner.backends.kaggle.names import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

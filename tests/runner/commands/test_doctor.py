@@ -9,7 +9,7 @@ import pytest
 from contract.errors import BackendError
 from runner.backends.base import Check
 from runner.backends.local import LocalBackend
-from runner.doctor import examine
+from runner.commands.doctor import examine
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import write_jobs
