@@ -39,7 +39,7 @@ class Accounts:
         """Whose access token that is."""
         return next((name for name, key in self._users.items() if _equal(key, token)), None)
 
-    def id_of(self, user: str) -> int:
+    def user_id(self, user: str) -> int:
         """A user's number."""
         return self.names.index(user) + 1
 

@@ -114,7 +114,7 @@ class LocalExecutor(Closeable):
                     with contextlib.suppress(psutil.NoSuchProcess):
                         each.kill()
                 process.wait(KILL_PATIENCE_SECONDS)
-        launcher.end_those_in(sandbox)
+        launcher.end_sandbox(sandbox)
         for child in self._children:
             if child.args == _command(sandbox):  # a second start of the same sandbox has one too
                 child.kill()

@@ -159,7 +159,7 @@ def guard(sandbox: Path, seconds: float, guarded: int) -> None:
             time.sleep(min(SOON_SECONDS, left))
         else:
             pipe_is_closed.wait(min(LOOK_SECONDS, left))
-    end_those_in(sandbox)
+    end_sandbox(sandbox)
     if sys.platform != "win32" and os.getpgid(0) == guarded:
         os.killpg(0, signal.SIGKILL)  # this process too
     os._exit(0)
@@ -174,7 +174,7 @@ def has_ended(guarded: int, pipe_is_closed: threading.Event) -> bool:
     return pipe_is_closed.is_set() if sys.platform == "win32" else os.getppid() != guarded
 
 
-def end_those_in(sandbox: Path) -> None:
+def end_sandbox(sandbox: Path) -> None:
     """Kill whatever was started from the script in `sandbox`, as far as Linux tells: wherever it belongs by now."""
     if sys.platform != "linux":
         return

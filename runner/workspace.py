@@ -95,7 +95,7 @@ class Workspace:
         """The project as it has become."""
         return Workspace(self.runs.root, self._backend)
 
-    def backend_of(self, job: str) -> str:
+    def backend_name(self, job: str) -> str:
         """Where the job's sessions are to run.
 
         Raises:

@@ -19,7 +19,7 @@ def introspect_token(caller: Caller, request: Any) -> Any:
     if user is not None:
         response.active = True
         response.username = user
-        response.user_id = caller.emulator.accounts.id_of(user)
+        response.user_id = caller.emulator.accounts.user_id(user)
     return response
 
 

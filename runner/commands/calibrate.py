@@ -17,7 +17,7 @@ def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     Raises:
         BackendError: it gives no answer, or refuses; the same command goes on.
     """
-    for name in sorted({workspace.backend_of(job) for job in jobs}):
+    for name in sorted({workspace.backend_name(job) for job in jobs}):
         found = backend_entry(name).calibrate
         if found is None:
             say(f"backend {name}: there is nothing to calibrate; `doit calibrate backend=kaggle` does it for Kaggle")

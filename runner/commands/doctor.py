@@ -26,7 +26,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
         InputError: the backends are well, and a job is not.
     """
     problems: list[str] = []
-    for name in sorted({name for job in jobs if (name := _backend_of(workspace, job)) is not None}):
+    for name in sorted({name for job in jobs if (name := _known_backend(workspace, job)) is not None}):
         say(f"backend {name}")
         for check in _checks(workspace, name):
             mark = "ok   " if check.is_well else "WRONG"
@@ -47,9 +47,9 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
         )
 
 
-def _backend_of(workspace: Workspace, job: str) -> str | None:
+def _known_backend(workspace: Workspace, job: str) -> str | None:
     try:
-        return workspace.backend_of(job)
+        return workspace.backend_name(job)
     except InputError:  # said with the job
         return None
 

@@ -108,7 +108,7 @@ class KaggleBackend(Closeable):
         kernel = Kernel(self.connection, metadata["id"])
         try:
             latest = kernel.latest()
-            version = None if latest is None else kernel.find_in(latest, key)
+            version = None if latest is None else kernel.find_version(latest, key)
             if latest is None:
                 kernel.establish(metadata)
             if version is None:

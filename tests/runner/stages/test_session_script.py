@@ -17,7 +17,7 @@ import pytest
 
 from contract.storage import files, layout
 from runner.backends.base import Provisions
-from runner.backends.kaggle.files.payload import packs_of
+from runner.backends.kaggle.files.payload import packed_by_size
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources import SourceReader
 from runner.stages import session_script
@@ -209,7 +209,7 @@ def test_a_dataset_without_folders_is_put_in_order(replaying: tuple[SessionFolde
 def test_segments_that_came_in_a_pack_are_put_in_order(replaying: tuple[SessionFolder, Path], machine: Machine) -> None:
     folder, segment = replaying
     mounted = machine.mount(folder)
-    for name, sent in packs_of({segment.as_posix(): folder.payload / segment}).items():
+    for name, sent in packed_by_size({segment.as_posix(): folder.payload / segment}).items():
         (mounted / name).write_bytes(b"".join(sent.pieces()))
     shutil.rmtree(mounted / "replay")
     ended = machine.run(folder)

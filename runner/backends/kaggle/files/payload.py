@@ -49,14 +49,14 @@ def dataset_files(folder: SessionFolder, metadata: Mapping[str, Any], key: str) 
         if flat in chosen:
             raise BackendError(str(folder.payload), f"holds two files called {flat}", "rename one")
         chosen[flat] = Sent((path,))
-    chosen |= packs_of(packed)
+    chosen |= packed_by_size(packed)
     if len(chosen) > MOST_FILES:
         problem = f"are {len(chosen)} files, and Kaggle takes {MOST_FILES} in a dataset"
         raise BackendError(f"the input of session {folder.number}", problem, "lower hyperparameters.buffer_size")
     return chosen
 
 
-def packs_of(paths: Mapping[str, Path], most_bytes: int = PACK_BYTES) -> dict[str, Sent]:
+def packed_by_size(paths: Mapping[str, Path], most_bytes: int = PACK_BYTES) -> dict[str, Sent]:
     """Packs that hold the files at `paths` under their names: in each a line that lists them, and they.
 
     Args:

@@ -160,14 +160,14 @@ class Kernel:
     def find(self, key: str) -> int | None:
         """The number of the newest version with `key`; None where Kaggle never got it."""
         latest = self.latest()
-        return None if latest is None else self.find_in(latest, key)
+        return None if latest is None else self.find_version(latest, key)
 
-    def find_in(self, latest: tuple[int, str], key: str) -> int | None:
+    def find_version(self, latest: tuple[int, str], key: str) -> int | None:
         """The same where the latest version is known."""
         number, source = latest
         mark = key_line(key)
         for version in range(number, max(0, number - VERSIONS_SEARCHED), -1):
-            found = source if version == number else (self._source_of(version) or (0, ""))[1]
+            found = source if version == number else (self._read_source(version) or (0, ""))[1]
             if mark in found:
                 return version
         return None
@@ -259,7 +259,7 @@ class Kernel:
             return False
         return False
 
-    def _source_of(self, version: int) -> tuple[int, str] | None:
+    def _read_source(self, version: int) -> tuple[int, str] | None:
         return patiently(self._connection.settings, lambda: self._source(version))
 
     def _source(self, version: int | None) -> tuple[int, str] | None:

@@ -10,7 +10,7 @@ import pytest
 from contract.documents.runs import Parent
 from contract.errors import BackendError
 from contract.storage import files
-from runner.backends.kaggle.files.payload import CARRIED_FROM_BYTES, dataset_files, packs_of
+from runner.backends.kaggle.files.payload import CARRIED_FROM_BYTES, dataset_files, packed_by_size
 from runner.backends.kaggle.files.sent import Sent
 from runner.layout import RunsFolder, SessionFolder
 from runner.stages.package import keyed_script
@@ -67,7 +67,7 @@ def test_packs_are_filled_up_to_their_size_and_a_larger_file_has_its_own(tmp_pat
     for number, size in enumerate((40, 40, 40, 250, 40)):
         paths[f"replay/{number}"] = tmp_path / str(number)
         paths[f"replay/{number}"].write_bytes(bytes(size))
-    packs = packs_of(paths, most_bytes=100)
+    packs = packed_by_size(paths, most_bytes=100)
     held = [json.loads(b"".join(pack.pieces()).partition(b"\n")[0])["files"] for pack in packs.values()]
     assert [[name for name, _ in each] for each in held] == [
         ["replay/0", "replay/1"],
@@ -75,7 +75,7 @@ def test_packs_are_filled_up_to_their_size_and_a_larger_file_has_its_own(tmp_pat
         ["replay/3"],
         ["replay/4"],
     ]
-    assert packs_of({}) == {}
+    assert packed_by_size({}) == {}
 
 
 def test_more_files_than_a_dataset_takes_are_refused_before_anything_is_sent(folder: SessionFolder) -> None:
