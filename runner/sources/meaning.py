@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 
 from contract.storage import files
@@ -13,9 +14,15 @@ def digest_meaning(name: str, content: bytes) -> str:
     if not name.endswith(".py"):
         return files.sha256_of_bytes(content)
     try:
-        return files.sha256_of_bytes(_syntax(content).encode())
+        return _digest_syntax(content)
     except Exception:  # noqa: BLE001 - SyntaxError, RecursionError, MemoryError, what a codec raises: a list would lack one
         return files.sha256_of_bytes(content)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest_syntax(content: bytes) -> str:
+    """The digest of what a file's text says; a file that was just written is read again and again until it settles."""
+    return files.sha256_of_bytes(_syntax(content).encode())
 
 
 def _syntax(content: bytes) -> str:
