@@ -21,7 +21,9 @@ def start() -> None:
     os.close(descriptor)
     os.environ[LOG_VARIABLE] = log
     others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARDED), *(each for each in others if each != str(GUARDED))])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(GUARDED), *(each for each in others if each and each != str(GUARDED))]
+    )
 
 
 def stop() -> None:

@@ -1,0 +1,108 @@
+"""A fork of a process that has imported torch is, for what runs in it and for who started it, a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from tests.network_guard import GUARDED
+from tests.preloading import preloaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked so on Linux only")
+
+TELLS = """\
+import json, os, sys
+has_torch = "torch" in sys.modules
+here = {"has_torch": has_torch, "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "input": sys.stdin.read(),
+        "name": __name__, "word": os.environ.get("WORD"), "command": sys.orig_argv, "pid": os.getpid(),
+        "leads": os.getsid(0) == os.getpid(), "open": sorted(map(int, os.listdir("/proc/self/fd")))[:4]}
+print(json.dumps(here), flush=True)
+exec(sys.argv[-1])
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _preloaded() -> Iterator[None]:
+    with preloaded():
+        yield
+
+
+def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """Start a program that tells what it is."""
+    (folder / "trainer").mkdir(exist_ok=True)
+    (folder / "trainer" / "__init__.py").touch()
+    (folder / "trainer" / "__main__.py").write_text(TELLS, encoding="utf-8")
+    (folder / "local_launcher.py").write_text(TELLS, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(GUARDED), "elsewhere"]), **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def told(process: subprocess.Popen[str], given: str = "") -> tuple[dict[str, Any], str]:
+    """What it told of itself, and its errors, as it has ended."""
+    output, errors = process.communicate(given, timeout=60)
+    return json.loads(output.partition("\n")[0]), errors
+
+
+@pytest.mark.parametrize("arguments", [["-m", "trainer"], ["local_launcher.py"]])
+def test_it_is_what_it_would_be_but_for_torch(tmp_path: Path, arguments: list[str]) -> None:
+    asked = [*arguments, "pass"]
+    fork, _ = told(start(tmp_path, *asked, WORD="ünïcode"), "said to it")
+    alone, _ = told(start(tmp_path, *asked, WORD="ünïcode", PYTHONHASHSEED="1"), "said to it")
+    assert (fork.pop("has_torch"), alone.pop("has_torch")) == (True, False)
+    assert fork.pop("leads")
+    for each in (fork, alone):
+        del each["pid"]
+    alone.pop("leads")
+    assert fork == alone
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "said"),
+    [
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('a sentence')", 1, "a sentence\n"),
+        ("os._exit(5)", 5, ""),
+        ("os.kill(os.getpid(), 9)", -signal.SIGKILL, ""),
+        ("os.kill(os.getpid(), 15)", -signal.SIGTERM, ""),
+        ("import no_such_module", 1, "ModuleNotFoundError: No module named 'no_such_module'\n"),
+    ],
+)
+def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code: int, said: str) -> None:
+    process = start(tmp_path, "-m", "trainer", ending)
+    _, errors = told(process)
+    assert process.returncode == code
+    assert errors.endswith(said)
+
+
+def test_it_is_found_by_its_command_line_and_goes_with_who_waits_for_it(tmp_path: Path) -> None:
+    process = start(tmp_path, "local_launcher.py", "import time; time.sleep(600)")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    fork = psutil.Process(json.loads(process.stdout.readline())["pid"])
+    assert fork.cmdline()[-2:] == ["local_launcher.py", "import time; time.sleep(600)"]
+    process.kill()
+    process.wait()
+    psutil.wait_procs([fork], timeout=60)
+    assert not fork.is_running()
+    for pipe in (process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
