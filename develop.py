@@ -56,6 +56,20 @@ TYPES = tuple(
     ("mypy", "--strict", "--exclude-gitignore", f"--platform={system}", f"--cache-dir=.mypy_cache/{system}", ".")
     for system in ("linux", "darwin", "win32")
 )
+# Tests copy the packages into projects and start Python some hundred times in them.
+COMPILED = (
+    "python",
+    "-m",
+    "compileall",
+    "-q",
+    "contract",
+    "job",
+    "trainer",
+    "restore",
+    "executors",
+    "runner",
+    "emulator",
+)
 # File by file in the order of tests/conftest.py. One process more than the smallest machine has cores, since tests wait
 # for disks, containers and processes now and then.
 PYTEST = ("pytest", "--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
@@ -66,7 +80,7 @@ TOOLS = {
     "lint": LINT,
     "types": TYPES,
     "pytest": (("pytest",),),
-    "test": (*LINT, PYTEST),
+    "test": (*LINT, COMPILED, PYTEST),
     "coverage": ((*PYTEST, "--cov", f"-W={UNTRACED}"),),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
@@ -80,7 +94,9 @@ class SetupError(Exception):
 
 def run(*command: str, silent: bool = False) -> None:
     """Run a command in the project's folder, and raise CalledProcessError when it fails."""
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=silent)  # noqa: S603 - the commands are spelled here
+    # Whoever wants no compiled modules would wait for each process of the tests to compile them.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=silent, env=variables)  # noqa: S603 - spelled here
 
 
 @contextlib.contextmanager
