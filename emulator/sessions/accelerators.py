@@ -54,8 +54,7 @@ def lent(source: str) -> str:
     return trapped(source).replace(_LAYS, _COUNTS, 1)
 
 
-_LAYS = "                lay(module.cuda)"
-_COUNTS = "                module.cuda.device_count = lambda: 1"
+_LAYS, _COUNTS = "prepare = lay", "prepare = count"
 _TRAP = r'''
 import importlib.abc
 import importlib.machinery
@@ -110,6 +109,13 @@ def lay(cuda):
     cuda.get_arch_list = lambda: SUPPORTED.split()
 
 
+def count(cuda):
+    cuda.device_count = lambda: 1
+
+
+prepare = lay
+
+
 class Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name != "torch":
@@ -119,15 +125,18 @@ class Finder(importlib.abc.MetaPathFinder):
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
-            def load_and_lay(module):
+            def load_and_prepare(module):
                 load(module)
-                lay(module.cuda)
+                prepare(module.cuda)
 
-            spec.loader.exec_module = load_and_lay
+            spec.loader.exec_module = load_and_prepare
         return spec
 
 
-sys.meta_path.insert(0, Finder())
+if "torch" in sys.modules:
+    prepare(sys.modules["torch"].cuda)
+else:
+    sys.meta_path.insert(0, Finder())
 linecache.cache[__file__] = (len(SOURCE), None, SOURCE.splitlines(keepends=True), __file__)
 exec(compile(SOURCE, __file__, "exec"), {"__name__": "__main__", "__file__": __file__, "__builtins__": __builtins__})
 '''
