@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from tests import network_guard
+from tests.preloading import preloaded
 from tests.project import Project
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ def trials_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what is found of jobs where pytest removes it: in the folder that all its workers share."""
     own = tmp_path_factory.getbasetemp()
     Project.trials = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trials.json"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sessions_begin_at_once() -> Iterator[None]:
+    """Do not import torch for each session and each trial again."""
+    with preloaded():
+        yield
 
 
 @pytest.fixture

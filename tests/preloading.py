@@ -46,3 +46,8 @@ def preloaded() -> Iterator[None]:
             assert server.stdin is not None
             server.stdin.close()
         shutil.rmtree(folder)
+
+
+def own_variables() -> dict[str, str]:
+    """The variables of a process that is to be no fork: since a signal to who waits for one does not reach it."""
+    return {name: value for name, value in os.environ.items() if name != PRELOADED_VARIABLE}

@@ -13,10 +13,8 @@ import psutil
 import pytest
 
 from tests.network_guard import GUARDED
-from tests.preloading import preloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked so on Linux only")
@@ -30,12 +28,6 @@ here = {"has_torch": has_torch, "argv": sys.argv, "path": sys.path, "cwd": os.ge
 print(json.dumps(here), flush=True)
 exec(sys.argv[-1])
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _preloaded() -> Iterator[None]:
-    with preloaded():
-        yield
 
 
 def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:

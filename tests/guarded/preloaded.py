@@ -103,6 +103,7 @@ class Server:
     def _accept(self) -> Start | None:
         """Fork, or leave a process to itself; in the fork, what to be."""
         connection, _ = self._listener.accept()
+        load()
         request, descriptors = b"", []
         while not request.endswith(b"\n"):
             data, received, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, STANDARD_STREAMS)
@@ -207,16 +208,21 @@ def _rename(arguments: list[str]) -> None:
         ctypes.memmove(first, beginning + b"-" * padding + b"\0" + ending, end - first)
 
 
+def load() -> None:
+    """Import what takes long, once somebody asks."""
+    if "torch" not in sys.modules:
+        for module in ("numpy", "torch", "gymnasium", "pydantic"):
+            importlib.import_module(module)
+        gc.freeze()
+
+
 def main() -> None:
-    """Import what takes long, and fork."""
+    """Fork."""
     given = added_paths(dict(os.environ))
     path = [each for each in sys.path[1:] if each not in given]
+    start = Server(socket.socket(fileno=int(sys.argv[1]))).serve()
     import numpy as np  # noqa: PLC0415 - a fork's main program is another
 
-    for module in ("torch", "gymnasium", "pydantic"):
-        importlib.import_module(module)
-    gc.freeze()
-    start = Server(socket.socket(fileno=int(sys.argv[1]))).serve()
     np.random.seed()  # noqa: NPY002 - a process of its own begins with numbers of its own; `random` sees to it itself
     become(start, path)
 

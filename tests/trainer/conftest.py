@@ -30,6 +30,7 @@ from contract import events
 from contract.documents.session import CheckpointRecord, Manifest, TrainingMetadata
 from contract.storage import files, layout
 from contract.storage.layout import Artifacts
+from tests.preloading import own_variables
 from trainer.checkpoint.resume_state import ResumeState
 from trainer.session import run_session
 from trainer.session_input import read_session_input
@@ -305,13 +306,14 @@ class SessionProcess:
         self._log = folder / "log.txt"
         start = "from trainer.__main__ import end, main\nend(main(is_process=True))"
         program = ["-c", f"{before}\n{start}"] if before else ["-m", "trainer"]
+        # Signals are for the process itself and for its group.
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *program, "--input", str(folder), "--output", str(output)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
-                env={**os.environ, **environment},
+                env={**own_variables(), **environment},
                 start_new_session=True,
             )
 
