@@ -9,6 +9,8 @@ import msgspec
 
 from contract.errors import BackendError
 from contract.storage import files
+from runner.backends.kaggle.files.stores import lose
+from runner.stages.session_script import NOT_MOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 ORIGINAL = "original"
 """The image that a kernel's first version ran in."""
-NOT_MOUNTED = "cannot be read (No such file or directory)"
-"""In the last words of a session of whose input a file is nowhere (`runner.stages.session_script`)."""
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -95,14 +95,18 @@ class Memory:
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), image=image))
 
     def keep_empty(self, kernel: Kernel, handle: Handle) -> None:
-        """Remember a session of which nothing came, and whether it is because it did not find its checkpoint.
+        """Remember a session of which nothing came, and whether it is because it did not find what it was to mount.
 
-        Then later sessions are sent theirs, instead of mounting the output of the one before.
+        Then later sessions are sent everything, instead of mounting the output of the one before, or what was sent
+        to others.
         """
         noted = self.noted(handle.key)
         self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), empty=handle.key))
         with contextlib.suppress(BackendError):
-            if noted is not None and noted.mounts and NOT_MOUNTED in kernel.printed(handle):
+            if noted is None or NOT_MOUNTED not in kernel.printed(handle):
+                return
+            lose(self._folder, handle.slug)
+            if noted.mounts:
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), mounts_itself=False))
 
     def _keep(self, slug: str, remembered: Remembered) -> None:
