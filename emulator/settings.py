@@ -148,6 +148,13 @@ class BusyAnswer(enum.StrEnum):
     STATUS = "status"
 
 
+class SavedPush(enum.StrEnum):
+    """What becomes of a push that saves a version without running it: client, `--no-run`. Nobody was seen refused."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class EmulatorSettings:
     """How an emulator behaves; times are in the emulated seconds of `time_scale`.
@@ -185,6 +192,7 @@ class EmulatorSettings:
         log_form: how a log is cut into records.
         live_log: whether the log of a running session grows.
         busy_answer: how a push is refused for want of a slot or of quota.
+        saved_push: what becomes of a push that runs nothing.
     """
 
     data: Path
@@ -219,6 +227,7 @@ class EmulatorSettings:
     log_form: LogForm = LogForm.RECORDS
     live_log: LiveLog = LiveLog.GROWING
     busy_answer: BusyAnswer = BusyAnswer.OK
+    saved_push: SavedPush = SavedPush.TAKEN
 
 
 STRICT: Mapping[str, Any] = {
