@@ -31,12 +31,14 @@ class Noted(msgspec.Struct, frozen=True):
         limit: seconds after which Kaggle is to end it.
         is_first: whether it is left to Kaggle which image it runs in.
         mounts: whether it mounts the output of the session before.
+        ran: the version that was seen to run, and from which time on.
     """
 
     slug: str
     limit: float | None = None
     is_first: bool = False
     mounts: bool = False
+    ran: tuple[int, float] | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -76,6 +78,16 @@ class Memory:
             return msgspec.convert(files.read_json(self._session(key)), Noted)
         except FileNotFoundError:
             return None
+
+    def runs_since(self, handle: Handle, now: float) -> float:
+        """The time at which a session was first seen to run, by whichever command; `now` for the first."""
+        noted = self.noted(handle.key)
+        if noted is None:
+            return now
+        if noted.ran is None or noted.ran[0] != handle.version:
+            noted = msgspec.structs.replace(noted, ran=(handle.version, now))
+            files.write_json(self._session(handle.key), msgspec.to_builtins(noted))
+        return noted.ran[1] if noted.ran is not None else now
 
     def forget(self, key: str) -> None:
         """Forget a session."""
