@@ -48,9 +48,10 @@ def put_input(connection: Connection, root: Path, store_bytes: int, session: Ses
         BackendError: the input has more files than Kaggle takes.
     """
     folder, metadata, key = session
-    held = hold(connection, root, metadata["id"], replay_files(folder, metadata), store_bytes)
     facts = read_facts(root)
     most_files = None if facts is not None and facts.takes_many_files else MOST_FILES
+    dataset_files(folder, metadata, key, most_files=most_files)  # what is refused is refused before anything is sent
+    held = hold(connection, root, metadata["id"], replay_files(folder, metadata), store_bytes)
     (dataset,) = metadata["dataset_sources"]
     note = f"session {folder.number}, key {files.short(key)}"
     chosen = dataset_files(folder, metadata, key, held.names, most_files)

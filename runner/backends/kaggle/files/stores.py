@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-MOST_STORES = 16
+MOST_STORES = 32
 """Mounted beside a session's own input; how many Kaggle takes is not known."""
 
 
@@ -91,19 +91,27 @@ class Division:
 
 
 def divided(wanted: Mapping[str, int], stores: Sequence[Store], most: int = MOST_STORES) -> Division:
-    """The stores that hold most of what is wanted, one fewer than may be mounted: the rest needs one too.
+    """The stores that hold what is wanted, fewer than may be mounted: the rest needs one too.
+
+    Where it would be too many, the fuller half is mounted, and what is in the others goes into one with the rest: so
+    that this happens once in a while, and with a part of it.
 
     Args:
         wanted: the size of each file.
         stores: those that are on Kaggle.
         most: how many may be mounted.
     """
-    rest = frozenset(wanted)
-    mounted: list[Store] = []
-    while len(mounted) < most - 1:
-        found = max(stores, key=lambda store: sum(wanted[name] for name in store.held & rest), default=None)
-        if found is None or not found.held & rest:
+    rest, mounted = frozenset(wanted), list[Store]()
+    while found := max(stores, key=lambda store: _bytes_in(store, wanted, rest), default=None):
+        if not found.held & rest:
             break
         mounted.append(found)
         rest -= found.held
+    if len(mounted) >= most:
+        mounted = mounted[: most // 2]
+        rest = frozenset(wanted).difference(*(store.held for store in mounted))
     return Division(tuple(mounted), rest)
+
+
+def _bytes_in(store: Store, wanted: Mapping[str, int], rest: frozenset[str]) -> int:
+    return sum(wanted[name] for name in store.held & rest)

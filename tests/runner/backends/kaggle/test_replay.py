@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contract.errors import BackendError
+from contract.errors import BackendError, RefusedError
 from contract.states import State
 from contract.storage import files, layout
+from runner.backends.kaggle.calibration.facts import TAKEN, Facts
 from runner.backends.kaggle.files.payload import dataset_files, replay_files
-from runner.backends.kaggle.files.stores import Store, divided, read_stores
+from runner.backends.kaggle.files.stores import MOST_STORES, Store, divided, read_stores
 from runner.backends.kaggle.kernels.metadata import METADATA_FILE
 from runner.backends.kaggle.tidying import tidy
 from runner.stages.parent import ParentFiles
@@ -153,14 +154,47 @@ def test_a_session_that_did_not_find_them_is_followed_by_one_that_is_sent_all(ka
     assert read_stores(kaggle.runs.backend("kaggle"), "relay-blind").are_found is False
 
 
-def test_where_many_stores_hold_a_little_the_fullest_are_mounted() -> None:
+def test_where_too_many_stores_hold_a_little_the_fuller_half_is_mounted() -> None:
     stores = [Store(f"s{number}", {}, frozenset({f"n{number}", "shared"})) for number in range(5)]
     wanted = {f"n{number}": 10 + number for number in range(5)} | {"shared": 1}
-    division = divided(wanted, stores, most=3)
+    division = divided(wanted, stores, most=4)
     assert [store.slug for store in division.mounted] == ["s4", "s3"]
     assert division.rest == {"n0", "n1", "n2"}
+    assert divided(wanted, stores).rest == frozenset()
     assert divided({}, stores).mounted == ()
     assert divided(wanted, []).rest == wanted.keys()
+
+
+def test_a_hundred_sessions_send_each_row_less_than_twice() -> None:
+    for most_rows in (400, 10_000):
+        stores: list[Store] = []
+        sent = []
+        for session in range(100):
+            end = 20 * (session + 1)
+            wanted = {f"n{row}": 1 for row in range(max(0, end - most_rows), end)}
+            division = divided(wanted, stores)
+            assert len(division.mounted) < MOST_STORES
+            stores.append(Store(f"s{session}", {}, division.rest))
+            sent.append(len(division.rest))
+        assert sum(sent[:30]) == 30 * 20, "nothing twice as long as all are mounted"
+        assert sum(sent) < 2 * 100 * 20
+
+
+def test_too_many_files_are_refused_before_any_segment_is_sent(kaggle: Kaggle, tmp_path: Path) -> None:
+    buffer = Buffer(tmp_path / "buffer")
+    buffer.fills(2)
+    folder, key = buffer.packaged(kaggle, "many", 2)
+    payload = files.read_json(folder.payload / layout.PAYLOAD_FILE)
+    for number in range(50):
+        files.write_bytes(folder.payload / f"{number}.bundle", b"1")
+        payload["files"][f"{number}.bundle"] = {"bytes": 1, "sha256": files.sha256_of_bytes(b"1")}
+    files.write_json(folder.payload / layout.PAYLOAD_FILE, payload)
+    with pytest.raises(BackendError, match="and Kaggle takes 50 in a dataset"):
+        kaggle.backend(store_bytes=STORE_BYTES).prepare(folder, key)
+    assert kaggle.calls("StartBlobUpload") == 0
+    Facts("a", many_files=TAKEN).write(kaggle.runs.backend("kaggle"))
+    with pytest.raises(RefusedError, match="at most 50 top-level files"):  # where they were taken Kaggle is asked
+        kaggle.backend(store_bytes=STORE_BYTES).prepare(folder, key)
 
 
 def test_what_cannot_be_read_was_never_there(tmp_path: Path) -> None:
