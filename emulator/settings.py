@@ -127,7 +127,8 @@ class EarlyVersion(enum.StrEnum):
 class LogForm(enum.StrEnum):
     """How a log is cut into records.
 
-    `RECORDS`: anywhere, with nbconvert's last words as `stderr` at the end (users' logs). `LINES`: a line each.
+    `RECORDS`: anywhere, with a script's standard error as `stderr`, and nbconvert's last words in it at the end (users'
+    logs). `LINES`: a line each, both streams as `stdout`.
     """
 
     RECORDS = "records"
