@@ -66,7 +66,9 @@ def hold(connection: Connection, root: Path, kernel: str, paths: Mapping[str, Pa
 
 
 def _is_there(connection: Connection, store: Store) -> bool:
-    return Dataset(connection, store.slug).files() == store.packs
+    """Whether its packs are listed: their names follow from what they hold, and sizes are a hint."""
+    listed = Dataset(connection, store.slug).files()
+    return listed is not None and listed.keys() == store.packs.keys()
 
 
 def _fill(connection: Connection, kernel: str, paths: Mapping[str, Path]) -> Store:

@@ -122,6 +122,18 @@ def test_what_was_removed_from_kaggle_is_sent_again(kaggle: Kaggle, tmp_path: Pa
     assert len(again.held) == 3
 
 
+def test_what_kaggle_lists_with_another_size_is_not_sent_again(kaggle: Kaggle, tmp_path: Path) -> None:
+    buffer, root = Buffer(tmp_path / "buffer"), kaggle.runs.backend("kaggle")
+    buffer.fills(2)
+    folder, key = buffer.packaged(kaggle, "resized", 2)
+    kaggle.backend(store_bytes=STORE_BYTES).prepare(folder, key)
+    kaggle.emulator.running.emulator.datasets.database.run("UPDATE dataset_files SET bytes = bytes + 1")
+    buffer.fills(1)
+    folder, key = buffer.packaged(kaggle, "resized", 3)
+    kaggle.backend(store_bytes=STORE_BYTES).prepare(folder, key)
+    assert [len(store.held) for store in read_stores(root, "relay-resized").stores] == [2, 1]
+
+
 def test_a_cut_between_the_upload_and_the_push_sends_nothing_again(kaggle: Kaggle, tmp_path: Path) -> None:
     buffer = Buffer(tmp_path / "buffer")
     buffer.fills(2)
