@@ -1,8 +1,9 @@
-"""Compare an image with Kaggle's frozen list: `python3 docker/drift.py [IMAGE]`, or `make image-drift PROFILE=cpu`.
+"""Compare an image with a list of Kaggle's: `python3 docker/drift.py [IMAGE]`, or `make image-drift PROFILE=cpu`.
 
 For each package: Kaggle's version, the image's, and whether a session loads it. That is measured: what its packages
-import is imported in the image, and what is loaded by then is looked up. `--list FILE` takes what `pip freeze` prints
-in any other image; `--check` ends with 1 where a package that a session loads differs.
+import is imported in the image, and what is loaded by then is looked up. There is a list for each Python that Kaggle's
+images have had; the image's own decides, or `--list 3.13`. `--list FILE` takes what `pip freeze` prints in any other
+image; `--check` ends with 1 where a package that a session loads differs. Which image the account runs is said last.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import account
 import kaggle_list
 
 if TYPE_CHECKING:
@@ -182,6 +184,17 @@ def render(image: str, rows: list[Row]) -> str:
     return "\n".join([*table, "", summary, ""])
 
 
+def list_path(wanted: str | None, python: str) -> Path:
+    """The list to compare with.
+
+    Args:
+        wanted: its name or its path, or None.
+        python: the image's, which decides then.
+    """
+    name = wanted or kaggle_list.name_for(python)
+    return FOLDER / kaggle_list.LISTS[name] if name in kaggle_list.LISTS else Path(name)
+
+
 def main() -> int:
     """Print the report.
 
@@ -190,17 +203,20 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("image", nargs="?", default="kaggle-relay:cpu")
-    parser.add_argument("--list", type=Path, default=FOLDER / "kaggle-packages.txt", metavar="FILE")
+    parser.add_argument("--list", metavar="NAME or FILE", help="3.12, 3.13 or a file; left out: by the image's Python")
     parser.add_argument("--check", action="store_true", help="end with 1 where a package that a session loads differs")
     options = parser.parse_args()
     try:
         found = look_into(options.image)
-        theirs = kaggle_list.read(options.list)
+        path = list_path(options.list, found["python"])
+        theirs = kaggle_list.read(path)
     except (DriftError, OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     rows = compare(theirs, {**found["packages"], "python": found["python"]}, found["loaded"])
     sys.stdout.write(render(options.image, rows))
+    for sentence in (f"Kaggle's are those of {path.name}.", *account.told(FOLDER.parent, FOLDER)):
+        sys.stdout.write(f"{sentence}\n")
     drifted = any(row.matters and row.verdict in {Verdict.DIFFERS, Verdict.MISSING} for row in rows)
     return 1 if options.check and drifted else 0
 

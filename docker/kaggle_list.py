@@ -1,4 +1,4 @@
-"""The frozen list of what Kaggle's image has: `kaggle-packages.txt`, or what `pip freeze` prints in any image."""
+"""The frozen lists of what Kaggle's images have, one for each Python, or what `pip freeze` prints in any image."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+LISTS = {"3.12": "kaggle-packages.txt", "3.13": "kaggle-packages-3.13.txt"}
+"""By the Python of the image that they are about."""
+USUAL = "3.12"
+"""Whose image the locks mirror."""
+_IMAGE = re.compile(r"^# image:\s*(\S+@sha256:[0-9a-f]{64})\s*$", re.MULTILINE)
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<wanted>(?:[=<>~!]=?|@)\s*\S+)?$")
 
 
@@ -55,3 +61,26 @@ def read(path: Path) -> dict[str, Listed]:
         wanted = found["wanted"]
         listed[name] = Listed(name, wanted.removeprefix("==").strip() if wanted else None, source.strip())
     return listed
+
+
+def name_for(python: str) -> str:
+    """The name of the list that is about an image with this Python; the usual one's where there is none."""
+    minor = ".".join(python.split(".")[:2])
+    return minor if minor in LISTS else USUAL
+
+
+def image_of(path: Path) -> str | None:
+    """The image that a list is about, by its digest, where its head states it."""
+    found = _IMAGE.search(path.read_text(encoding="utf-8"))
+    return found[1] if found else None
+
+
+def differences(listed: Mapping[str, Listed], versions: Mapping[str, str | None]) -> list[str]:
+    """In what the versions that somebody saw differ from a list, as `numpy 2.1.4 (2.1.3)`; builds are left aside."""
+    found = []
+    for name, version in sorted(versions.items()):
+        package = listed.get(normalised(name))
+        exact = package.exact if package is not None else None
+        if exact is not None and exact.partition("+")[0] != (version or "").partition("+")[0]:
+            found.append(f"{name} {version or 'none'} ({exact})")
+    return found

@@ -30,6 +30,7 @@ from emulator.settings import (
     MountedVersion,
     MountLayout,
     RefusedPush,
+    SavedPush,
     Stopped,
     WhenFull,
 )
@@ -190,6 +191,7 @@ def _add_doubtful_rules(line: argparse.ArgumentParser) -> None:
     choose("--log-form", LogForm, "how a log is cut into records")
     choose("--live-log", LiveLog, "whether the log of a running session grows")
     choose("--busy-answer", BusyAnswer, "how a push is refused for want of a slot or of quota")
+    choose("--saved-push", SavedPush, "what happens to a push that runs nothing")
     late = group.add_argument
     late("--listing-delay", dest="listing_delay_seconds", type=_duration, default="2s", help="end until it is listed")
     late("--queue-stall", dest="queue_stall_seconds", type=_duration, default="0s", help="queued without an image")

@@ -127,7 +127,8 @@ class EarlyVersion(enum.StrEnum):
 class LogForm(enum.StrEnum):
     """How a log is cut into records.
 
-    `RECORDS`: anywhere, with nbconvert's last words as `stderr` at the end (users' logs). `LINES`: a line each.
+    `RECORDS`: anywhere, with a script's standard error as `stderr`, and nbconvert's last words in it at the end (users'
+    logs). `LINES`: a line each, both streams as `stdout`.
     """
 
     RECORDS = "records"
@@ -146,6 +147,13 @@ class BusyAnswer(enum.StrEnum):
 
     OK = "ok"
     STATUS = "status"
+
+
+class SavedPush(enum.StrEnum):
+    """What becomes of a push that saves a version without running it: client, `--no-run`. Nobody was seen refused."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,7 @@ class EmulatorSettings:
         log_form: how a log is cut into records.
         live_log: whether the log of a running session grows.
         busy_answer: how a push is refused for want of a slot or of quota.
+        saved_push: what becomes of a push that runs nothing.
     """
 
     data: Path
@@ -219,6 +228,7 @@ class EmulatorSettings:
     log_form: LogForm = LogForm.RECORDS
     live_log: LiveLog = LiveLog.GROWING
     busy_answer: BusyAnswer = BusyAnswer.OK
+    saved_push: SavedPush = SavedPush.TAKEN
 
 
 STRICT: Mapping[str, Any] = {

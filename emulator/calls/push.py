@@ -13,7 +13,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 from emulator.calls.wire import ApiError
 from emulator.sessions.accelerators import choose_machine
 from emulator.sessions.sources import resolve
-from emulator.settings import HOUR, LONGEST_SESSION_SECONDS, BusyAnswer, RefusedPush, WhenFull
+from emulator.settings import HOUR, LONGEST_SESSION_SECONDS, BusyAnswer, RefusedPush, SavedPush, WhenFull
 from emulator.store.kernels import NewVersion
 from emulator.store.values import KernelOptions, KernelState
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHORTEST_TITLE = 5
 NOT_FOUND = "Notebook not found"
 TOO_LONG = "Session timeout must be lower than the global maximum of {limit:g} seconds"
+ONLY_RUNS = "A version of this notebook cannot be saved without running it."
+"""Ours: nobody was seen refused so."""
 TITLE_TAKEN = "The requested title is already in use by a notebook. Please choose another title."
 
 
@@ -64,6 +66,8 @@ def save_kernel(caller: Caller, request: Any) -> Any:
     machine = choose_machine(options, emulator.settings.default_gpu)
     if (options.session_timeout_seconds or 0) >= LONGEST_SESSION_SECONDS:
         raise ApiError(400, TOO_LONG.format(limit=LONGEST_SESSION_SECONDS))
+    if not runs and emulator.settings.saved_push is SavedPush.REFUSED:
+        raise ApiError(400, ONLY_RUNS)
     response = ApiSaveKernelResponse()
     with emulator.database.transaction():
         if _is_anothers(caller, request):

@@ -11,6 +11,7 @@ from contract.storage import files
 from emulator.sessions.accelerators import is_trap, lent, trapped
 from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.sessions.sources import lay_out
+from emulator.sessions.streams import STDERR, STDOUT, apart, streams_of
 from emulator.settings import GpuGrant, LogForm, Stopped
 from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
@@ -117,6 +118,8 @@ class Sessions:
             source = trapped(source)
         elif has_gpu and not settings.host_gpu:
             source = lent(source)
+        if settings.log_form is LogForm.RECORDS:
+            source = apart(source)
         files.write_bytes(script, source.encode())
         return Workload(
             name=name,
@@ -138,10 +141,14 @@ class Sessions:
         elapsed = self._emulator.clock.now() - (version.started_at or 0.0)
         text = news.decode(errors="replace")
         if self._emulator.settings.log_form is LogForm.LINES:
-            pieces = text.splitlines(keepends=True)
+            records = [(STDOUT, line) for line in text.splitlines(keepends=True)]
         else:
-            pieces = [text[at : at + _RECORD_CHARACTERS] for at in range(0, len(text), _RECORD_CHARACTERS)]
-        entries = [LogEntry("stdout", round(elapsed, 6), piece) for piece in pieces]
+            records = [
+                (stream, printed[at : at + _RECORD_CHARACTERS])
+                for stream, printed in streams_of(text)
+                for at in range(0, len(printed), _RECORD_CHARACTERS)
+            ]
+        entries = [LogEntry(stream, round(elapsed, 6), piece) for stream, piece in records]
         self._kernels.add_log(version.id, entries, copied + len(news))
 
     def _judge(self, version: Version, name: str, status: Status) -> None:
@@ -190,7 +197,7 @@ class Sessions:
         with self._emulator.database.transaction():
             if version.started_at is not None and self._emulator.settings.log_form is LogForm.RECORDS:
                 elapsed = round(now - version.started_at, 6)
-                words = [LogEntry("stderr", elapsed, each) for each in LAST_WORDS]
+                words = [LogEntry(STDERR, elapsed, each) for each in LAST_WORDS]
                 self._kernels.add_log(version.id, words, self._kernels.log_bytes(version.id))
             self._kernels.set_outputs(version.id, outputs or ())
             self._kernels.move(version.id, state, ended_at=now, failure_message=message)

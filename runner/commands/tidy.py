@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from contract.errors import InputError
 from contract.events import say
-from runner.backends.registry import backend_entry
+from runner.backends.registry import backend_entry, commands_for
 from runner.lineage import Phase, read_lineage
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def tidy(workspace: Workspace, jobs: list[str]) -> None:
     for name in sorted({job["backend"] for job in idle}):
         entry = backend_entry(name)
         if entry.tidy is None:
-            say(f"gc  backend {name}: it keeps nothing; `doit gc backend=kaggle` looks at Kaggle")
+            say(f"gc  backend {name}: it keeps nothing; {commands_for('gc', lambda each: each.tidy)} looks elsewhere")
         else:
             entry.tidy(workspace.runs.backend(name), [job for job in idle if job["backend"] == name], _agrees)
 

@@ -25,7 +25,9 @@ PAYLOAD_FILE = "payload.json"
 SOURCES_BUNDLE = "sources.bundle"
 PACKAGE_SUFFIX = ".wheel.bundle"
 PACK_SUFFIX = ".pack"
+PACKS_FROM = "every mount"
 ACCELERATOR_FILE = "accelerator.json"
+NOT_MOUNTED = "cannot be read (No such file or directory)"
 PIECE_BYTES = 1 << 20
 
 
@@ -82,7 +84,7 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
         sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again")
     bundle = io.BytesIO()
     places = {}
-    unpacked = open_packs(folder, listed)
+    unpacked = open_packs(folder, mounted, listed)
     for name, entry in listed.items():
         flat = folder / name.rpartition("/")[2]
         place = next((each for each in (folder / name, flat, unpacked / name) if each.exists()), None)
@@ -90,6 +92,8 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
             place = find_elsewhere(flat.name, entry, mounted) or folder / name
         try:
             found = file_digest(place, bundle if name == SOURCES_BUNDLE else None)
+        except FileNotFoundError:
+            sys.exit(f"{shown(place)}: {NOT_MOUNTED}: run the same command again")
         except OSError as error:
             sys.exit(f"{shown(place)}: cannot be read ({error.strerror}): run the same command again")
         if found != entry["sha256"]:
@@ -98,23 +102,30 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
     return bundle.getvalue(), places
 
 
-def open_packs(folder: Path, listed: "dict[str, object]") -> Path:
-    """A folder with the files that came in packs, each a line that lists names and sizes, and then the files."""
-    packs = sorted(folder.glob(f"*{PACK_SUFFIX}"))
-    unpacked = Path(tempfile.mkdtemp(prefix="relay-packs-")) if packs else folder
+def open_packs(folder: Path, mounted: Path, listed: "dict[str, object]") -> Path:
+    """A folder with the listed files that came in packs, from every pack below `mounted`.
+
+    A pack is a line of JSON that lists names and sizes, and then the files. A dataset that serves several sessions
+    holds what this one does not need: that is left shut, so that no name leads anywhere but where the key covers it.
+    """
+    packs = sorted(mounted.rglob(f"*{PACK_SUFFIX}"))
+    unpacked = Path(tempfile.mkdtemp(prefix="relay-packs-")) if packs else mounted
     for pack in packs:
         try:
             with pack.open("rb") as stream:
                 for name, size in json.loads(stream.readline())["files"]:
-                    if name not in listed:  # a name leads nowhere else than one that the key covers
-                        sys.exit(f"{shown(pack)}: holds what was not packaged: run the same command again")
+                    if name not in listed or (unpacked / name).exists():
+                        stream.seek(size, os.SEEK_CUR)
+                        continue
                     (unpacked / name).parent.mkdir(parents=True, exist_ok=True)
                     with (unpacked / name).open("wb") as target:
                         left = size
                         while left > 0 and (piece := stream.read(min(PIECE_BYTES, left))):
                             left -= target.write(piece)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            sys.exit(f"{shown(pack)}: cannot be unpacked ({type(error).__name__}): run the same command again")
+            if pack.parent == folder:
+                sys.exit(f"{shown(pack)}: cannot be unpacked ({type(error).__name__}): run the same command again")
+            # Another's file that ends so, in a mounted output; of a store of ours, what it should have held is missed.
     return unpacked
 
 

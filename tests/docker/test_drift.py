@@ -7,11 +7,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import account
 import drift
 import kaggle_list
 import pytest
 from drift import Verdict
 
+from runner.backends.kaggle.calibration.facts import Facts
 from tests import engine
 
 if TYPE_CHECKING:
@@ -137,7 +139,8 @@ def test_the_cpu_image_is_kaggles_but_for_torch_and_python(capsys: pytest.Captur
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["drift.py", tag])
         assert drift.main() == 0
-    rows = [line.split(maxsplit=4) for line in capsys.readouterr().out.splitlines()[2:-2]]
+    table = capsys.readouterr().out.partition("\n\n")[0]
+    rows = [line.split(maxsplit=4) for line in table.splitlines()[2:]]
     mattering = {row[0]: row for row in rows if row[3] == "yes"}
     assert {"torch", "numpy", "gymnasium", "stable-baselines3", "pydantic", "python"} <= mattering.keys()
     differing = {name for name, row in mattering.items() if row[4] != "same"}
@@ -153,8 +156,49 @@ def test_a_line_that_names_no_package_is_refused_with_its_place(tmp_path: Path) 
         kaggle_list.read(path)
 
 
-def test_the_projects_list_says_where_each_line_is_from() -> None:
-    listed = kaggle_list.read(drift.FOLDER / "kaggle-packages.txt")
-    assert {each.source for each in listed.values()} == {"seen", "base", "pinned", "absent"}
+@pytest.mark.parametrize("python", kaggle_list.LISTS)
+def test_each_list_of_the_project_says_where_each_line_is_from(python: str) -> None:
+    listed = kaggle_list.read(drift.FOLDER / kaggle_list.LISTS[python])
+    sources = {each.source for each in listed.values()}
+    assert {"base", "pinned", "absent"} <= sources <= {"seen", "base", "pinned", "absent"}
     assert all((each.version is None) == (each.source == "absent") for each in listed.values())
-    assert listed["torch"].exact == "2.10.0+cu128"
+    assert str(listed["python"].exact).startswith(f"{python}.")
+    assert str(listed["torch"].exact).endswith("+cu128")
+
+
+def test_the_lists_are_about_the_same_packages() -> None:
+    one, other = (kaggle_list.read(drift.FOLDER / name) for name in kaggle_list.LISTS.values())
+    assert one.keys() == other.keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "python", "name"),
+    [
+        (None, "3.13.1", "kaggle-packages-3.13.txt"),
+        (None, "3.11.2", "kaggle-packages.txt"),
+        ("3.13", "3.12.13", "kaggle-packages-3.13.txt"),
+        ("freeze.txt", "3.12.13", "freeze.txt"),
+    ],
+)
+def test_the_list_is_that_of_the_images_python_unless_another_is_asked_for(
+    wanted: str | None, python: str, name: str
+) -> None:
+    assert drift.list_path(wanted, python).name == name
+
+
+def test_which_image_an_account_runs_is_told_as_far_as_it_was_seen(tmp_path: Path) -> None:
+    assert list(account.told(tmp_path, drift.FOLDER)) == [account.UNKNOWN]
+    notes = tmp_path.joinpath(*account.NOTES)
+    (notes / "kernels").mkdir(parents=True)
+    facts = Facts("a", image="an.image/python", python="3.13.15", versions={"numpy": "2.1.4", "torch": "2.11.0+cpu"})
+    facts.write(notes)
+    ours = kaggle_list.image_of(drift.FOLDER / "kaggle-packages.txt")
+    for name, image in (("relay-cart", ours), ("relay-other", "an.image/python@sha256:0"), ("relay-new", None)):
+        (notes / "kernels" / f"{name}.json").write_text(json.dumps({"image": image}), encoding="utf-8")
+    (notes / "kernels" / "relay-zero.json").write_text("[1]", encoding="utf-8")
+    assert list(account.told(tmp_path, drift.FOLDER)) == [
+        "Your account ran Python 3.13.15 in an.image/python.",
+        "It is that of kaggle-packages-3.13.txt, but for numpy 2.1.4 (2.1.3).",
+        f"The sessions of relay-cart run in {ours}: kaggle-packages.txt.",
+        "The sessions of relay-other run in an.image/python@sha256:0: of which there is no list.",
+    ]

@@ -112,6 +112,73 @@ def test_three_sessions_and_doit_killed_at_every_stage_of_each(
     assert KEY not in said
 
 
+WIDE = """
+import gymnasium as gym
+import numpy as np
+
+
+class Wide(gym.Env):
+    action_space = gym.spaces.Discrete(2)
+    observation_space = gym.spaces.Box(0.0, 1.0, (100,))
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.np_random.random(100, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return self.np_random.random(100, np.float32), float(action), False, self.steps == 100, {}
+
+
+gym.register("Wide-v0", entry_point=Wide)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", [{}, STRICT_WITHOUT_LONG_WAITS], ids=["likely", "strict"])
+def test_three_sessions_send_each_row_of_a_replay_buffer_once(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--long"):
+        pytest.skip("without --long smaller buffers do, whose sessions train nothing")
+    rows = 12_000
+    buffer = {"buffer_size": 3 * rows, "learning_starts": 0, "train_freq": rows, "gradient_steps": 5}
+    job: dict[str, Any] = {
+        "env": {"id": "lab:Wide-v0", "n_envs": 1},
+        "algorithm": "DQN",
+        "hyperparameters": {**buffer, "policy_kwargs": {"net_arch": [8]}},
+        "total_timesteps": 3 * rows,
+        "save_freq": rows,
+        "sources": ["lab"],
+        "device": "cpu",
+    }
+    local = Project(tmp_path / "local")
+    for each in (project, local):
+        (each.root / "lab").mkdir()
+        (each.root / "lab" / "__init__.py").write_text(WIDE, encoding="utf-8")
+    local.write_jobs(**{JOB: job})
+    local.doit("run_full")
+    # The time is over when a session has begun, so that it has one rollout.
+    project.write_jobs(**{JOB: job | {"backend": "kaggle", "session_limit": 1, "kaggle": {"accelerator": "none"}}})
+    for number in (1, 2, 3):
+        for operations in (1, 2, 4) if number > 1 else ():
+            project.kill_at(MOMENTS[1].format(f"{number:04d}"), "run_full", operations=operations)
+        project.doit("run_full")
+        assert project.adopted(JOB, number).timesteps == rows * number
+    assert project.digest(JOB, 3) == local.digest(JOB, 1)
+    assert pushes(kaggle) == (3, 3)
+    emulator = kaggle.running.emulator
+    sent = {each.slug: emulator.datasets.list_versions(each.id) for each in emulator.datasets.all()}
+    stores = {slug: versions for slug, versions in sent.items() if "-replay-" in slug}
+    assert [len(versions) for versions in stores.values()] == [1, 1], "one for the second session, one for the third"
+    held = sum(version.total_bytes for versions in stores.values() for version in versions)
+    segments = project.runs.session(JOB, 3).payload / "replay"
+    assert held <= 1.05 * sum(path.stat().st_size for path in segments.iterdir())
+    beside = max(version.total_bytes for slug, versions in sent.items() if slug not in stores for version in versions)
+    assert beside < 1 << 20, "what goes with each session has none of it"
+
+
 def test_a_push_that_the_ledger_does_not_know_of_is_adopted(project: Project, kaggle: EmulatedKaggle) -> None:
     project.write_jobs(**{JOB: shipped_job(total_timesteps=100)})
     project.kill_at(TRAINING.format("0001"), "run_full", "backend=kaggle")

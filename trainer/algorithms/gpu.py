@@ -1,7 +1,7 @@
 """Whether the GPU computes: one real operation on it, before anything else is spent.
 
-`torch.cuda.is_available()` does not tell. Kaggle's default GPU is a P100 (sm_60), for which current CUDA
-builds of torch have no kernels: the answer is True, and the first operation fails
+`torch.cuda.is_available()` does not tell. On a P100 (sm_60), which was Kaggle's default until it was retired, and for
+which current CUDA builds of torch have no kernels, the answer is True, and the first operation fails
 (https://github.com/Kaggle/kaggle-cli/issues/1151).
 """
 

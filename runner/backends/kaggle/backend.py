@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contract.errors import (
     BackendBusyError,
@@ -25,9 +25,8 @@ from runner.backends.kaggle.api.quota import Quota, ask_quota
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.api.settings import KaggleSettings, settings_from
 from runner.backends.kaggle.calibration.facts import read_facts
-from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.download import Download, earlier_files
-from runner.backends.kaggle.files.payload import dataset_files
+from runner.backends.kaggle.input import Session, put_input
 from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.kernels.metadata import (
     LACKING,
@@ -54,6 +53,18 @@ SHORTEST_WAIT_SECONDS = 60.0
 """Between two attempts to submit where Kaggle takes no further session."""
 
 
+class _Prepared(NamedTuple):
+    """A session before it is submitted.
+
+    Args:
+        version: that it is already, if Kaggle has it.
+        stores: the datasets that it has to mount beside its own.
+    """
+
+    version: int | None
+    stores: tuple[str, ...]
+
+
 class KaggleBackend(Closeable):
     """Sessions on Kaggle; the handle names kernel, version and key, and not the account.
 
@@ -68,7 +79,7 @@ class KaggleBackend(Closeable):
         self._root = root
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
-        self._prepared: dict[str, int | None] = {}
+        self._prepared: dict[str, _Prepared] = {}
         self._memory = Memory(root)
 
     @cached_property
@@ -111,11 +122,10 @@ class KaggleBackend(Closeable):
             version = None if latest is None else kernel.find_version(latest, key)
             if latest is None:
                 kernel.establish(metadata)
-            if version is None:
-                self._put_input(folder, metadata, key)
+            stores = self._put_input(folder, metadata, key) if version is None else ()
         except RejectedError as refusal:
             raise RefusedError(refusal.subject, refusal.problem, "see docs/kaggle.md") from None
-        self._prepared[key] = version
+        self._prepared[key] = _Prepared(version, stores)
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Push a version of the job's kernel that reads the session's input, unless it is there.
@@ -128,10 +138,11 @@ class KaggleBackend(Closeable):
         """
         if key not in self._prepared:
             self.prepare(folder, key)
-        version = self._prepared.pop(key)
+        prepared = self._prepared.pop(key)
         metadata = files.read_json(folder.package / METADATA_FILE)
-        slug = metadata["id"]
+        slug, version = metadata["id"], prepared.version
         if version is None:
+            metadata["dataset_sources"] += prepared.stores
             script = folder.script.read_text(encoding="utf-8")
             version = self._push(Kernel(self.connection, slug), metadata, script, key)
         return str(Handle(slug, version, key))
@@ -214,13 +225,14 @@ class KaggleBackend(Closeable):
         if (connection := self.__dict__.pop("connection", None)) is not None:
             connection.close()
 
-    def _put_input(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> None:
-        """Have the input of the session on Kaggle before anything is pushed that reads it."""
+    def _put_input(self, folder: SessionFolder, metadata: dict[str, Any], key: str) -> tuple[str, ...]:
+        """Have the input of the session on Kaggle before anything is pushed that reads it.
+
+        Returns the datasets that it has to mount beside its own.
+        """
         if metadata["enable_gpu"]:
             self._refuse_without_quota()
-        (dataset,) = metadata["dataset_sources"]
-        content = Content(dataset_files(folder, metadata, key), key, f"session {folder.number}, key {files.short(key)}")
-        Dataset(self.connection, dataset).ensure(content)
+        return put_input(self.connection, self._root, self._settings.store_bytes, Session(folder, metadata, key))
 
     def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:
         """Push once. Where no answer comes, Kaggle is asked whether it got it before anything is pushed again."""
@@ -276,6 +288,7 @@ class KaggleBackend(Closeable):
                 lambda each: self._download(each, self._root).is_there(),
                 self._quota_in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
+                self._memory.runs_since,
             )
         return self._watches[handle]
 

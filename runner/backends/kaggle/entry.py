@@ -36,14 +36,14 @@ def _calibrate(root: Path) -> None:
         calibrate(connection, root)
 
 
-def _tidy(_root: Path, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bool]) -> None:
+def _tidy(root: Path, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bool]) -> None:
     from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
     from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
     from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
     from runner.backends.kaggle.tidying import tidy  # noqa: PLC0415 - likewise
 
     with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
-        tidy(connection, jobs, agrees)
+        tidy(connection, root, jobs, agrees)
 
 
 ENTRY = BackendEntry(_open, Kaggle, _memory, _calibrate, _tidy)

@@ -9,6 +9,8 @@ import msgspec
 
 from contract.errors import BackendError
 from contract.storage import files
+from runner.backends.kaggle.files.stores import lose
+from runner.stages.session_script import NOT_MOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 ORIGINAL = "original"
 """The image that a kernel's first version ran in."""
-NOT_MOUNTED = "cannot be read (No such file or directory)"
-"""In the last words of a session of whose input a file is nowhere (`runner.stages.session_script`)."""
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -31,12 +31,14 @@ class Noted(msgspec.Struct, frozen=True):
         limit: seconds after which Kaggle is to end it.
         is_first: whether it is left to Kaggle which image it runs in.
         mounts: whether it mounts the output of the session before.
+        ran: the version that was seen to run, and from which time on.
     """
 
     slug: str
     limit: float | None = None
     is_first: bool = False
     mounts: bool = False
+    ran: tuple[int, float] | None = None
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -77,6 +79,16 @@ class Memory:
         except FileNotFoundError:
             return None
 
+    def runs_since(self, handle: Handle, now: float) -> float:
+        """The time at which a session was first seen to run, by whichever command; `now` for the first."""
+        noted = self.noted(handle.key)
+        if noted is None:
+            return now
+        if noted.ran is None or noted.ran[0] != handle.version:
+            noted = msgspec.structs.replace(noted, ran=(handle.version, now))
+            files.write_json(self._session(handle.key), msgspec.to_builtins(noted))
+        return noted.ran[1] if noted.ran is not None else now
+
     def forget(self, key: str) -> None:
         """Forget a session."""
         self._session(key).unlink(missing_ok=True)
@@ -95,14 +107,18 @@ class Memory:
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), image=image))
 
     def keep_empty(self, kernel: Kernel, handle: Handle) -> None:
-        """Remember a session of which nothing came, and whether it is because it did not find its checkpoint.
+        """Remember a session of which nothing came, and whether it is because it did not find what it was to mount.
 
-        Then later sessions are sent theirs, instead of mounting the output of the one before.
+        Then later sessions are sent everything, instead of mounting the output of the one before, or what was sent
+        to others.
         """
         noted = self.noted(handle.key)
         self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), empty=handle.key))
         with contextlib.suppress(BackendError):
-            if noted is not None and noted.mounts and NOT_MOUNTED in kernel.printed(handle):
+            if noted is None or NOT_MOUNTED not in kernel.printed(handle):
+                return
+            lose(self._folder, handle.slug)
+            if noted.mounts:
                 self._keep(handle.slug, msgspec.structs.replace(self.of(handle.slug), mounts_itself=False))
 
     def _keep(self, slug: str, remembered: Remembered) -> None:

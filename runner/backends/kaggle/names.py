@@ -13,6 +13,7 @@ LONGEST_SLUG = 50
 INPUT_SUFFIX = "-input"
 _PREFIX = "relay-"
 _DIGEST_LENGTH = 6
+_STORE_DIGEST_LENGTH = 12
 
 
 def kernel_slug(job: str) -> str:
@@ -32,6 +33,12 @@ def kernel_slug(job: str) -> str:
 def dataset_slug(kernel: str) -> str:
     """The slug of the dataset that a kernel reads; both are mounted side by side, so they differ."""
     return f"{kernel}{INPUT_SUFFIX}"
+
+
+def store_slug(kernel: str, digest: str) -> str:
+    """The slug of a dataset that holds what has this digest, for a kernel's sessions."""
+    ending = f"-replay-{digest[:_STORE_DIGEST_LENGTH]}"
+    return kernel[: LONGEST_SLUG - len(ending)].rstrip("-") + ending
 
 
 @dataclass(frozen=True)

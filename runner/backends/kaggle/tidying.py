@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 from contract.events import say
 from contract.storage.files import human_bytes
 from runner.backends.kaggle.dataset import Dataset
+from runner.backends.kaggle.files.stores import forget, read_stores
 from runner.backends.kaggle.kernels.metadata import job_slug
 from runner.backends.kaggle.names import dataset_slug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from runner.backends.kaggle.api.connection import Connection
 
 
-def tidy(connection: Connection, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bool]) -> None:
+def tidy(connection: Connection, root: Path, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bool]) -> None:
     """Remove the datasets of `jobs`, with all their versions, which fill an account's private storage.
 
     Args:
         connection: to Kaggle.
+        root: where it is noted which dataset holds what.
         jobs: as JSON; none of them has a session that runs.
         agrees: whether the user does, asked when it was said what would go.
 
@@ -28,11 +31,12 @@ def tidy(connection: Connection, jobs: Sequence[Mapping[str, Any]], agrees: Call
         BackendError: Kaggle gives no answer, or refuses.
     """
     found = {}
-    for job in jobs:
-        slug = dataset_slug(job_slug(job))
-        files = Dataset(connection, slug).files()
-        if files is not None:
-            found[slug] = files
+    kernels = sorted({job_slug(job) for job in jobs})
+    for kernel in kernels:
+        for slug in (dataset_slug(kernel), *(store.slug for store in read_stores(root, kernel).stores)):
+            files = Dataset(connection, slug).files()
+            if files is not None:
+                found[slug] = files
     if not found:
         say("gc  there is nothing to remove from Kaggle")
         return
@@ -43,4 +47,6 @@ def tidy(connection: Connection, jobs: Sequence[Mapping[str, Any]], agrees: Call
         return
     for slug in found:
         Dataset(connection, slug).delete()
-        say(f"gc  dataset {slug} was removed; the next session makes it again")
+        say(f"gc  dataset {slug} was removed; the next session makes what it needs again")
+    for kernel in kernels:
+        forget(root, kernel)

@@ -43,6 +43,7 @@ class Watch:
         left_its_output: whether the output that Kaggle gives is that session's.
         quota_in_words: what is left of the quota, to be said while it waits.
         limit: seconds after which Kaggle is to end it.
+        runs_since: the time since which a session runs; told the present one.
     """
 
     def __init__(
@@ -52,12 +53,15 @@ class Watch:
         left_its_output: Callable[[Handle], bool],
         quota_in_words: Callable[[], str],
         limit: float = math.inf,
+        runs_since: Callable[[Handle, float], float] = lambda _handle, now: now,
     ) -> None:
         self._connection = connection
         self._handle = handle
         self._left_its_output = left_its_output
         self._quota_in_words = quota_in_words
         self._limit = limit
+        self._runs_since = runs_since
+        self._ran_at = 0.0
         self._kernel = Kernel(connection, handle.slug)
         self._status: Status | None = None
         self._asked_at = 0.0
@@ -80,6 +84,8 @@ class Watch:
             told = self._ask()
             if told.state is not self._state:
                 self._state, self._since = told.state, time.monotonic()
+                if told.state is State.RUNNING:
+                    self._ran_at = self._runs_since(self._handle, time.time())
                 self._status = self._waiting(told) if told.state is State.QUEUED else told
             elif told.state is State.QUEUED:
                 self._status = self._long_queued() or self._status
@@ -169,7 +175,7 @@ class Watch:
 
     def _beyond_its_limit(self, told: Status) -> Status:
         """The same, with a word where Kaggle should have ended it."""
-        over = time.monotonic() - self._since - self._limit
+        over = time.time() - self._ran_at - self._limit
         if told.state is not State.RUNNING or told.reason is not None or over < LIMIT_MARGIN_SECONDS:
             return told
         reason = (

@@ -199,6 +199,37 @@ def test_a_logs_records_are_no_lines_and_nbconvert_speaks_last(tmp_path: Path) -
     assert [each["data"] for each in entries] == ["x" * 60, f"{'x' * 40}\n", *LAST_WORDS]
 
 
+COMPLAINS = """
+import sys, warnings
+print("one")
+sys.stderr.write("a warn")
+sys.stderr.write("ing\\n")
+warnings.warn("look out")
+print("two", flush=True)
+print("half a line", end="", flush=True)
+sys.exit("it cannot go on")
+"""
+
+
+@pytest.mark.parametrize("form", list(LogForm))
+def test_what_a_script_writes_to_its_standard_error_is_apart_in_records(tmp_path: Path, form: LogForm) -> None:
+    with emulated(tmp_path, log_form=form) as kaggle, kaggle.client() as api:
+        api.kernels_push(str(kaggle.kernel(COMPLAINS, "complains")))
+        assert kaggle.wait("complains") is KernelState.ERROR
+        entries = json.loads(api.kernels_logs("alice/complains"))
+    streams: dict[str, str] = {"stdout": "", "stderr": ""}
+    for each in entries:
+        streams[each["stream_name"]] += each["data"]
+    if form is LogForm.LINES:
+        assert streams["stderr"] == ""
+        assert streams["stdout"].endswith("half a lineit cannot go on\n")
+    else:
+        assert streams["stdout"] == "one\ntwo\nhalf a line"
+        assert streams["stderr"].startswith("a warning\n")
+        assert "UserWarning: look out\n" in streams["stderr"]
+        assert streams["stderr"].endswith("it cannot go on\n" + "".join(LAST_WORDS))
+
+
 def test_output_is_listed_a_while_after_the_end(tmp_path: Path) -> None:
     with emulated(tmp_path, listing_delay_seconds=60.0) as kaggle, kaggle.client() as api:
         api.kernels_push(str(kaggle.kernel(LEAVES_A_FILE, "listed-late")))

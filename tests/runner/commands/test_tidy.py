@@ -26,4 +26,4 @@ def test_nothing_is_removed_where_nobody_agrees(
         assert "gc  dataset relay-cart-input: 1 B in its latest version" in said
         assert "doit gc: nobody answered whether to remove it; run it in a terminal" in said
         assert server.running.emulator.datasets.find(USER, "relay-cart-input") is not None
-    assert "`doit gc backend=kaggle` looks at Kaggle" in project.doit("gc", "backend=local")
+    assert "it keeps nothing; `doit gc backend=kaggle` looks elsewhere" in project.doit("gc", "backend=local")

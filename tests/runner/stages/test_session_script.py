@@ -206,7 +206,9 @@ def test_a_dataset_without_folders_is_put_in_order(replaying: tuple[SessionFolde
     assert "datasets/.../relay-cart-input/" in machine.refuses_again(folder)
 
 
-def test_segments_that_came_in_a_pack_are_put_in_order(replaying: tuple[SessionFolder, Path], machine: Machine) -> None:
+def test_segments_that_came_in_a_pack_are_put_in_order(
+    replaying: tuple[SessionFolder, Path], machine: Machine, tmp_path: Path
+) -> None:
     folder, segment = replaying
     mounted = machine.mount(folder)
     for name, sent in packed_by_size({segment.as_posix(): folder.payload / segment}).items():
@@ -222,9 +224,29 @@ def test_segments_that_came_in_a_pack_are_put_in_order(replaying: tuple[SessionF
     pack.write_bytes(content)
     assert f"{segment.name}: is not the file that was packaged" in machine.refuses_again(folder)
     pack.write_bytes(pack.read_bytes().replace(b'"replay/', b'"../lay/', 1))
-    assert f"{pack}: holds what was not packaged" in machine.refuses_again(folder)
+    assert f"{segment.name}: cannot be read" in machine.refuses_again(folder)
+    assert not list(tmp_path.rglob("lay"))
     pack.write_bytes(b"not a pack")
     assert f"{pack}: cannot be unpacked" in machine.refuses_again(folder)
+
+
+def test_segments_lie_in_the_packs_of_other_datasets_beside_what_the_session_does_not_need(
+    replaying: tuple[SessionFolder, Path], machine: Machine, tmp_path: Path
+) -> None:
+    folder, segment = replaying
+    mounted = machine.mount(folder)
+    (tmp_path / "older").write_bytes(b"rows that were overwritten")
+    paths = {f"replay/{'0' * 64}.segment": tmp_path / "older", segment.as_posix(): folder.payload / segment}
+    store = mounted.parent / "relay-cart-replay-0"
+    store.mkdir()
+    for name, sent in packed_by_size(paths, name="abc").items():
+        (store / name).write_bytes(b"".join(sent.pieces()))
+    (store / "somebody's.pack").write_bytes(b"no pack of ours")
+    shutil.rmtree(mounted / "replay")
+    ended = machine.run(folder)
+    assert ended.returncode == 7, ended.stderr
+    given = Path(json.loads((machine.working / "told.json").read_text(encoding="utf-8"))["arguments"][1])
+    assert [path.name for path in (given / "replay").iterdir()] == [segment.name]
 
 
 def repackaged(folder: SessionFolder, tmp_path: Path, trainer: str, brought: Provisions | None = None) -> None:

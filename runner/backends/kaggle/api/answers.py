@@ -68,6 +68,7 @@ class RejectedError(BackendError):
     def __init__(self, about: str, status: int, message: str, remedy: str | None = None) -> None:
         super().__init__(f"Kaggle ({about})", f"refuses ({status}): {message}", remedy)
         self.status = status
+        self.words = message
 
     @property
     def is_absence(self) -> bool:

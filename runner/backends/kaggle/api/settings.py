@@ -16,23 +16,27 @@ POLL_VARIABLE = "RELAY_KAGGLE_POLL_SECONDS"
 PATIENCE_VARIABLE = "RELAY_KAGGLE_PATIENCE_SECONDS"
 TIMEOUT_VARIABLE = "RELAY_KAGGLE_TIMEOUT_SECONDS"
 SETTLING_SECONDS = 120.0
+STORE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
 class KaggleSettings:
-    """Times in seconds.
+    """Times in seconds, and a size.
 
     Args:
         poll: between two looks at a session or a dataset.
         patience: for which a request is repeated that gets no answer.
         timeout: after which a request has got none.
         queue_patience: for which a session waits in the queue until it is said what helps.
+        store_bytes: of new segments of a replay buffer, from which on they get a dataset that later sessions mount too;
+            fewer are sent with each session that needs them.
     """
 
     poll: float = 10.0
     patience: float = 300.0
     timeout: float = 60.0
     queue_patience: float = 1200.0
+    store_bytes: int = STORE_BYTES
 
     @property
     def settling(self) -> float:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FACTS_FILE = "facts.json"
+TAKEN = "taken"
 UNKNOWN = "not found out yet"
 
 
@@ -40,7 +41,7 @@ class Facts(msgspec.Struct, omit_defaults=True):
     Args:
         run: tells the sessions of one calibration from those of another.
         finished: when it was done, as `2026-11-28`.
-        many_files: what becomes of 60 files in a dataset: `taken`, `refused` or `dropped`.
+        many_files: what becomes of 60 files in a dataset: `TAKEN`, `refused` or `dropped`.
         odd_names: whether files with odd suffixes, equal content and no content arrive as they are.
         folder: whether a folder of a dataset stays one.
         well: the session that ends by itself.
@@ -66,6 +67,11 @@ class Facts(msgspec.Struct, omit_defaults=True):
     versions: dict[str, str | None] | None = None
     image: str | None = None
     quota_renewed: str | None = None
+
+    @property
+    def takes_many_files(self) -> bool:
+        """Whether a dataset was seen to take more files than Kaggle's documentation says."""
+        return self.many_files == TAKEN
 
     @property
     def longest_lag(self) -> float:

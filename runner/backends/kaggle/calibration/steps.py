@@ -15,7 +15,7 @@ from contract.storage import files
 from runner.backends.kaggle.api.quota import ask_quota
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.calibration import script
-from runner.backends.kaggle.calibration.facts import Facts, Listing, read_facts, table
+from runner.backends.kaggle.calibration.facts import TAKEN, Facts, Listing, read_facts, table
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.payload import MOST_FILES
 from runner.backends.kaggle.files.sent import Sent
@@ -97,7 +97,7 @@ class Calibration:
             self.facts.many_files = "refused"
             return
         listed = self._dataset.wait_until_ready(content.sizes) or {}
-        self.facts.many_files = "taken" if listed.keys() == content.sizes.keys() else "dropped"
+        self.facts.many_files = TAKEN if listed.keys() == content.sizes.keys() else "dropped"
 
     def _few_files(self) -> None:
         say("calibrate  a dataset with odd names, equal files and a folder")

@@ -13,18 +13,18 @@ from kagglesdk.kernels.types.kernels_api_service import (
 )
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 
-from contract.errors import BackendBusyError, BackendError, RefusedError, SessionLostError
+from contract.errors import BackendError, RefusedError, SessionLostError
+from contract.events import say
 from contract.states import State
 from contract.storage.layout import key_line
 from executors.base import Status
 from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError, UnknownValueError
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.kernels.pushing import (
-    BUSY,
-    NO_SUCH_NOTEBOOK,
     PRECONDITION_FAILED,
-    empty_notebook,
+    EmptyNotebookError,
     first_request,
+    refusal_of_push,
     run_request,
 )
 from runner.backends.kaggle.logs import log_text, stored_events
@@ -95,9 +95,11 @@ class Kernel:
     def establish(self, metadata: Mapping[str, Any]) -> None:
         """Make the kernel, by a version that never runs; nothing where it is there.
 
+        Where Kaggle takes no version that never runs, that is said, and the first session makes the kernel.
+
         Raises:
             NoAnswerError: Kaggle gives none.
-            RefusedError: it refuses it, as where there is a notebook without a version.
+            EmptyNotebookError: there is a notebook without a version.
         """
         is_saved = False
 
@@ -106,7 +108,13 @@ class Kernel:
             if self.latest() is not None:  # an attempt before this one may have been carried out though no answer came
                 return
             if not is_saved:
-                self._save(first_request(self._connection.owner, self._slug, metadata))
+                try:
+                    self._save(first_request(self._connection.owner, self._slug, metadata))
+                except EmptyNotebookError:
+                    raise
+                except RefusedError as refusal:
+                    say(f"{refusal.subject}: {refusal.problem}; it is made by its first session instead")
+                    return
                 is_saved = True
             if self.latest() is None:  # until it shows, nobody could tell whether a push came to something
                 raise NoAnswerError("a kernel", "does not show what was saved a moment ago")
@@ -114,26 +122,18 @@ class Kernel:
         patiently(self._connection.settings, attempt)
 
     def _save(self, request: ApiSaveKernelRequest) -> int:
-        subject = f"kernel {self._slug}"
         try:
             answer = self._connection.ask_once("push of a kernel", self._connection.kernels.save_kernel, request)
         except RejectedError as refusal:
-            if refusal.status == PRECONDITION_FAILED or BUSY.search(refusal.problem):
-                raise BackendBusyError(
-                    "Kaggle", f"takes no further session now: {refusal.problem.rstrip('.')}"
-                ) from None
-            raise RefusedError(subject, refusal.problem, "see docs/kaggle.md") from None
+            is_busy = refusal.status == PRECONDITION_FAILED
+            raise refusal_of_push(self._slug, self._anonymous(refusal.words), is_busy=is_busy) from None
         if answer.error:
-            message = self._anonymous(answer.error)
-            if BUSY.search(message):
-                raise BackendBusyError("Kaggle", f"takes no further session now: {message.rstrip('.')}")
-            if NO_SUCH_NOTEBOOK.search(message):
-                raise empty_notebook(self._slug)
-            raise RefusedError(subject, f"Kaggle refuses it: {message}", "see docs/kaggle.md")
+            raise refusal_of_push(self._slug, self._anonymous(answer.error))
         missing = [*answer.invalid_dataset_sources, *answer.invalid_kernel_sources]
         if missing:
             names = ", ".join(self._anonymous(name) for name in missing)
-            raise BackendError(subject, f"Kaggle does not mount {names}", "run the same command again in a minute")
+            problem = f"Kaggle does not mount {names}"
+            raise BackendError(f"kernel {self._slug}", problem, "run the same command again in a minute")
         if not answer.version_number:
             raise NoAnswerError("push of a kernel", "did not say which version it became")
         return int(answer.version_number)

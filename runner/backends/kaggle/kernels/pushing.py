@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 
-from contract.errors import RefusedError
+from contract.errors import BackendBusyError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from contract.errors import BackendError
 
 BUSY = re.compile(r"maximum .*session count|quota|too ?many ?assignments|precondition failed", re.IGNORECASE)
 """In what Kaggle says when it takes no further session now."""
@@ -22,6 +24,10 @@ FIRST_SCRIPT = (
     "# The kernel of a job of kaggle-relay. Its sessions are the versions after this one, which never runs.\n"
 )
 """It states no key: nobody takes it for a session."""
+
+
+class EmptyNotebookError(RefusedError):
+    """Under the kernel's name there is a notebook without a version, and Kaggle takes nothing."""
 
 
 def run_request(owner: str, slug: str, metadata: Mapping[str, Any], script: str) -> ApiSaveKernelRequest:
@@ -63,7 +69,22 @@ def first_request(owner: str, slug: str, metadata: Mapping[str, Any]) -> ApiSave
     return request
 
 
-def empty_notebook(slug: str) -> RefusedError:
+def refusal_of_push(slug: str, words: str, *, is_busy: bool = False) -> BackendError:
+    """The error that a refused push is.
+
+    Args:
+        slug: the kernel's.
+        words: Kaggle's own.
+        is_busy: whether its answer says in another way that it takes no further session now.
+    """
+    if is_busy or BUSY.search(words):
+        return BackendBusyError("Kaggle", f"takes no further session now: {words.rstrip('.')}")
+    if NO_SUCH_NOTEBOOK.search(words):
+        return empty_notebook(slug)
+    return RefusedError(f"kernel {slug}", f"Kaggle refuses it: {words}", "see docs/kaggle.md")
+
+
+def empty_notebook(slug: str) -> EmptyNotebookError:
     """The error of a name under which there is a notebook without a version."""
     problem = (
         "Kaggle has a notebook of this name without any version, left by a push that it refused, and takes nothing"
@@ -72,4 +93,4 @@ def empty_notebook(slug: str) -> RefusedError:
         "delete it on kaggle.com under Your Work (it may be called [Private Notebook]) and run the same command again, "
         f"or set `kaggle: {{slug: {slug}-2}}` in jobs.yaml"
     )
-    return RefusedError(f"kernel {slug}", problem, remedy)
+    return EmptyNotebookError(f"kernel {slug}", problem, remedy)

@@ -12,7 +12,7 @@ import pytest
 from contract.errors import BackendBusyError, RefusedError, SessionLostError
 from contract.states import State
 from contract.storage import files, layout
-from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, ManyFiles, RefusedPush, Stopped
+from emulator.settings import BusyAnswer, EarlyVersion, LiveLog, LogForm, ManyFiles, RefusedPush, SavedPush, Stopped
 from emulator.store.values import KernelState
 from runner.backends.base import Origin, Output
 from runner.backends.kaggle.kernels.kernel import Kernel
@@ -60,6 +60,20 @@ def test_a_new_job_whose_push_is_refused_waits_and_leaves_no_empty_notebook(
         assert kernel is not None
         (first,) = kernels.list_versions(kernel.id)
         assert (first.state, kernels.source(first.id), first.uses_gpu) == (KernelState.NEW_SCRIPT, FIRST_SCRIPT, False)
+
+
+def test_where_nothing_is_saved_without_running_the_first_session_makes_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with own_kaggle(tmp_path, monkeypatch, saved_push=SavedPush.REFUSED) as own:
+        for number in (1, 2):
+            folder, key = own.package("runs_only", number)
+            handle = own.backend().submit(folder, key)
+            assert Handle.parse(handle).version == number
+            assert follow(own.backend(), handle)[0].state is State.COMPLETE
+        said = capsys.readouterr().out
+        assert said.count("kernel relay-runs-only: Kaggle refuses it: ") == 1, "once there is a kernel, none is made"
+        assert "; it is made by its first session instead" in said
 
 
 def test_an_empty_notebook_is_told_with_what_helps_and_another_name_goes_on(

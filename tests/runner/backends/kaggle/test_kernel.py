@@ -65,7 +65,7 @@ def test_what_kaggle_has_against_a_push_is_told_in_its_words(kaggle: Kaggle) -> 
     kaggle.fault("answer", "SaveKernel", fields={"error": f"Kernel {USER}/relay-cart is\nlocked"}, first=1)
     with pytest.raises(RefusedError, match="kernel relay-words: Kaggle refuses it: Kernel relay-cart is locked"):
         push(kaggle, "relay-words")
-    with pytest.raises(RefusedError, match=r"refuses \(400\): Title must be at least 5 characters"):
+    with pytest.raises(RefusedError, match="Kaggle refuses it: Title must be at least 5 characters"):
         push(kaggle, "relay-words", title="four")
     for busy in ("Maximum batch CPU session count of 5 reached", "Your weekly GPU quota is used up"):
         kaggle.fault("answer", "SaveKernel", fields={"error": busy}, first=1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from contract.errors import SessionLostError
-from runner.backends.kaggle.names import LONGEST_SLUG, Handle, dataset_slug, kernel_slug
+from runner.backends.kaggle.names import LONGEST_SLUG, Handle, dataset_slug, kernel_slug, store_slug
 
 JOBS = ["a", "traffic_light_control", "a_b", "a-b", "a__b", "a_", "j" * 63, "j" * 62 + "-", f"{'j' * 35}-{'k' * 20}"]
 
 
 @pytest.mark.parametrize("job", JOBS)
 def test_slugs_are_what_kaggle_makes_of_their_titles(job: str) -> None:
-    for slug in (kernel_slug(job), dataset_slug(kernel_slug(job))):
+    kernel = kernel_slug(job)
+    for slug in (kernel, dataset_slug(kernel), store_slug(kernel, "ab" * 32)):
         assert 6 <= len(slug) <= LONGEST_SLUG
         assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
         assert "--" not in slug

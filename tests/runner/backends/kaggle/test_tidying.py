@@ -22,13 +22,13 @@ def test_a_dataset_goes_when_the_user_agrees_and_the_next_session_makes_it_again
     follow(kaggle.backend(), kaggle.backend().submit(folder, key))
     jobs = [job_json(name, backend="kaggle", kaggle={}) for name in ("tidied", "never_ran")]
     datasets = kaggle.emulator.running.emulator.datasets
-    connection = kaggle.backend().connection
-    tidy(connection, jobs, lambda: False)
+    connection, root = kaggle.backend().connection, kaggle.runs.backend("kaggle")
+    tidy(connection, root, jobs, lambda: False)
     assert datasets.find(USER, "relay-tidied-input") is not None
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("gc  dataset relay-tidied-input: ")
     assert said[1:] == ["gc  nothing was removed"]
-    tidy(connection, jobs, lambda: True)
+    tidy(connection, root, jobs, lambda: True)
     assert datasets.find(USER, "relay-tidied-input") is None
     folder, key = kaggle.package("tidied", 2)
     follow(kaggle.backend(), kaggle.backend().submit(folder, key))
@@ -39,5 +39,6 @@ def test_where_there_is_nothing_nobody_is_asked(kaggle: Kaggle, capsys: pytest.C
     def asked() -> bool:
         raise AssertionError
 
-    tidy(kaggle.backend().connection, [job_json("never_ran", backend="kaggle", kaggle={})], asked)
+    root = kaggle.runs.backend("kaggle")
+    tidy(kaggle.backend().connection, root, [job_json("never_ran", backend="kaggle", kaggle={})], asked)
     assert capsys.readouterr().out == "gc  there is nothing to remove from Kaggle\n"

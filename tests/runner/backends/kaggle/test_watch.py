@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from contract.states import State
+from runner.backends.kaggle.memory import Memory
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watch import LIMIT_MARGIN_SECONDS, Watch
-from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
+from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,25 @@ def test_a_failure_without_a_reason_has_the_last_words_of_the_log(kaggle: Kaggle
     assert whole.startswith(b"begins\nin ")
     assert watched.log(7) == whole[7:]
     watched.close()
+
+
+def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_run(
+    kaggle: Kaggle, tmp_path: Path
+) -> None:
+    handle = submitted(kaggle, "long-ago", until=str(tmp_path / "end"))
+    memory, parsed = Memory(kaggle.runs.backend("kaggle")), Handle.parse(handle)
+    assert memory.runs_since(parsed, 100.0) == 100.0
+    connection = kaggle.backend().connection
+    watched = Watch(connection, parsed, lambda _: True, str, limit=3600.0, runs_since=memory.runs_since)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "beyond the limit at which Kaggle was to end it" not in str(watched.status().reason):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    watched.close()
+    assert memory.runs_since(Handle(parsed.slug, parsed.version + 1, parsed.key), 200.0) == 200.0
+    assert memory.runs_since(Handle(parsed.slug, 1, "0" * 64), 300.0) == 300.0
+    (tmp_path / "end").touch()
+    follow(kaggle.backend(), handle)
 
 
 def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle, tmp_path: Path) -> None:
