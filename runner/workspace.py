@@ -75,13 +75,15 @@ class Workspace:
     Args:
         root: the folder.
         backend: overrides the backend of every job, if given.
+        waits: whether commands wait for sessions to end.
     """
 
-    def __init__(self, root: Path, backend: str | None = None) -> None:
+    def __init__(self, root: Path, backend: str | None = None, *, waits: bool = True) -> None:
         if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
             raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
+        self.waits = waits
         self._backend = backend
         self._jobs = JobsReader(self.runs)
         self._sources = SourceReader(self.runs.cache("sources"), root)
@@ -93,7 +95,7 @@ class Workspace:
 
     def reopened(self) -> Workspace:
         """The project as it has become."""
-        return Workspace(self.runs.root, self._backend)
+        return Workspace(self.runs.root, self._backend, waits=self.waits)
 
     def backend_name(self, job: str) -> str:
         """Where the job's sessions are to run.

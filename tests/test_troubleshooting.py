@@ -142,6 +142,12 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a session on Kaggle does not end at its limit": (
         "runner/backends/kaggle/test_watch.py::test_a_session_that_kaggle_does_not_end_at_its_limit_is_told",
     ),
+    "`resume wait=no` meets a job that another command is at": (
+        "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
+    ),
+    "`resume wait=no` where a further session would gain nothing": (
+        "runner/doit/test_run.py::test_many_commands_give_up_where_one_would_have",
+    ),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

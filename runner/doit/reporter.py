@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from doit.exceptions import TaskFailed, UnmetDependency
 from doit.reporter import ExecutedOnlyReporter
 
+from runner.doit.exit_codes import ERROR, FAILED, UNDER_WAY, worst
+from runner.doit.failures import TaskUnderWay
+
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
 
-
 NAME = "relay"
-_FAILED, _ERROR = 1, 2
 
 
 class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyped
@@ -53,8 +54,8 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         if isinstance(fail, UnmetDependency):
             return
         job = task.name.split(":")[1] if ":" in task.name else ""
-        code = _FAILED if isinstance(fail, TaskFailed) else _ERROR
-        self._exit_codes[job] = max(self._exit_codes.get(job, 0), code)
+        code = UNDER_WAY if isinstance(fail, TaskUnderWay) else FAILED if isinstance(fail, TaskFailed) else ERROR
+        self._exit_codes[job] = worst(self._exit_codes.get(job, 0), code)
         if fail.traceback:
             super().add_failure(task, fail)
         else:

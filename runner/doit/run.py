@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from doit.cmd_run import Run
 
-from contract.errors import RelayError
+from contract.errors import HeldElsewhereError, RelayError
 from contract.plain_text import plain
 from runner.commands.collect import look_again
 from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
+from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
@@ -24,6 +25,7 @@ from runner.doit.selection import select
 from runner.doit.state import WriteThrough
 from runner.endings import may_pass, why_ended
 from runner.lineage import Phase
+from runner.restraint import sessions_without_progress, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,16 +84,12 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             chosen = select(args)
             self.loader.setup(params)
             graph = self.loader.draw(chosen)
+            elsewhere: list[str] = []
             if chosen.holds_jobs and (chosen.archives or not graph.is_done):
-                from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
-
-                for job in graph.jobs:
-                    locks.enter_context(held(graph.workspace.runs, job, chosen.command))
-                    if chosen.runs_sessions:
-                        look_again(graph.workspace, job)
-                graph = graph.anew()
+                elsewhere = _hold(graph, locks)
+                graph = graph.only([job for job in graph.jobs if job not in elsewhere]).anew()
             try:
-                code = self._run(params, graph)
+                code = self._run(params, graph, elsewhere)
             except KeyboardInterrupt:
                 sys.stderr.write(
                     "\nstopped watching; a running session goes on: "
@@ -100,37 +98,36 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 code = _INTERRUPTED
         return code
 
-    def _run(self, params: Any, graph: Graph) -> int:
+    def _run(self, params: Any, graph: Graph, elsewhere: Sequence[str] = ()) -> int:
+        """Make passes for as long as a job goes on.
+
+        Args:
+            params: doit's.
+            graph: of the jobs that are held.
+            elsewhere: the jobs that another process holds.
+        """
         chosen = graph.chosen
         if not chosen.runs_sessions:
             return self._pass(params, graph, chosen.tasks).code
+        restrained = _restrained(graph) if chosen.chains and not graph.workspace.waits else []
+        graph = graph.only([job for job in graph.jobs if job not in restrained])
+        settled = FAILED if restrained else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
+        if settled != DONE and not graph.jobs:
+            return settled
         idle = dict.fromkeys(graph.jobs, 0)
-        tasks = chosen.tasks
-        settled = 0  # the worst exit code of the jobs that have ended
+        tasks = tuple(task for task in chosen.tasks if task.partition(":")[2] not in {*elsewhere, *restrained})
         while True:
             before = {plan.job: plan for plan in graph.plans}
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
-            going_on = []
-            for job, planned in before.items():
-                try:
-                    done = Pass(planned, graph.plan(job))
-                except RelayError as error:
-                    sys.stdout.write(f"{plain(str(error))}\n")
-                    settled = max(settled, error.exit_code)
-                    continue
-                if not isinstance(done.before.decision, Rejudge):
-                    idle[job] = 0 if done.has_advanced else idle[job] + 1
-                if goes_on(done, idle[job], chains=chosen.chains):
-                    going_on.append(job)
-                elif chosen.chains and done.has_no_session_left:
-                    sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
+            going_on, code = _going_on(graph, before, ended, idle)
+            settled = worst(settled, code)
             if not going_on:
                 graph.workspace.remember()
                 self._remember(params, graph, ended)
-                return max(settled, ended.code)
-            settled = max(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
+                return worst(settled, ended.code)
+            settled = worst(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
             graph = graph.only(going_on)
             tasks = tuple(f"{chosen.run_task}:{job}" for job in going_on)
 
@@ -153,7 +150,72 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
-        return PassCodes(by_job, max(by_job.values(), default=code), executed)
+        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed)
+
+
+def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
+    """Hold the jobs, and return those that another process holds, where nobody waits for it.
+
+    Raises:
+        JobHeldError: a job cannot be held.
+    """
+    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
+
+    elsewhere = []
+    for job in graph.jobs:
+        try:
+            locks.enter_context(held(graph.workspace.runs, job, graph.chosen.command))
+        except HeldElsewhereError as error:
+            if graph.workspace.waits:
+                raise
+            sys.stdout.write(f"{error.subject}: {error.problem}, which does what is to be done\n")
+            elsewhere.append(job)
+            continue
+        if graph.chosen.runs_sessions:
+            look_again(graph.workspace, job)
+    return elsewhere
+
+
+def _restrained(graph: Graph) -> list[str]:
+    """The jobs whose next session a person has to ask for, each of which is said."""
+    reasons = {plan.job: reason for plan in graph.plans if (reason := why_not(plan)) is not None}
+    for job, reason in reasons.items():
+        sys.stdout.write(f"{job}: {reason}\n")
+    return [*reasons]
+
+
+def _going_on(graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict[str, int]) -> tuple[list[str], int]:
+    """The jobs that need another pass, and the worst exit code of what is said of the others.
+
+    Args:
+        graph: after the pass.
+        before: what was planned for each job before it.
+        ended: how it ended.
+        idle: for each job, the passes in a row in which it gained no timestep; counted on.
+    """
+    chains, waits = graph.chosen.chains, graph.workspace.waits
+    going_on, code = [], DONE
+    for job, planned in before.items():
+        if ended.by_job.get(job) == UNDER_WAY:
+            continue
+        try:
+            done = Pass(planned, graph.plan(job))
+        except RelayError as error:
+            sys.stdout.write(f"{plain(str(error))}\n")
+            code = worst(code, error.exit_code)
+            continue
+        if chains and not waits:
+            idle[job] = sessions_without_progress(done.after)
+        elif not isinstance(done.before.decision, Rejudge):
+            idle[job] = 0 if done.has_advanced else idle[job] + 1
+        if goes_on(done, idle[job], chains=chains):
+            going_on.append(job)
+            continue
+        if chains and done.has_no_session_left:
+            sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
+        if chains and not waits and not isinstance(done.after.decision, Nothing):
+            code = FAILED if code == DONE else code
+    return going_on, code
 
 
 class PassCodes(NamedTuple):

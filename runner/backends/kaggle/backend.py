@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -276,6 +277,7 @@ class KaggleBackend(Closeable):
                 lambda each: self._download(each, self._root).is_there(),
                 self._quota_in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
+                functools.partial(self._memory.seen_for, parsed.key),
             )
         return self._watches[handle]
 

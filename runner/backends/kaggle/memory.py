@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from contract.states import State
     from runner.backends.kaggle.kernels.kernel import Kernel
     from runner.backends.kaggle.names import Handle
 
@@ -31,12 +33,16 @@ class Noted(msgspec.Struct, frozen=True):
         limit: seconds after which Kaggle is to end it.
         is_first: whether it is left to Kaggle which image it runs in.
         mounts: whether it mounts the output of the session before.
+        state: the one that it was in when it was last seen.
+        since: when it was first seen in that, in seconds of the epoch.
     """
 
     slug: str
     limit: float | None = None
     is_first: bool = False
     mounts: bool = False
+    state: str = ""
+    since: float = 0.0
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -76,6 +82,18 @@ class Memory:
             return msgspec.convert(files.read_json(self._session(key)), Noted)
         except FileNotFoundError:
             return None
+
+    def seen_for(self, key: str, state: State) -> float:
+        """Seconds since a session was first seen in a state, by whichever command; it is in that state now."""
+        noted, now = self.noted(key), time.time()
+        if noted is None:
+            return 0.0
+        if noted.state != state:
+            files.write_json(
+                self._session(key), msgspec.to_builtins(msgspec.structs.replace(noted, state=str(state), since=now))
+            )
+            return 0.0
+        return max(0.0, now - noted.since)
 
     def forget(self, key: str) -> None:
         """Forget a session."""

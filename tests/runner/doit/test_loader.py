@@ -93,6 +93,15 @@ def test_an_unknown_variable_is_named(variable: str, monkeypatch: pytest.MonkeyP
         backend_variable(["plan", f"{variable}=1"])
 
 
+def test_not_to_wait_is_asked_of_what_runs_sessions(loader: RelayLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, waits in (("yes", True), ("no", False)):
+        monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", {"wait": value})
+        assert loader.draw(select(["resume"])).workspace.waits is waits
+        assert loader.draw(select(["run_full:cart"])).anew().workspace.waits is waits
+    with pytest.raises(InputError, match="variable wait: is about commands that run sessions; leave it out"):
+        loader.draw(select(["status"]))
+
+
 def test_an_equals_sign_in_the_name_of_a_file_is_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", {"backend": "docker"})
     assert backend_variable(["-f", "a=b.py", "backend=docker", "plan"]) == "docker"

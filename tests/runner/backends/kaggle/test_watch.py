@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
 from contract.states import State
+from runner.backends.kaggle.memory import Memory
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watch import LIMIT_MARGIN_SECONDS, Watch
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
@@ -13,6 +15,8 @@ from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from executors.base import Status
     from tests.runner.backends.kaggle.conftest import Kaggle
@@ -107,3 +111,24 @@ def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle,
     (tmp_path / "end").touch()
     assert until_it_ends(watched).state is State.COMPLETE
     watched.close()
+
+
+def test_how_long_a_session_waits_is_counted_over_commands_that_only_look(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = Handle.parse(submitted(kaggle, "stalled"))
+    kaggle.fault("answer", "GetKernelSessionStatus", fields={"status": "QUEUED"}, first=3)
+    memory = Memory(tmp_path)
+    memory.note(handle.key, {"id": handle.slug, "session_timeout_seconds": 600, "kernel_sources": []})
+
+    def one_look() -> Status:
+        seen_for = functools.partial(memory.seen_for, handle.key)
+        return Watch(kaggle.backend().connection, handle, lambda _: True, str, seen_for=seen_for).status()
+
+    assert one_look().reason == "waits in Kaggle's queue"
+    assert one_look().reason == "waits in Kaggle's queue"
+    now = time.time() + kaggle.backend().connection.settings.queue_patience
+    monkeypatch.setattr("runner.backends.kaggle.memory.time.time", lambda: now)
+    assert "still waits in Kaggle's queue" in str(one_look().reason)
+    until_it_ends(watch(kaggle, str(handle)))
+    assert memory.seen_for(handle.key, State.COMPLETE) == 0.0

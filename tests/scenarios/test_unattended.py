@@ -1,0 +1,146 @@
+"""`doit resume wait=no`, again and again as cron would: whatever is killed or overlaps, it is one run of doit's."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator.store.values import KernelState
+from runner.lock import held
+from tests.emulated import USER, EmulatedKaggle, emulated
+from tests.project import PATIENCE_SECONDS, Project, cart_pole, tensors_digest
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+UNDER_WAY = 75
+KERNEL = "relay-cart"
+NO_WAIT = ("resume", "wait=no")
+SEED = 12
+COMMANDS = 200
+ROLLOUT = 64
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """A job each of whose sessions has no time left but for one rollout."""
+    return cart_pole(backend="kaggle", session_limit=1, kaggle={"accelerator": "none"}, **changes)
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
+    """An emulator that this test's commands reach, asked often."""
+    with emulated(tmp_path / "kaggle") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+        yield server
+
+
+def uninterrupted(root: Path, goal: int) -> str:
+    """The tensors at the goal of one local session that nobody cut off, and that outlived the command that began it."""
+    local = Project(root)
+    local.write_jobs(cart=cart_pole(total_timesteps=goal))
+    said = local.doit(*NO_WAIT, expect=UNDER_WAY)
+    assert "cart: session 0001: goes on on the local backend; the same command later goes on" in said
+    assert f"session 0001 reached {goal:,} of {goal:,} timesteps: goal met" in local.doit("resume")
+    assert local.starts("cart") == 1
+    return local.digest("cart", 1)
+
+
+def check_one_lineage(project: Project, kaggle: EmulatedKaggle, goal: int) -> None:
+    """Each session was pushed once and trained once, and went on from the one before it."""
+    sessions = goal // ROLLOUT
+    kernels = kaggle.running.emulator.kernels
+    kernel = kernels.find(USER, KERNEL)
+    assert kernel is not None
+    versions = kernels.list_versions(kernel.id)
+    assert sum(version.state is not KernelState.NEW_SCRIPT for version in versions) == sessions
+    assert kaggle.running.faults.as_json()["calls"]["kernels.KernelsApiService/SaveKernel"] == sessions + 1
+    assert [folder.number for folder in project.sessions("cart")] == [f"{n + 1:04d}" for n in range(sessions)]
+    reached = [project.adopted("cart", number) for number in range(1, sessions + 1)]
+    assert [each.timesteps for each in reached] == [*range(ROLLOUT, goal + 1, ROLLOUT)]
+    assert all(each.resume.exact for each in reached)
+    assert project.starts("cart") == sessions
+
+
+def test_commands_that_are_killed_and_overlap_are_one_run(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
+) -> None:
+    goal = 2 * ROLLOUT
+    project.write_jobs(cart=job(total_timesteps=goal))
+    project.kill_at("package", *NO_WAIT, operations=1)
+    project.kill_at("execute", *NO_WAIT, operations=1)
+    with held(project.runs, "cart", "doit resume"):
+        assert "cart: is held by process" in project.doit(*NO_WAIT, expect=UNDER_WAY)
+    said = project.doit(*NO_WAIT, expect=UNDER_WAY)
+    assert "cart: session 0001: " in said
+    assert "on the kaggle backend" in said
+    kaggle.wait(KERNEL)
+    project.kill_at("download", *NO_WAIT, operations=1)
+    project.kill_at("execute   cart:0002", *NO_WAIT)
+    project.doit(*NO_WAIT, expect=UNDER_WAY)
+    kaggle.wait(KERNEL)
+    assert "session 0002 reached 128 of 128 timesteps: goal met" in project.doit(*NO_WAIT)
+    assert "nothing to do: 128 of 128 timesteps" in project.doit(*NO_WAIT)
+    check_one_lineage(project, kaggle, goal)
+    assert project.digest("cart", 2) == uninterrupted(tmp_path / "local", goal)
+
+
+class Cron:
+    """Starts commands that do not wait, at random kills some and lets others overlap.
+
+    Args:
+        project: where.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, project: Project, seed: int) -> None:
+        self.commands = self.killed = self.overlapped = 0
+        self._project = project
+        self._random = random.Random(seed)
+
+    def run(self) -> set[int]:
+        """Start one command or some at once; return their exit codes."""
+        at_once = self._random.choice((1, 1, 1, 2, 3))
+        self.overlapped += at_once > 1
+        started = [self._start() for _ in range(at_once)]
+        codes = set()
+        for process in started:
+            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            self.commands += 1
+            self.killed += process.returncode < 0
+            assert process.returncode in (0, UNDER_WAY, -9), said
+            assert "Traceback" not in said
+            codes.add(process.returncode)
+        return codes
+
+    def _start(self) -> subprocess.Popen[str]:
+        if self._random.random() < 1 / 3:
+            return self._project.start(*NO_WAIT)
+        return self._project.start_struck("", *NO_WAIT, operations=self._random.randrange(40))
+
+
+@pytest.mark.timeout(7_200)
+def test_two_hundred_commands_are_one_run(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--long"):
+        pytest.skip("takes tens of minutes: --long runs it")
+    sessions = 24
+    goal = sessions * ROLLOUT
+    project.write_jobs(cart=job(total_timesteps=goal))
+    cron = Cron(project, SEED)
+    for _ in itertools.count():
+        if 0 in cron.run() and cron.commands >= COMMANDS:
+            break
+    print(f"seed {SEED}: {cron.commands} commands, {cron.killed} killed, {cron.overlapped} times some at once")  # noqa: T201 - what came of it
+    assert cron.killed > COMMANDS / 10
+    check_one_lineage(project, kaggle, goal)
+    whole = uninterrupted(tmp_path / "local", goal)
+    assert tensors_digest(project.checkpoint("cart", sessions)) == whole
