@@ -148,6 +148,16 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "`resume wait=no` where a further session would gain nothing": (
         "runner/doit/test_run.py::test_many_commands_give_up_where_one_would_have",
     ),
+    "the machine with `runs/` is lost, or the folder": (
+        "scenarios/test_recovery.py::test_a_machine_that_is_lost_costs_nothing",
+    ),
+    "`doit recover` where other sessions are already": (
+        "runner/commands/test_recover.py::test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it",
+    ),
+    "a script on Kaggle was changed on the site, or an earlier version pushed it": (
+        "runner/commands/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
+        "runner/test_record.py::test_what_the_key_does_not_bear_out_is_not_believed",
+    ),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

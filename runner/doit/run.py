@@ -85,7 +85,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             self.loader.setup(params)
             graph = self.loader.draw(chosen)
             elsewhere: list[str] = []
-            if chosen.holds_jobs and (chosen.archives or not graph.is_done):
+            if chosen.holds_jobs and (chosen.changes_what_is_done or not graph.is_done):
                 elsewhere = _hold(graph, locks)
                 graph = graph.only([job for job in graph.jobs if job not in elsewhere]).anew()
             try:

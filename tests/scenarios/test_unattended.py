@@ -4,69 +4,30 @@ from __future__ import annotations
 
 import itertools
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator.store.values import KernelState
 from runner.lock import held
-from tests.emulated import USER, EmulatedKaggle, emulated
-from tests.project import PATIENCE_SECONDS, Project, cart_pole, tensors_digest
+from tests.project import PATIENCE_SECONDS, Project, tensors_digest
+from tests.scenarios.weeks import KERNEL, NO_WAIT, ROLLOUT, UNDER_WAY, check_one_lineage, job, reached, uninterrupted
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
-UNDER_WAY = 75
-KERNEL = "relay-cart"
-NO_WAIT = ("resume", "wait=no")
+    from tests.emulated import EmulatedKaggle
+
 SEED = 12
 COMMANDS = 200
-ROLLOUT = 64
-
-
-def job(**changes: Any) -> dict[str, Any]:
-    """A job each of whose sessions has no time left but for one rollout."""
-    return cart_pole(backend="kaggle", session_limit=1, kaggle={"accelerator": "none"}, **changes)
 
 
 @pytest.fixture
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
-    """An emulator that this test's commands reach, asked often."""
-    with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+    """An emulator that this test's commands reach."""
+    with reached(tmp_path / "kaggle", monkeypatch) as server:
         yield server
-
-
-def uninterrupted(root: Path, goal: int) -> str:
-    """The tensors at the goal of one local session that nobody cut off, and that outlived the command that began it."""
-    local = Project(root)
-    local.write_jobs(cart=cart_pole(total_timesteps=goal))
-    said = local.doit(*NO_WAIT, expect=UNDER_WAY)
-    assert "cart: session 0001: goes on on the local backend; the same command later goes on" in said
-    assert f"session 0001 reached {goal:,} of {goal:,} timesteps: goal met" in local.doit("resume")
-    assert local.starts("cart") == 1
-    return local.digest("cart", 1)
-
-
-def check_one_lineage(project: Project, kaggle: EmulatedKaggle, goal: int) -> None:
-    """Each session was pushed once and trained once, and went on from the one before it."""
-    sessions = goal // ROLLOUT
-    kernels = kaggle.running.emulator.kernels
-    kernel = kernels.find(USER, KERNEL)
-    assert kernel is not None
-    versions = kernels.list_versions(kernel.id)
-    assert sum(version.state is not KernelState.NEW_SCRIPT for version in versions) == sessions
-    assert kaggle.running.faults.as_json()["calls"]["kernels.KernelsApiService/SaveKernel"] == sessions + 1
-    assert [folder.number for folder in project.sessions("cart")] == [f"{n + 1:04d}" for n in range(sessions)]
-    reached = [project.adopted("cart", number) for number in range(1, sessions + 1)]
-    assert [each.timesteps for each in reached] == [*range(ROLLOUT, goal + 1, ROLLOUT)]
-    assert all(each.resume.exact for each in reached)
-    assert project.starts("cart") == sessions
 
 
 def test_commands_that_are_killed_and_overlap_are_one_run(

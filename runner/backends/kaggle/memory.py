@@ -76,6 +76,11 @@ class Memory:
         noted = Noted(metadata["id"], limit, is_first, mounts)
         files.write_json(self._session(key), msgspec.to_builtins(noted))
 
+    def note_again(self, key: str, noted: Noted) -> None:
+        """Note a session that was submitted elsewhere; what is noted of it already stays."""
+        if self.noted(key) is None:
+            files.write_json(self._session(key), msgspec.to_builtins(noted))
+
     def noted(self, key: str) -> Noted | None:
         """What was noted of a session; None of one of which nothing ever left this machine."""
         try:
