@@ -5,35 +5,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doit.cmd_run import Run
 
-from contract.errors import HeldElsewhereError, RelayError
-from contract.plain_text import plain
+from contract.errors import HeldElsewhereError
 from runner.commands.collect import look_again
-from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
+from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
-from runner.endings import may_pass, why_ended
-from runner.lineage import Phase
-from runner.restraint import sessions_without_progress, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.doit.graph import Graph
-    from runner.endings import Ending
-    from runner.lineage import Lineage
-    from runner.workspace import Plan
 
 _INTERRUPTED = 130
 
@@ -109,27 +101,27 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         chosen = graph.chosen
         if not chosen.runs_sessions:
             return self._pass(params, graph, chosen.tasks).code
-        restrained = _restrained(graph) if chosen.chains and not graph.workspace.waits else []
-        graph = graph.only([job for job in graph.jobs if job not in restrained])
-        settled = FAILED if restrained else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
+        resting = restrained(graph) if chosen.chains and not graph.workspace.waits else []
+        graph = graph.only([job for job in graph.jobs if job not in resting])
+        settled = FAILED if resting else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
         if settled != DONE and not graph.jobs:
             return settled
         idle = dict.fromkeys(graph.jobs, 0)
-        tasks = tuple(task for task in chosen.tasks if task.partition(":")[2] not in {*elsewhere, *restrained})
+        tasks = tuple(task for task in chosen.tasks if task.partition(":")[2] not in {*elsewhere, *resting})
         while True:
             before = {plan.job: plan for plan in graph.plans}
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
-            going_on, code = _going_on(graph, before, ended, idle)
+            again, code = going_on(graph, before, ended, idle)
             settled = worst(settled, code)
-            if not going_on:
+            if not again:
                 graph.workspace.remember()
                 self._remember(params, graph, ended)
                 return worst(settled, ended.code)
-            settled = worst(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
-            graph = graph.only(going_on)
-            tasks = tuple(f"{chosen.run_task}:{job}" for job in going_on)
+            settled = worst(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*again}))
+            graph = graph.only(again)
+            tasks = tuple(f"{chosen.run_task}:{job}" for job in again)
 
     def _remember(self, params: Any, graph: Graph, ended: PassCodes) -> None:
         """Spare the next command its look at the disk, where this one had nothing to do but to say so."""
@@ -174,116 +166,3 @@ def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
         if graph.chosen.runs_sessions:
             look_again(graph.workspace, job)
     return elsewhere
-
-
-def _restrained(graph: Graph) -> list[str]:
-    """The jobs whose next session a person has to ask for, each of which is said."""
-    reasons = {plan.job: reason for plan in graph.plans if (reason := why_not(plan)) is not None}
-    for job, reason in reasons.items():
-        sys.stdout.write(f"{job}: {reason}\n")
-    return [*reasons]
-
-
-def _going_on(graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict[str, int]) -> tuple[list[str], int]:
-    """The jobs that need another pass, and the worst exit code of what is said of the others.
-
-    Args:
-        graph: after the pass.
-        before: what was planned for each job before it.
-        ended: how it ended.
-        idle: for each job, the passes in a row in which it gained no timestep; counted on.
-    """
-    chains, waits = graph.chosen.chains, graph.workspace.waits
-    going_on, code = [], DONE
-    for job, planned in before.items():
-        if ended.by_job.get(job) == UNDER_WAY:
-            continue
-        try:
-            done = Pass(planned, graph.plan(job))
-        except RelayError as error:
-            sys.stdout.write(f"{plain(str(error))}\n")
-            code = worst(code, error.exit_code)
-            continue
-        if chains and not waits:
-            idle[job] = sessions_without_progress(done.after)
-        elif not isinstance(done.before.decision, Rejudge):
-            idle[job] = 0 if done.has_advanced else idle[job] + 1
-        if goes_on(done, idle[job], chains=chains):
-            going_on.append(job)
-            continue
-        if chains and done.has_no_session_left:
-            sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
-        if chains and not waits and not isinstance(done.after.decision, Nothing):
-            code = FAILED if code == DONE else code
-    return going_on, code
-
-
-class PassCodes(NamedTuple):
-    """How a pass ended: the exit code of each job that failed, the worst of all, and the tasks that ran."""
-
-    by_job: dict[str, int]
-    code: int
-    executed: set[str]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What was planned for a job before a pass, and what is planned after it."""
-
-    before: Plan
-    after: Plan
-
-    @property
-    def has_advanced(self) -> bool:
-        """Whether the job has gained timesteps."""
-        return reached(self.after.lineage) > reached(self.before.lineage)
-
-    @property
-    def was_stopped(self) -> bool:
-        """Whether the user asked the last session to stop."""
-        head = self.after.lineage.head
-        return head is not None and head.folder.execution_json.exists() and head.execution.cancel_requested
-
-    @property
-    def ending(self) -> Ending | None:
-        """Why the newest session ended, once it is restored."""
-        head = self.after.lineage.head
-        is_known = head is not None and head.phase is Phase.RESTORED and head.folder.execution_json.exists()
-        return why_ended(head) if head is not None and is_known else None
-
-    @property
-    def has_no_session_left(self) -> bool:
-        """Whether the goal is ahead, and the job has had as many sessions as it may."""
-        most = int(self.after.wanted.job["max_sessions"])
-        return len(self.after.lineage.sessions) >= most and not isinstance(self.after.decision, Nothing)
-
-    @property
-    def finished_a_lesser_one(self) -> bool:
-        """Whether it had to finish a session that was begun for a lower goal."""
-        begun = self.before.decision
-        return isinstance(begun, Attach | Finish) and begun.goal < self.after.wanted.goal
-
-
-def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
-    """Whether a job needs another pass.
-
-    Args:
-        done: the pass that has ended.
-        idle: passes in a row in which the job gained no timestep.
-        chains: whether sessions are to follow each other until the goal is met.
-    """
-    if isinstance(done.before.decision, Rejudge):
-        return not isinstance(done.after.decision, Rejudge)  # to do, or to say, what follows from it
-    if isinstance(done.after.decision, Nothing | REFUSALS) or isinstance(done.before.decision, Nothing | REFUSALS):
-        return False
-    if done.was_stopped or not may_pass(done.ending, idle):
-        return False
-    if done.has_no_session_left:
-        return False
-    return chains or (done.finished_a_lesser_one and idle == 0)
-
-
-def reached(lineage: Lineage) -> int:
-    """Timesteps of the newest adopted checkpoint."""
-    checkpoint = lineage.tip.restored.checkpoint if lineage.tip else None
-    return checkpoint.timesteps if checkpoint else 0

@@ -16,8 +16,9 @@ from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Ref
 from runner.doit.exit_codes import UNDER_WAY
 from runner.doit.failures import TaskUnderWay
 from runner.doit.loader import RelayLoader
+from runner.doit.passes import Pass, goes_on, reached
 from runner.doit.reporter import NAME
-from runner.doit.run import Pass, RelayRun, goes_on, reached
+from runner.doit.run import RelayRun
 from runner.endings import SESSIONS_WITHOUT_PROGRESS
 from runner.lineage import Lineage, Phase
 from runner.lock import held
