@@ -149,7 +149,8 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/doit/test_run.py::test_many_commands_give_up_where_one_would_have",
     ),
     "the machine with `runs/` is lost, or the folder": (
-        "scenarios/test_recovery.py::test_a_machine_that_is_lost_costs_nothing",
+        "scenarios/test_recovery.py::test_a_machine_that_is_lost_in_each_stage_of_each_session_costs_nothing",
+        "scenarios/test_unattended.py::test_commands_that_are_killed_and_a_machine_that_is_lost_are_one_run",
     ),
     "`doit recover` where other sessions are already": (
         "runner/commands/test_recover.py::test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it",

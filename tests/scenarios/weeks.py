@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from emulator.store.values import KernelState
@@ -19,6 +20,7 @@ UNDER_WAY = 75
 KERNEL = "relay-cart"
 NO_WAIT = ("resume", "wait=no")
 ROLLOUT = 64
+DOCUMENTS = ("request", "package", "ledger", "execution", "manifest", "report", "restored")
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -62,3 +64,31 @@ def check_one_lineage(project: Project, kaggle: EmulatedKaggle, goal: int) -> No
     assert [each.timesteps for each in reached] == [*range(ROLLOUT, goal + 1, ROLLOUT)]
     assert all(each.resume.exact for each in reached)
     assert project.starts("cart") == sessions
+
+
+def whole_sessions(project: Project) -> dict[str, bytes]:
+    """The documents of each session that was restored, by their places."""
+    return {
+        f"{folder.number}/{name}": (folder.path / f"{name}.json").read_bytes()
+        for folder in project.sessions("cart")
+        if folder.restored_json.exists()
+        for name in DOCUMENTS
+    }
+
+
+def lose_everything(project: Project, kaggle: EmulatedKaggle) -> str:
+    """Remove `runs/`, and recover; return what was said."""
+    before = whole_sessions(project)
+    pushed = calls(kaggle)
+    shutil.rmtree(project.runs.path)
+    said = project.doit("recover")
+    after = whole_sessions(project)
+    assert {place: after.get(place) for place in before} == before
+    assert calls(kaggle) == pushed
+    return said
+
+
+def calls(kaggle: EmulatedKaggle) -> dict[str, int]:
+    """How often what changes anything was asked for."""
+    every: dict[str, int] = kaggle.running.faults.as_json()["calls"]
+    return {name: count for name, count in every.items() if "Save" in name or "Create" in name or "Delete" in name}
