@@ -15,6 +15,7 @@ from contract.libraries import library_versions
 from runner.backends.registry import is_known, known_backends
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
+from runner.jobs.own_keys import NOTIFY
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
@@ -105,6 +106,11 @@ class Workspace:
         """
         return self._backend or str(self._jobs.job(job)["full"]["backend"])
 
+    def notified(self, job: str) -> str | None:
+        """Who is told of the job, as jobs.yaml states it: an address, or the name of a variable."""
+        stated = self._jobs.job(job)["full"].get(NOTIFY)
+        return None if stated is None else str(stated)
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
@@ -157,7 +163,7 @@ class Workspace:
         Raises:
             InputError: as there.
         """
-        values = self._jobs.job(job)[profile]
+        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name != NOTIFY}
         if self._backend is not None:
             values["backend"] = self._backend
         carried = self._sources.read(self.source_folders(values))

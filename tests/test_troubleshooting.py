@@ -159,6 +159,10 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/commands/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
         "runner/test_record.py::test_what_the_key_does_not_bear_out_is_not_believed",
     ),
+    "the address of `notify` gives no answer": (
+        "runner/test_notifying.py::test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again",
+    ),
+    "`notify` is no address": ("runner/test_notifying.py::test_what_is_no_address_is_refused_and_not_shown",),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

@@ -12,24 +12,47 @@ from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.endings import may_pass, why_ended
 from runner.lineage import Phase
+from runner.notifying import GOAL_MET, PERSON_NEEDED, Notice
 from runner.restraint import sessions_without_progress, why_not
 
 if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.endings import Ending
     from runner.lineage import Lineage
+    from runner.notifying import Notifier
     from runner.workspace import Plan
 
 
-def restrained(graph: Graph) -> list[str]:
+def restrained(graph: Graph, notifier: Notifier) -> list[str]:
     """The jobs whose next session a person has to ask for, each of which is said."""
     reasons = {plan.job: reason for plan in graph.plans if (reason := why_not(plan)) is not None}
-    for job, reason in reasons.items():
-        sys.stdout.write(f"{job}: {reason}\n")
+    for plan in graph.plans:
+        if plan.job in reasons:
+            sys.stdout.write(f"{plan.job}: {reasons[plan.job]}\n")
+            _tell(graph, notifier, plan, reasons[plan.job])
     return [*reasons]
 
 
-def going_on(graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict[str, int]) -> tuple[list[str], int]:
+def _tell(graph: Graph, notifier: Notifier, plan: Plan, reason: str) -> None:
+    """Notify of a job that goes no further: its goal is met, or a person is needed for that reason."""
+    is_met = isinstance(plan.decision, Nothing)
+    if graph.chosen.profile != "full":
+        return
+    head = plan.lineage.head
+    notice = Notice(
+        plan.job,
+        GOAL_MET if is_met else PERSON_NEEDED,
+        str(plan.decision) if is_met else reason,
+        head.folder.number if head is not None else "",
+        reached(plan.lineage),
+        plan.wanted.goal,
+    )
+    notifier.tell(notice, graph.workspace.notified(plan.job))
+
+
+def going_on(
+    graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict[str, int], notifier: Notifier
+) -> tuple[list[str], int]:
     """The jobs that need another pass, and the worst exit code of what is said of the others.
 
     Args:
@@ -37,6 +60,7 @@ def going_on(graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict
         before: what was planned for each job before it.
         ended: how it ended.
         idle: for each job, the passes in a row in which it gained no timestep; counted on.
+        notifier: tells of those that go no further.
     """
     chains, waits = graph.chosen.chains, graph.workspace.waits
     again, code = [], DONE
@@ -56,19 +80,30 @@ def going_on(graph: Graph, before: dict[str, Plan], ended: PassCodes, idle: dict
         if goes_on(done, idle[job], chains=chains):
             again.append(job)
             continue
+        is_met = isinstance(done.after.decision, Nothing)
+        if is_met or ended.by_job.get(job) or chains:
+            _tell(graph, notifier, done.after, ended.said.get(job, str(done.after.decision)))
         if chains and done.has_no_session_left:
             sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
-        if chains and not waits and not isinstance(done.after.decision, Nothing):
+        if chains and not waits and not is_met:
             code = FAILED if code == DONE else code
     return again, code
 
 
 class PassCodes(NamedTuple):
-    """How a pass ended: the exit code of each job that failed, the worst of all, and the tasks that ran."""
+    """How a pass ended.
+
+    Args:
+        by_job: the exit code of each job that failed.
+        code: the worst of all.
+        executed: the tasks that ran.
+        said: what was said last of each job that failed.
+    """
 
     by_job: dict[str, int]
     code: int
     executed: set[str]
+    said: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
+from runner.notifying import Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +81,10 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             if chosen.holds_jobs and (chosen.changes_what_is_done or not graph.is_done):
                 elsewhere = _hold(graph, locks)
                 graph = graph.only([job for job in graph.jobs if job not in elsewhere]).anew()
+            notifier = Notifier(graph.workspace.runs)
+            locks.callback(notifier.close)
             try:
-                code = self._run(params, graph, elsewhere)
+                code = self._run(params, graph, notifier, elsewhere)
             except KeyboardInterrupt:
                 sys.stderr.write(
                     "\nstopped watching; a running session goes on: "
@@ -90,18 +93,19 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 code = _INTERRUPTED
         return code
 
-    def _run(self, params: Any, graph: Graph, elsewhere: Sequence[str] = ()) -> int:
+    def _run(self, params: Any, graph: Graph, notifier: Notifier, elsewhere: Sequence[str]) -> int:
         """Make passes for as long as a job goes on.
 
         Args:
             params: doit's.
             graph: of the jobs that are held.
+            notifier: tells of those that go no further.
             elsewhere: the jobs that another process holds.
         """
         chosen = graph.chosen
         if not chosen.runs_sessions:
             return self._pass(params, graph, chosen.tasks).code
-        resting = restrained(graph) if chosen.chains and not graph.workspace.waits else []
+        resting = restrained(graph, notifier) if chosen.chains and not graph.workspace.waits else []
         graph = graph.only([job for job in graph.jobs if job not in resting])
         settled = FAILED if resting else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
         if settled != DONE and not graph.jobs:
@@ -113,11 +117,13 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
-            again, code = going_on(graph, before, ended, idle)
+            again, code = going_on(graph, before, ended, idle, notifier)
             settled = worst(settled, code)
             if not again:
                 graph.workspace.remember()
-                self._remember(params, graph, ended)
+                notifier.close()
+                if notifier.is_complete:
+                    self._remember(params, graph, ended)
                 return worst(settled, ended.code)
             settled = worst(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*again}))
             graph = graph.only(again)
@@ -138,11 +144,12 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     def _pass(self, params: Any, graph: Graph, tasks: Sequence[str]) -> PassCodes:
         by_job: dict[str, int] = {}
         executed: set[str] = set()
-        self.reporters[reporter.NAME] = reporter.noting(by_job, executed)
+        said: dict[str, str] = {}
+        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said)
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
-        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed)
+        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed, said)
 
 
 def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from runner.notifying import Notice
+
 CONTINUE = Continue(parent=1, timesteps=64, goal=256)
 NOTHING = Nothing(session=1, timesteps=256, goal=256)
 REFUSE = Refuse("cart", 1, "algorithm", "PPO", "A2C")
@@ -387,3 +389,55 @@ def test_without_waiting_max_sessions_needs_a_person(unattended: Doit, capsys: p
     assert len(unattended.asked) == 2
     assert unattended.run("run_full") == 0  # asked for one, it runs one
     assert len(unattended.cart.lineage.sessions) == 3
+
+
+class Told:
+    """Whoever is notified, as `Notifier`."""
+
+    is_complete = True
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def tell(self, notice: Notice, stated: str | None) -> None:
+        assert stated == "$MY_HOOK"
+        self.notices.append(notice)
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+
+@pytest.fixture
+def told(doit: Doit, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Who is told of the job."""
+    write_jobs(doit.root, cart=cart_pole(notify="$MY_HOOK"))
+    listener = Told()
+    monkeypatch.setattr("runner.doit.run.Notifier", lambda _runs: listener)
+    return listener
+
+
+def test_a_goal_that_is_met_is_told(doit: Doit, told: Told) -> None:
+    doit.passes = [doit.session(64), doit.session(256)]
+    doit.run("resume")
+    (notice,) = told.notices
+    assert (notice.event, notice.session, notice.timesteps, notice.goal) == ("goal met", "0002", 256, 256)
+
+
+def test_a_job_that_needs_a_person_is_told_with_the_reason(unattended: Doit, told: Told) -> None:
+    diverged = {"outcome": {"interrupted_by": "NaN loss"}, "execution": {"state": "FAILED", "exit_code": 1}}
+    unattended.passes = [unattended.fails("cart", unattended.session(64, **diverged))]
+    assert unattended.run("resume") == 1
+    assert unattended.run("resume") == 1
+    assert [(each.event, each.session) for each in told.notices] == [("a person is needed", "0001")] * 2
+    assert told.notices[0].message == "it failed"
+    assert "session 0001 ended (diverged)" in told.notices[1].message
+
+
+def test_what_goes_on_or_is_only_quick_is_not_told(unattended: Doit, told: Told) -> None:
+    unattended.passes = [unattended.fails("cart", kind=TaskUnderWay)]
+    assert unattended.run("resume") == UNDER_WAY
+    unattended.passes = [unattended.session(64, profile="quick", goal=64)]
+    assert unattended.run("run_quick") == 0
+    unattended.passes = [unattended.session(128)]
+    assert unattended.run("run_full") == 0
+    assert told.notices == []
