@@ -22,8 +22,9 @@ GOAL_MET, PERSON_NEEDED = "goal met", "a person is needed"
 TIMEOUT_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 """For all attempts together: a command never lasts longer for it."""
-LONGEST_PAUSE_SECONDS = 4.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 4.0
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+_FAILED = "failed "
 _PASSES = (408, 425, 429)
 
 
@@ -85,9 +86,12 @@ class Notifier:
     def tell(self, notice: Notice, stated: str | None) -> None:
         """Begin to tell, unless nobody is to be told or it was told before."""
         target = address(stated, os.environ)
-        if target is None or self._remembered().get(notice.job) == _digest(notice):
+        remembered = self._remembered().get(notice.job) if target is not None else None
+        if target is None or remembered == _digest(notice):
             return
-        thread = threading.Thread(target=self._send, args=(notice, target), daemon=True)
+        # What failed a command ago is tried once: nobody waits for long, again and again.
+        patience = 0.0 if remembered == f"{_FAILED}{_digest(notice)}" else self._patience
+        thread = threading.Thread(target=self._send, args=(notice, target, patience), daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -97,17 +101,17 @@ class Notifier:
             thread.join(self._patience + TIMEOUT_SECONDS)
         self.is_complete = all(not thread.is_alive() for thread in self._threads) and not self._failed
         for job, reason in self._failed.items():
-            say(f"{job}: nobody could be notified ({reason}); the next command tries again")
-        if self._told:
+            if self._threads:  # it is said once
+                say(f"{job}: nobody could be notified ({reason}); the next command tries again")
+        if self._threads:
             with contextlib.suppress(OSError):
                 files.write_json(self._memory, self._remembered() | self._told)
         self._threads.clear()
 
-    def _send(self, notice: Notice, target: str) -> None:
-        reason = post(target, notice.as_json(), self._patience)
-        if reason is None:
-            self._told[notice.job] = _digest(notice)
-        else:
+    def _send(self, notice: Notice, target: str, patience: float) -> None:
+        reason = post(target, notice.as_json(), patience)
+        self._told[notice.job] = _digest(notice) if reason is None else f"{_FAILED}{_digest(notice)}"
+        if reason is not None:
             self._failed[notice.job] = reason
 
     def _remembered(self) -> dict[str, str]:
@@ -123,7 +127,7 @@ def post(target: str, body: Mapping[str, str | int], patience: float) -> str | N
 
     def attempt() -> str | None:
         try:
-            answer = httpx.post(target, json=body, timeout=min(TIMEOUT_SECONDS, patience))
+            answer = httpx.post(target, json=body, timeout=min(TIMEOUT_SECONDS, patience or TIMEOUT_SECONDS))
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             return "its address cannot be used"
         except httpx.HTTPError as error:
@@ -134,7 +138,7 @@ def post(target: str, body: Mapping[str, str | int], patience: float) -> str | N
 
     rule = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_PassingError),
-        wait=tenacity.wait_random_exponential(min(0.5, patience / 8), LONGEST_PAUSE_SECONDS),
+        wait=tenacity.wait_random_exponential(min(FIRST_PAUSE_SECONDS, patience / 8), LONGEST_PAUSE_SECONDS),
         stop=tenacity.stop_before_delay(patience),
         reraise=True,
     )

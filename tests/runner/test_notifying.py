@@ -100,6 +100,8 @@ def test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again(
         assert said.out.startswith("cart: nobody could be notified (")
         assert said.out.endswith("); the next command tries again\n")
         assert PRIVATE_PART not in said.out + said.err
+    Hook.answers = [503]
+    assert not tell(runs, NOTICE, hook, patience=600.0).is_complete  # what failed before is tried once
     assert tell(runs, NOTICE, hook).is_complete
     assert len(Hook.got) == 1
 
