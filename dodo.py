@@ -61,6 +61,9 @@ task_cancel = for_each_job(actions.cancel, "Ask the running session of each job 
 task_collect = for_each_job(
     actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
 )
+task_recover = for_each_job(
+    actions.recover, "Make a job's sessions again from what Kaggle holds of them; spends nothing."
+)
 task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )

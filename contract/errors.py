@@ -13,7 +13,9 @@
     │   ├── BackendBusyError         it takes no further session now: submit again later
     │   ├── CredentialsError         it does not know who asks, or was not told
     │   └── SessionLostError         the backend knows nothing of a session that it was given
-    └── JobHeldError            another process works on the same job
+    ├── JobHeldError            a job cannot be worked on now
+    │   └── HeldElsewhereError       another process works on it
+    └── UnderWayError           exit code 75: what was to be done now is done, and the rest is not yet to be had
 
 Each one is a single sentence: what it is about, what is wrong with it, and what to do next.
 """
@@ -106,7 +108,20 @@ class SessionLostError(BackendError):
 
 
 class JobHeldError(RelayError):
+    """A job cannot be worked on now."""
+
+
+class HeldElsewhereError(JobHeldError):
     """Another process works on the same job."""
+
+
+class UnderWayError(RelayError):
+    """A session goes on, or waits, and whoever asked does not: nothing is wrong, and nobody needs to do anything.
+
+    The exit code is that by which programs of the mail system ask to be called again later (`EX_TEMPFAIL`).
+    """
+
+    exit_code = 75
 
 
 def shown(name: object) -> str:

@@ -25,11 +25,13 @@ class Status:
         state: where the workload stands.
         exit_code: of its process, where that is known.
         reason: why it failed or was cancelled, or what it waits for, in half a sentence.
+        is_ending: whether it has ended, though the state does not say so yet: an answer is to come soon.
     """
 
     state: State
     exit_code: int | None = None
     reason: str | None = None
+    is_ending: bool = False
 
 
 @dataclass(frozen=True)

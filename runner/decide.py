@@ -149,6 +149,8 @@ class Blocked(msgspec.Struct, frozen=True):
 
 Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse | Blocked
 REFUSALS = Refuse | Blocked
+BEGINNING = Start | Continue | Redo
+"""The decisions by which a further session begins."""
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:

@@ -12,6 +12,7 @@ ARCHIVE = ".archive"
 CACHE = ".cache"
 BACKENDS = ".backends"
 LOCKS = ".locks"
+RECOVERING = ".recovering"
 JOBS_FILE = "jobs.yaml"
 
 
@@ -153,6 +154,11 @@ class RunsFolder(NamedTuple):
     def lock_holder(self, job: str) -> Path:
         """Who holds the lock."""
         return self.path / LOCKS / f"{job}.json"
+
+    @property
+    def recovering(self) -> RunsFolder:
+        """Where sessions are made again, until they take their place."""
+        return RunsFolder(self.path / RECOVERING)
 
     def cache(self, name: str) -> Path:
         """A file that can be made again at any time."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from contract.errors import JobHeldError
+from contract.errors import HeldElsewhereError, JobHeldError
 from contract.storage import files
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
         command: what holds it, for whoever finds it held.
 
     Raises:
-        JobHeldError: another process holds it, and the sentence says which; or nobody can hold it here.
+        HeldElsewhereError: another process holds it, and the sentence says which.
+        JobHeldError: nobody can hold it here.
     """
     path = runs.lock(job)
     lock = FileLock(path)
@@ -38,7 +39,7 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        raise JobHeldError(f"job {job}", f"is held by {_holder(runs, job)}", "wait until it has ended") from None
+        raise HeldElsewhereError(f"job {job}", f"is held by {_holder(runs, job)}", "wait until it has ended") from None
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "this file system has no locks"
         problem = f"cannot be held, since {path} cannot be locked ({reason})"

@@ -15,6 +15,7 @@ from contract.libraries import library_versions
 from runner.backends.registry import is_known, known_backends
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
+from runner.jobs.own_keys import NOTIFY
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
@@ -75,13 +76,15 @@ class Workspace:
     Args:
         root: the folder.
         backend: overrides the backend of every job, if given.
+        waits: whether commands wait for sessions to end.
     """
 
-    def __init__(self, root: Path, backend: str | None = None) -> None:
+    def __init__(self, root: Path, backend: str | None = None, *, waits: bool = True) -> None:
         if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
             raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
+        self.waits = waits
         self._backend = backend
         self._jobs = JobsReader(self.runs)
         self._sources = SourceReader(self.runs.cache("sources"), root)
@@ -93,7 +96,7 @@ class Workspace:
 
     def reopened(self) -> Workspace:
         """The project as it has become."""
-        return Workspace(self.runs.root, self._backend)
+        return Workspace(self.runs.root, self._backend, waits=self.waits)
 
     def backend_name(self, job: str) -> str:
         """Where the job's sessions are to run.
@@ -102,6 +105,11 @@ class Workspace:
             InputError: jobs.yaml has an error, or the job cannot be used.
         """
         return self._backend or str(self._jobs.job(job)["full"]["backend"])
+
+    def notified(self, job: str) -> str | None:
+        """Who is told of the job, as jobs.yaml states it: an address, or the name of a variable."""
+        stated = self._jobs.job(job)["full"].get(NOTIFY)
+        return None if stated is None else str(stated)
 
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
@@ -155,7 +163,7 @@ class Workspace:
         Raises:
             InputError: as there.
         """
-        values = self._jobs.job(job)[profile]
+        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name != NOTIFY}
         if self._backend is not None:
             values["backend"] = self._backend
         carried = self._sources.read(self.source_folders(values))

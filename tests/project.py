@@ -147,6 +147,10 @@ class Project:
         assert process.returncode == expect, output
         return output
 
+    def start_struck(self, line_start: str, *arguments: str, operations: int) -> subprocess.Popen[str]:
+        """Start doit as `kill_at` does; it dies only where it comes to that."""
+        return self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments)
+
     def kill_at(self, line_start: str, *arguments: str, operations: int = 0) -> str:
         """Start doit, which is killed (SIGKILL) as it has printed a line that begins with `line_start`.
 
@@ -155,7 +159,7 @@ class Project:
             arguments: doit's.
             operations: at which of the files that it changes after that; 0: at none, but at the line.
         """
-        process = self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments)
+        process = self.start_struck(line_start, *arguments, operations=operations)
         assert process.stdout is not None
         seen = process.stdout.readlines()
         process.wait(timeout=PATIENCE_SECONDS)

@@ -142,6 +142,27 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a session on Kaggle does not end at its limit": (
         "runner/backends/kaggle/test_watch.py::test_a_session_that_kaggle_does_not_end_at_its_limit_is_told",
     ),
+    "`resume wait=no` meets a job that another command is at": (
+        "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
+    ),
+    "`resume wait=no` where a further session would gain nothing": (
+        "runner/doit/test_run.py::test_many_commands_give_up_where_one_would_have",
+    ),
+    "the machine with `runs/` is lost, or the folder": (
+        "scenarios/test_recovery.py::test_a_machine_that_is_lost_in_each_stage_of_each_session_costs_nothing",
+        "scenarios/test_unattended.py::test_commands_that_are_killed_and_a_machine_that_is_lost_are_one_run",
+    ),
+    "`doit recover` where other sessions are already": (
+        "runner/commands/test_recover.py::test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it",
+    ),
+    "a script on Kaggle was changed on the site, or an earlier version pushed it": (
+        "runner/commands/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
+        "runner/test_record.py::test_what_the_key_does_not_bear_out_is_not_believed",
+    ),
+    "the address of `notify` gives no answer": (
+        "runner/test_notifying.py::test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again",
+    ),
+    "`notify` is no address": ("runner/test_notifying.py::test_what_is_no_address_is_refused_and_not_shown",),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

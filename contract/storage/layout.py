@@ -33,6 +33,7 @@ POLICY_MEMBER = "policy.pth"
 OPTIMIZER_MEMBER = "policy.optimizer.pth"
 VARIABLES_MEMBER = "pytorch_variables.pth"
 
+_KEY_LINE = re.compile(r'^KEY = "([0-9a-f]{64})"$', re.MULTILINE)
 _CHECKPOINT_NAME = re.compile(r"(?P<job>.+)_checkpoint_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
 
 
@@ -42,6 +43,12 @@ def key_line(key: str) -> str:
     A backend that keeps scripts finds a session by it.
     """
     return f'KEY = "{key}"'
+
+
+def stated_key(script: str) -> str | None:
+    """The key that a script states by that line, None where it states none."""
+    match = _KEY_LINE.search(script)
+    return match[1] if match else None
 
 
 def checkpoint_name(job: str, timesteps: int) -> str:

@@ -13,6 +13,7 @@ from executors.base import Closeable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -35,6 +36,21 @@ class Check:
     about: str
     finding: str
     is_well: bool = True
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session that a backend holds.
+
+    Args:
+        handle: of the session.
+        number: what the backend counts it by, for people.
+        script: what started it.
+    """
+
+    handle: str
+    number: int
+    script: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,8 @@ class BackendEntry:
             a backend that reads none.
         calibrate: finds out what only the owner of an account can, given the same folder; None where there is nothing
             of that kind.
+        held: the sessions that it holds of a job (as JSON), oldest first, without those of these handles; given the
+            same folder, and None where nothing is held for whoever has lost his own.
         tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
             agrees; None where nothing is kept.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
@@ -105,6 +123,7 @@ class BackendEntry:
     section: type[BaseModel] | None = None
     memory: Callable[[Mapping[str, Any]], int | None] = _unknown
     calibrate: Callable[[Path], None] | None = None
+    held: Callable[[Path, Mapping[str, Any], AbstractSet[str]], Sequence[Held]] | None = None
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
 
 

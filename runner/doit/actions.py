@@ -86,6 +86,13 @@ def collect(workspace: Workspace, job: str) -> None:
     collect.collect(workspace, job)
 
 
+def recover(workspace: Workspace, job: str) -> None:
+    """Make the sessions of `job` again from what its backend holds."""
+    from runner.commands import recover
+
+    recover.recover(workspace, job)
+
+
 def start_afresh(workspace: Workspace, job: str) -> None:
     """Archive the lineage of `job`."""
     from runner.commands import start_afresh

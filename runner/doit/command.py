@@ -11,7 +11,7 @@ from doit.cmd_run import Run
 
 from contract.errors import InputError
 from contract.events import say
-from runner.doit.loader import backend_variable
+from runner.doit.loader import backend_variable, wait_variable
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import speak_utf8
 from runner.doit.selection import select
@@ -75,6 +75,7 @@ class RelayCommand(Run):  # type: ignore[misc] # doit is untyped
 
 def _said_again(args: list[str]) -> list[str] | None:
     try:
+        wait_variable()
         return said_again(Path.cwd(), select(args), backend_variable(sys.argv[1:]))
     except (InputError, OSError):  # the run says it
         return None

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from doit.exceptions import TaskError, TaskFailed
 
-from contract.errors import InputError, RelayError
+from contract.errors import (
+    BackendBusyError,
+    BackendUnreachableError,
+    InputError,
+    RelayError,
+    UnderWayError,
+)
 from contract.plain_text import plain
 
 if TYPE_CHECKING:
@@ -32,8 +38,21 @@ def _explain(error: OSError) -> str:
     return plain(str(RelayError(subject, f"cannot be used ({os.strerror(error.errno or 0)})", remedy)))
 
 
-def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]:
-    """`action` for doit: an error of ours becomes a failed task whose report is its sentence."""
+class TaskUnderWay(TaskFailed):  # type: ignore[misc] # doit is untyped
+    """What a task is to do is not yet to be had: what comes after it is left for later, and nothing has failed."""
+
+
+_LATER = (BackendUnreachableError, BackendBusyError)
+"""What passes by itself."""
+
+
+def in_one_sentence(action: Callable[[], None], *, waits: bool = True) -> Callable[[], BaseFail | None]:
+    """`action` for doit: an error of ours becomes a failed task whose report is its sentence.
+
+    Args:
+        action: what a task does.
+        waits: whether what passes by itself is a failure, since it was waited for.
+    """
 
     def guarded() -> BaseFail | None:
         try:
@@ -43,6 +62,8 @@ def in_one_sentence(action: Callable[[], None]) -> Callable[[], BaseFail | None]
                 raise
             return TaskFailed(_explain(error))
         except RelayError as error:
+            if isinstance(error, UnderWayError) or (not waits and isinstance(error, _LATER)):
+                return TaskUnderWay(plain(str(error)))
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
             return failure(plain(str(error)))
         return None

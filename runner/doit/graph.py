@@ -155,7 +155,7 @@ class Graph:
             "name": live.name,
             "doc": f"Session {live.name} {live.why}.",
             "title": functools.partial(self._title, live),
-            "actions": [in_one_sentence(functools.partial(action, self.workspace, live))],
+            "actions": [in_one_sentence(functools.partial(action, self.workspace, live), waits=self.workspace.waits)],
             "file_dep": [str(path) for path in wiring.needs],
             "targets": [str(path) for path in wiring.makes],
             "uptodate": [True if wiring.rules is None else config_changed(_text(wiring.rules))],

@@ -15,7 +15,7 @@ from doit.cmd_base import DodoTaskLoader
 from doit.loader import TASK_STRING, generate_tasks, get_module
 
 from contract.errors import InputError
-from runner.doit.selection import EVERYTHING
+from runner.doit.selection import EVERYTHING, PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.doit.selection import Selection
 
-_KNOWN_VARIABLES = ("backend",)
+_KNOWN_VARIABLES = ("backend", "wait")
+_WAITS = {None: True, "yes": True, "no": False}
 
 
 class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
@@ -62,8 +63,11 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         from runner.workspace import Workspace
 
         root = Path((self.namespace or {})["__file__"]).parent
-        workspace = Workspace(root, backend_variable(sys.argv[1:]))
-        return Graph(workspace, chosen)
+        backend, waits = backend_variable(sys.argv[1:]), wait_variable()
+        if not waits and not chosen.runs_sessions:
+            problem = "is about commands that run sessions"
+            raise InputError("variable wait", problem, f"leave it out, or ask for one of {', '.join(PROFILES)}")
+        return Graph(Workspace(root, backend, waits=waits), chosen)
 
     def use(self, graph: Graph) -> None:
         """Load the tasks of `graph`, and only those that its selection needs."""
@@ -103,3 +107,15 @@ def backend_variable(arguments: Sequence[str]) -> str | None:
         raise InputError(f"variable {unknown[0]}", "is unknown", f"known: {', '.join(_KNOWN_VARIABLES)}")
     backend = get_var("backend")
     return None if backend is None else str(backend)
+
+
+def wait_variable() -> bool:
+    """Whether the command line asks to wait for sessions to end, as it does where it says nothing.
+
+    Raises:
+        InputError: it sets something else.
+    """
+    value = get_var("wait")
+    if value not in _WAITS:
+        raise InputError("variable wait", f"is {value!r}", "write wait=yes or wait=no")
+    return _WAITS[value]

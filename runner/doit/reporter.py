@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 from doit.exceptions import TaskFailed, UnmetDependency
 from doit.reporter import ExecutedOnlyReporter
 
+from runner.doit.exit_codes import ERROR, FAILED, UNDER_WAY, worst
+from runner.doit.failures import TaskUnderWay
+
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
 
-
 NAME = "relay"
-_FAILED, _ERROR = 1, 2
 
 
 class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyped
@@ -26,6 +27,7 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         exit_codes: where it notes the worst exit code of each job whose tasks failed; those that were
             skipped for another's failure do not count, and what is about no one job is under "".
         executed: where it notes the names of the tasks that do something and ran.
+        said: where it notes what was said last of each job whose tasks failed.
     """
 
     desc = "stages that run, with reasons"
@@ -36,10 +38,12 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         options: dict[str, Any],
         exit_codes: dict[str, int] | None = None,
         executed: set[str] | None = None,
+        said: dict[str, str] | None = None,
     ) -> None:
         super().__init__(outstream, options)
         self._exit_codes = {} if exit_codes is None else exit_codes
         self._executed = set() if executed is None else executed
+        self._said = {} if said is None else said
 
     def execute_task(self, task: Task) -> None:
         """A task begins; of stages it is said."""
@@ -53,8 +57,9 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         if isinstance(fail, UnmetDependency):
             return
         job = task.name.split(":")[1] if ":" in task.name else ""
-        code = _FAILED if isinstance(fail, TaskFailed) else _ERROR
-        self._exit_codes[job] = max(self._exit_codes.get(job, 0), code)
+        code = UNDER_WAY if isinstance(fail, TaskUnderWay) else FAILED if isinstance(fail, TaskFailed) else ERROR
+        self._exit_codes[job] = worst(self._exit_codes.get(job, 0), code)
+        self._said[job] = str(fail.message)
         if fail.traceback:
             super().add_failure(task, fail)
         else:
@@ -68,12 +73,12 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         self.outstream.flush()
 
 
-def noting(exit_codes: dict[str, int], executed: set[str]) -> type[RelayReporter]:
+def noting(exit_codes: dict[str, int], executed: set[str], said: dict[str, str] | None = None) -> type[RelayReporter]:
     """The reporter as a class, which is what doit takes, with what it notes in."""
 
     class Noting(RelayReporter):
         def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
-            super().__init__(outstream, options, exit_codes, executed)
+            super().__init__(outstream, options, exit_codes, executed, said)
 
     return Noting
 

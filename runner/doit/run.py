@@ -5,33 +5,28 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from doit.cmd_run import Run
 
-from contract.errors import RelayError
-from contract.plain_text import plain
+from contract.errors import HeldElsewhereError
 from runner.commands.collect import look_again
-from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit import reporter
+from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
+from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
-from runner.endings import may_pass, why_ended
-from runner.lineage import Phase
+from runner.notifying import Notifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.doit.graph import Graph
-    from runner.endings import Ending
-    from runner.lineage import Lineage
-    from runner.workspace import Plan
 
 _INTERRUPTED = 130
 
@@ -82,16 +77,14 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             chosen = select(args)
             self.loader.setup(params)
             graph = self.loader.draw(chosen)
-            if chosen.holds_jobs and (chosen.archives or not graph.is_done):
-                from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
-
-                for job in graph.jobs:
-                    locks.enter_context(held(graph.workspace.runs, job, chosen.command))
-                    if chosen.runs_sessions:
-                        look_again(graph.workspace, job)
-                graph = graph.anew()
+            elsewhere: list[str] = []
+            if chosen.holds_jobs and (chosen.changes_what_is_done or not graph.is_done):
+                elsewhere = _hold(graph, locks)
+                graph = graph.only([job for job in graph.jobs if job not in elsewhere]).anew()
+            notifier = Notifier(graph.workspace.runs)
+            locks.callback(notifier.close)
             try:
-                code = self._run(params, graph)
+                code = self._run(params, graph, notifier, elsewhere)
             except KeyboardInterrupt:
                 sys.stderr.write(
                     "\nstopped watching; a running session goes on: "
@@ -100,39 +93,41 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 code = _INTERRUPTED
         return code
 
-    def _run(self, params: Any, graph: Graph) -> int:
+    def _run(self, params: Any, graph: Graph, notifier: Notifier, elsewhere: Sequence[str]) -> int:
+        """Make passes for as long as a job goes on.
+
+        Args:
+            params: doit's.
+            graph: of the jobs that are held.
+            notifier: tells of those that go no further.
+            elsewhere: the jobs that another process holds.
+        """
         chosen = graph.chosen
         if not chosen.runs_sessions:
             return self._pass(params, graph, chosen.tasks).code
+        resting = restrained(graph, notifier) if chosen.chains and not graph.workspace.waits else []
+        graph = graph.only([job for job in graph.jobs if job not in resting])
+        settled = FAILED if resting else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
+        if settled != DONE and not graph.jobs:
+            return settled
         idle = dict.fromkeys(graph.jobs, 0)
-        tasks = chosen.tasks
-        settled = 0  # the worst exit code of the jobs that have ended
+        tasks = tuple(task for task in chosen.tasks if task.partition(":")[2] not in {*elsewhere, *resting})
         while True:
             before = {plan.job: plan for plan in graph.plans}
             ended = self._pass(params, graph, tasks)
             if not graph.is_done:
                 graph = graph.anew()
-            going_on = []
-            for job, planned in before.items():
-                try:
-                    done = Pass(planned, graph.plan(job))
-                except RelayError as error:
-                    sys.stdout.write(f"{plain(str(error))}\n")
-                    settled = max(settled, error.exit_code)
-                    continue
-                if not isinstance(done.before.decision, Rejudge):
-                    idle[job] = 0 if done.has_advanced else idle[job] + 1
-                if goes_on(done, idle[job], chains=chosen.chains):
-                    going_on.append(job)
-                elif chosen.chains and done.has_no_session_left:
-                    sys.stdout.write(f"{job}: stopped at max_sessions; raise it in jobs.yaml to go on\n")
-            if not going_on:
+            again, code = going_on(graph, before, ended, idle, notifier)
+            settled = worst(settled, code)
+            if not again:
                 graph.workspace.remember()
-                self._remember(params, graph, ended)
-                return max(settled, ended.code)
-            settled = max(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*going_on}))
-            graph = graph.only(going_on)
-            tasks = tuple(f"{chosen.run_task}:{job}" for job in going_on)
+                notifier.close()
+                if notifier.is_complete:
+                    self._remember(params, graph, ended)
+                return worst(settled, ended.code)
+            settled = worst(settled, *(ended.by_job.get(job, 0) for job in {"", *graph.jobs} - {*again}))
+            graph = graph.only(again)
+            tasks = tuple(f"{chosen.run_task}:{job}" for job in again)
 
     def _remember(self, params: Any, graph: Graph, ended: PassCodes) -> None:
         """Spare the next command its look at the disk, where this one had nothing to do but to say so."""
@@ -149,79 +144,32 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
     def _pass(self, params: Any, graph: Graph, tasks: Sequence[str]) -> PassCodes:
         by_job: dict[str, int] = {}
         executed: set[str] = set()
-        self.reporters[reporter.NAME] = reporter.noting(by_job, executed)
+        said: dict[str, str] = {}
+        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said)
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
-        return PassCodes(by_job, max(by_job.values(), default=code), executed)
+        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed, said)
 
 
-class PassCodes(NamedTuple):
-    """How a pass ended: the exit code of each job that failed, the worst of all, and the tasks that ran."""
+def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
+    """Hold the jobs, and return those that another process holds, where nobody waits for it.
 
-    by_job: dict[str, int]
-    code: int
-    executed: set[str]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What was planned for a job before a pass, and what is planned after it."""
-
-    before: Plan
-    after: Plan
-
-    @property
-    def has_advanced(self) -> bool:
-        """Whether the job has gained timesteps."""
-        return reached(self.after.lineage) > reached(self.before.lineage)
-
-    @property
-    def was_stopped(self) -> bool:
-        """Whether the user asked the last session to stop."""
-        head = self.after.lineage.head
-        return head is not None and head.folder.execution_json.exists() and head.execution.cancel_requested
-
-    @property
-    def ending(self) -> Ending | None:
-        """Why the newest session ended, once it is restored."""
-        head = self.after.lineage.head
-        is_known = head is not None and head.phase is Phase.RESTORED and head.folder.execution_json.exists()
-        return why_ended(head) if head is not None and is_known else None
-
-    @property
-    def has_no_session_left(self) -> bool:
-        """Whether the goal is ahead, and the job has had as many sessions as it may."""
-        most = int(self.after.wanted.job["max_sessions"])
-        return len(self.after.lineage.sessions) >= most and not isinstance(self.after.decision, Nothing)
-
-    @property
-    def finished_a_lesser_one(self) -> bool:
-        """Whether it had to finish a session that was begun for a lower goal."""
-        begun = self.before.decision
-        return isinstance(begun, Attach | Finish) and begun.goal < self.after.wanted.goal
-
-
-def goes_on(done: Pass, idle: int, *, chains: bool) -> bool:
-    """Whether a job needs another pass.
-
-    Args:
-        done: the pass that has ended.
-        idle: passes in a row in which the job gained no timestep.
-        chains: whether sessions are to follow each other until the goal is met.
+    Raises:
+        JobHeldError: a job cannot be held.
     """
-    if isinstance(done.before.decision, Rejudge):
-        return not isinstance(done.after.decision, Rejudge)  # to do, or to say, what follows from it
-    if isinstance(done.after.decision, Nothing | REFUSALS) or isinstance(done.before.decision, Nothing | REFUSALS):
-        return False
-    if done.was_stopped or not may_pass(done.ending, idle):
-        return False
-    if done.has_no_session_left:
-        return False
-    return chains or (done.finished_a_lesser_one and idle == 0)
+    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
 
-
-def reached(lineage: Lineage) -> int:
-    """Timesteps of the newest adopted checkpoint."""
-    checkpoint = lineage.tip.restored.checkpoint if lineage.tip else None
-    return checkpoint.timesteps if checkpoint else 0
+    elsewhere = []
+    for job in graph.jobs:
+        try:
+            locks.enter_context(held(graph.workspace.runs, job, graph.chosen.command))
+        except HeldElsewhereError as error:
+            if graph.workspace.waits:
+                raise
+            sys.stdout.write(f"{error.subject}: {error.problem}, which does what is to be done\n")
+            elsewhere.append(job)
+            continue
+        if graph.chosen.runs_sessions:
+            look_again(graph.workspace, job)
+    return elsewhere

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
-HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect"})
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
 TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc"})
-TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect"})
+TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect", "recover"})
 
 
 class Selection(NamedTuple):
@@ -57,6 +57,11 @@ class Selection(NamedTuple):
     def archives(self) -> bool:
         """Whether it gives lineages up."""
         return "fresh" in self.names
+
+    @property
+    def changes_what_is_done(self) -> bool:
+        """Whether it may change the sessions of a job that has met its goal."""
+        return not self.names.isdisjoint({"fresh", "recover"})
 
     @property
     def redoes(self) -> bool:
@@ -119,7 +124,7 @@ def select(arguments: list[str]) -> Selection:
             tasks.append(argument)
     tasks = tasks or [DEFAULT_TASK]
     names = {task.split(":")[0] for task in tasks}
-    asked = sorted(names & {*PROFILES, "fresh"})
+    asked = sorted(names & {*PROFILES, "fresh", "recover"})
     if len(asked) > 1:
         raise InputError(f"doit {' '.join(arguments)}", f"asks for {' and '.join(asked)} at once", "run one at a time")
     name = next(iter(names & PROFILES.keys()), DEFAULT_TASK)

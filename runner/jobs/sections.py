@@ -1,13 +1,16 @@
-"""A job with the sections of the backends: what jobs.yaml may hold beyond what a session reads."""
+"""A job with what jobs.yaml may hold beyond what a session reads: the sections of backends, and who is notified."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import create_model
+from pydantic import AfterValidator, create_model
+from pydantic_core import PydanticCustomError
 
 from contract.errors import InputError
 from job.model import Job
+from runner.jobs.own_keys import NOTIFY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +20,20 @@ if TYPE_CHECKING:
     Sections = Mapping[str, type[BaseModel] | None]
 
 
+_ADDRESS = re.compile(r"https?://[^\s/]\S*|\$\{?[A-Za-z_][A-Za-z0-9_]*\}?")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):  # what is there instead is not shown: it may be a secret all the same
+        raise PydanticCustomError("conflict", "must be an address (https://...), or $NAME of a variable that holds it")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
 def job_with(sections: Sections) -> type[Job]:
-    """The model of a job that has, under the name of each backend, the section which that backend reads.
+    """The model of a job that has, under the name of each backend, the section which that backend reads, and `notify`.
 
     Args:
         sections: their models by the backend's name, None for a backend that reads none.
@@ -28,6 +43,7 @@ def job_with(sections: Sections) -> type[Job]:
     """
     fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
     for name in fields:
-        if name in Job.model_fields:
+        if name in Job.model_fields or name == NOTIFY:
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")
+    fields[NOTIFY] = (Address | None, None)
     return create_model("Job", __base__=Job, **fields)

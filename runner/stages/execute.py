@@ -14,6 +14,7 @@ from contract.errors import (
     InputError,
     RefusedError,
     SessionLostError,
+    UnderWayError,
 )
 from contract.plain_text import one_line
 from contract.states import State
@@ -32,22 +33,24 @@ LONGEST_BACK_OFF_SECONDS = 300.0
 _FASTER_POLLS = 200
 
 
-def execute(folder: SessionFolder, backend: Backend, display: Display) -> None:
+def execute(folder: SessionFolder, backend: Backend, display: Display, *, waits: bool = True) -> None:
     """Bring a session to its end and write `execution.json`; one that has ended is left as it is.
 
     Args:
         folder: the session, packaged.
         backend: where it runs.
         display: shows its log as it grows.
+        waits: whether to wait for its turn, and for its end.
 
     Raises:
         BackendError: the backend refused or lost the session.
+        UnderWayError: it goes on or waits, and nobody is to wait for it.
     """
     if folder.execution_json.exists():
         return
     key = Package.read(folder.package_json).key
-    ledger = submit_or_attach(folder, key, backend, display)
-    status = Follower(folder, ledger, backend, display).follow()
+    ledger = submit_or_attach(folder, key, backend, display, waits=waits)
+    status = Follower(folder, ledger, backend, display, waits=waits).follow()
     ledger = Ledger.read_if_there(folder.ledger_json) or ledger  # meanwhile it may have been asked to stop
     Execution(
         key=key,
@@ -61,7 +64,9 @@ def execute(folder: SessionFolder, backend: Backend, display: Display) -> None:
     ledger.ended().write(folder.ledger_json)
 
 
-def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display: Display) -> Ledger:
+def submit_or_attach(
+    folder: SessionFolder, key: str, backend: Backend, display: Display, *, waits: bool = True
+) -> Ledger:
     """The ledger of the one submission of `key`, made now or by an earlier command.
 
     A session that the backend refused was not submitted: with another job it may be packaged anew.
@@ -78,6 +83,8 @@ def submit_or_attach(folder: SessionFolder, key: str, backend: Backend, display:
         try:
             return _submit(folder, key, backend)
         except BackendBusyError as busy:
+            if not waits:
+                raise _under_way(folder, f"waits for its turn: {busy}") from None
             if busy.problem != said:
                 said = busy.problem
                 display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
@@ -104,24 +111,33 @@ class Follower:
     ledger: Ledger
     backend: Backend
     display: Display
+    waits: bool = True
     sleep: Callable[[float], None] = time.sleep
 
     def follow(self) -> Status:
-        """Wait for the end; a backend that gives no answer is asked again, ever more slowly."""
+        """Wait for the end; a backend that gives no answer is asked again, ever more slowly.
+
+        Raises:
+            UnderWayError: it has not ended, and nobody is to wait for it.
+        """
         polls = failures = 0
         said: str | None = None
         while True:
             try:
                 status = self._look()
                 failures = 0
-                if status.reason not in (said, None) and not status.state.is_terminal:
+                if status.reason not in (said, None) and not status.state.is_terminal and self.waits:
                     self.display.say(str(status.reason))
                 said = status.reason
                 if status.state.is_terminal:
                     return status
+                if not self.waits and not status.is_ending:
+                    raise _under_way(self.folder, _where(self.ledger, status))
                 polls += 1
                 self.sleep(poll_pause(polls))
             except BackendUnreachableError as error:
+                if not self.waits:
+                    raise _under_way(self.folder, f"may go on: {error}") from None
                 failures += 1
                 pause = back_off_pause(failures)
                 self.display.say(f"{error}; asking again in {pause:.0f} s")
@@ -137,12 +153,23 @@ class Follower:
         # The status is asked for first: a log read after the end is whole.
         handle = str(self.ledger.handle)
         status = self.backend.status(handle)
+        if not self.waits and not status.state.is_terminal:
+            return status  # where a log comes as a stream, there is nothing of it yet
         written = self.folder.log.stat().st_size if self.folder.log.exists() else 0
         if news := self.backend.logs(handle, written):
             with self.folder.log.open("ab") as log:
                 log.write(news)
             self.display.feed(news)
         return status
+
+
+def _under_way(folder: SessionFolder, where: str) -> UnderWayError:
+    return UnderWayError(f"{folder.path.parent.name}: session {folder.number}", where, "the same command later goes on")
+
+
+def _where(ledger: Ledger, status: Status) -> str:
+    doing = "waits" if status.state is State.QUEUED else "goes on"
+    return f"{doing} on the {ledger.backend} backend" + (f" ({status.reason})" if status.reason else "")
 
 
 def poll_pause(polls: int) -> float:

@@ -13,6 +13,7 @@ from contract.documents.typed_json import FORMAT
 from contract.errors import BackendError
 from contract.storage import files, layout
 from contract.storage.confinement import Strictness, confined
+from runner.record import record_line
 from runner.stages import session_script
 
 if TYPE_CHECKING:
@@ -77,12 +78,13 @@ def package(
     key = files.sha256_of_value(as_json)
     files.write_json(payload / layout.PAYLOAD_FILE, {"format": FORMAT, "key": key, "files": as_json})
     files.write_json(building / folder.sources_table.name, sources.table())
-    files.write_bytes(building / folder.script.name, keyed_script(key).encode())
+    sealed = Package(key=key, job=job, inputs=inputs, files=listed)
+    files.write_bytes(building / folder.script.name, f"{keyed_script(key)}{record_line(request, sealed)}".encode())
     if provisions is not None:
         _add(provisions.beside, building)
     building.rename(folder.package)
     files.fsync_directory(folder.path)
-    Package(key=key, job=job, inputs=inputs, files=listed).write(folder.package_json)
+    sealed.write(folder.package_json)
 
 
 def _add(provided: Mapping[str, bytes], folder: Path) -> None:

@@ -70,10 +70,14 @@ def package(workspace: Workspace, live: LiveSession) -> None:
 
 
 def execute(workspace: Workspace, live: LiveSession) -> None:
-    """Run the packaged session on its backend, or attach to it."""
+    """Run the packaged session on its backend, or attach to it.
+
+    Raises:
+        UnderWayError: it has not ended, and the workspace does not wait.
+    """
     name = Package.read(live.folder.package_json).job["backend"]
     with open_backend(name, workspace.runs) as backend, _display(live) as display:
-        executing.execute(live.folder, backend, display)
+        executing.execute(live.folder, backend, display, waits=workspace.waits)
 
 
 def download(workspace: Workspace, live: LiveSession) -> None:

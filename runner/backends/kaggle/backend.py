@@ -288,7 +288,7 @@ class KaggleBackend(Closeable):
                 lambda each: self._download(each, self._root).is_there(),
                 self._quota_in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
-                self._memory.runs_since,
+                self._memory.seen_for,
             )
         return self._watches[handle]
 

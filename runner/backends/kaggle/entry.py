@@ -11,9 +11,10 @@ from runner.backends.kaggle.section import Kaggle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from runner.backends.base import Backend
+    from runner.backends.base import Backend, Held
 
 
 def _open(root: Path) -> Backend:
@@ -46,4 +47,14 @@ def _tidy(root: Path, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bo
         tidy(connection, root, jobs, agrees)
 
 
-ENTRY = BackendEntry(_open, Kaggle, _memory, _calibrate, _tidy)
+def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequence[Held]:
+    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
+    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
+    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.recovery import held  # noqa: PLC0415 - likewise
+
+    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+        return held(connection, root, job, known)
+
+
+ENTRY = BackendEntry(_open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held)

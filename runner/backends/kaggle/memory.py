@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from contract.states import State
     from runner.backends.kaggle.kernels.kernel import Kernel
     from runner.backends.kaggle.names import Handle
 
@@ -31,14 +33,18 @@ class Noted(msgspec.Struct, frozen=True):
         limit: seconds after which Kaggle is to end it.
         is_first: whether it is left to Kaggle which image it runs in.
         mounts: whether it mounts the output of the session before.
-        ran: the version that was seen to run, and from which time on.
+        version: the one that was last seen.
+        state: what it was then.
+        since: when it was first seen to be that, in seconds of the epoch.
     """
 
     slug: str
     limit: float | None = None
     is_first: bool = False
     mounts: bool = False
-    ran: tuple[int, float] | None = None
+    version: int = 0
+    state: str = ""
+    since: float = 0.0
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -72,6 +78,11 @@ class Memory:
         noted = Noted(metadata["id"], limit, is_first, mounts)
         files.write_json(self._session(key), msgspec.to_builtins(noted))
 
+    def note_again(self, key: str, noted: Noted) -> None:
+        """Note a session that was submitted elsewhere; what is noted of it already stays."""
+        if self.noted(key) is None:
+            files.write_json(self._session(key), msgspec.to_builtins(noted))
+
     def noted(self, key: str) -> Noted | None:
         """What was noted of a session; None of one of which nothing ever left this machine."""
         try:
@@ -79,15 +90,15 @@ class Memory:
         except FileNotFoundError:
             return None
 
-    def runs_since(self, handle: Handle, now: float) -> float:
-        """The time at which a session was first seen to run, by whichever command; `now` for the first."""
-        noted = self.noted(handle.key)
+    def seen_for(self, handle: Handle, state: State) -> float:
+        """Seconds since a session was first seen in a state, by whichever command; it is in that state now."""
+        noted, now = self.noted(handle.key), time.time()
         if noted is None:
-            return now
-        if noted.ran is None or noted.ran[0] != handle.version:
-            noted = msgspec.structs.replace(noted, ran=(handle.version, now))
+            return 0.0
+        if (noted.version, noted.state) != (handle.version, state):
+            noted = msgspec.structs.replace(noted, version=handle.version, state=str(state), since=now)
             files.write_json(self._session(handle.key), msgspec.to_builtins(noted))
-        return noted.ran[1] if noted.ran is not None else now
+        return max(0.0, now - noted.since)
 
     def forget(self, key: str) -> None:
         """Forget a session."""

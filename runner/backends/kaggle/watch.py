@@ -43,7 +43,7 @@ class Watch:
         left_its_output: whether the output that Kaggle gives is that session's.
         quota_in_words: what is left of the quota, to be said while it waits.
         limit: seconds after which Kaggle is to end it.
-        runs_since: the time since which a session runs; told the present one.
+        seen_for: seconds since it was first seen in a state, by this command or one before.
     """
 
     def __init__(
@@ -53,15 +53,14 @@ class Watch:
         left_its_output: Callable[[Handle], bool],
         quota_in_words: Callable[[], str],
         limit: float = math.inf,
-        runs_since: Callable[[Handle, float], float] = lambda _handle, now: now,
+        seen_for: Callable[[Handle, State], float] = lambda _handle, _state: 0.0,
     ) -> None:
         self._connection = connection
         self._handle = handle
         self._left_its_output = left_its_output
         self._quota_in_words = quota_in_words
         self._limit = limit
-        self._runs_since = runs_since
-        self._ran_at = 0.0
+        self._seen_for = seen_for
         self._kernel = Kernel(connection, handle.slug)
         self._status: Status | None = None
         self._asked_at = 0.0
@@ -83,11 +82,9 @@ class Watch:
             self._asked_at, self._has_noted_end = time.monotonic(), has_ended
             told = self._ask()
             if told.state is not self._state:
-                self._state, self._since = told.state, time.monotonic()
-                if told.state is State.RUNNING:
-                    self._ran_at = self._runs_since(self._handle, time.time())
+                self._state, self._since = told.state, time.monotonic() - self._seen_for(self._handle, told.state)
                 self._status = self._waiting(told) if told.state is State.QUEUED else told
-            elif told.state is State.QUEUED:
+            if told.state is State.QUEUED:
                 self._status = self._long_queued() or self._status
             else:
                 self._status = self._beyond_its_limit(told)
@@ -129,7 +126,7 @@ class Watch:
             return told
         again = self._kernel.status(self._handle)
         if again.state is not told.state:
-            return Status(State.RUNNING)
+            return Status(State.RUNNING, is_ending=True)
         if again.state is not State.COMPLETE and (newer := self._kernel.newer(self._handle)) is not None:
             self._go_over_to(newer)
             return Status(State.RUNNING, reason=f"was started again on Kaggle, as version {newer.version}")
@@ -137,7 +134,8 @@ class Watch:
             now = time.monotonic()
             self._doubted_since = self._doubted_since or now
             if now - self._doubted_since < self._connection.settings.patience:
-                return Status(State.RUNNING, reason="has ended on Kaggle, but its output is not there yet")
+                reason = "has ended on Kaggle, but its output is not there yet"
+                return Status(State.RUNNING, reason=reason, is_ending=True)
         if again.state is State.FAILED and again.reason is None:
             return Status(again.state, reason=self._last_words())
         return again
@@ -175,7 +173,7 @@ class Watch:
 
     def _beyond_its_limit(self, told: Status) -> Status:
         """The same, with a word where Kaggle should have ended it."""
-        over = time.time() - self._ran_at - self._limit
+        over = time.monotonic() - self._since - self._limit
         if told.state is not State.RUNNING or told.reason is not None or over < LIMIT_MARGIN_SECONDS:
             return told
         reason = (

@@ -19,7 +19,7 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "fresh")
+OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "recover", "fresh")
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -52,7 +52,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "run_full",
         "resume",
         "redo",
-        *OF_EVERY_JOB[-5:],
+        *OF_EVERY_JOB[-6:],
         "doctor",
         "calibrate",
         "gc",
@@ -91,6 +91,15 @@ def test_an_unknown_variable_is_named(variable: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", {variable: "1"})
     with pytest.raises(InputError, match=f"variable {variable}: is unknown; known: backend"):
         backend_variable(["plan", f"{variable}=1"])
+
+
+def test_not_to_wait_is_asked_of_what_runs_sessions(loader: RelayLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, waits in (("yes", True), ("no", False)):
+        monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", {"wait": value})
+        assert loader.draw(select(["resume"])).workspace.waits is waits
+        assert loader.draw(select(["run_full:cart"])).anew().workspace.waits is waits
+    with pytest.raises(InputError, match="variable wait: is about commands that run sessions; leave it out"):
+        loader.draw(select(["status"]))
 
 
 def test_an_equals_sign_in_the_name_of_a_file_is_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:

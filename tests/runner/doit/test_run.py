@@ -7,14 +7,18 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from doit import doit_cmd
 from doit.cmd_run import Run
 from doit.exceptions import TaskFailed
 from doit.task import Task
 
 from runner.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start
+from runner.doit.exit_codes import UNDER_WAY
+from runner.doit.failures import TaskUnderWay
 from runner.doit.loader import RelayLoader
+from runner.doit.passes import Pass, goes_on, reached
 from runner.doit.reporter import NAME
-from runner.doit.run import Pass, RelayRun, goes_on, reached
+from runner.doit.run import RelayRun
 from runner.endings import SESSIONS_WITHOUT_PROGRESS
 from runner.lineage import Lineage, Phase
 from runner.lock import held
@@ -25,6 +29,8 @@ from tests.runner.conftest import JobOnDisk, as_wanted, job_json, wanted, write_
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from runner.notifying import Notice
 
 CONTINUE = Continue(parent=1, timesteps=64, goal=256)
 NOTHING = Nothing(session=1, timesteps=256, goal=256)
@@ -119,12 +125,14 @@ class Doit:
             self.passes.pop(0)()
         return 0
 
-    def fails(self, job: str, then: Callable[[], object] | None = None) -> Callable[[], object]:
+    def fails(
+        self, job: str, then: Callable[[], object] | None = None, kind: type[TaskFailed] = TaskFailed
+    ) -> Callable[[], object]:
         """A pass in which a task of `job` fails."""
 
         def fail() -> None:
             reporter: Any = self.command.reporters[NAME](io.StringIO(), {})
-            reporter.add_failure(Task(f"run_full:{job}", None), TaskFailed("it failed"))
+            reporter.add_failure(Task(f"run_full:{job}", None), kind("it failed"))
             if then is not None:
                 then()
 
@@ -316,3 +324,120 @@ def test_a_mistake_ends_the_command_before_anything_is_run(doit: Doit, capsys: p
     assert caught.value.code == 2
     assert capsys.readouterr().err.endswith("asks for resume and run_quick at once; run one at a time\n")
     assert doit.asked == []
+
+
+@pytest.fixture
+def unattended(doit: Doit, monkeypatch: pytest.MonkeyPatch) -> Doit:
+    """The same project, for commands that do not wait."""
+    monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", {"wait": "no"})
+    return doit
+
+
+def test_without_waiting_one_command_does_all_that_can_be_done(unattended: Doit) -> None:
+    under_way = unattended.fails("cart", lambda: unattended.cart.add(Phase.SUBMITTED), kind=TaskUnderWay)
+    unattended.passes = [unattended.session(64), unattended.session(128), under_way, unattended.session(256)]
+    assert unattended.run("resume") == UNDER_WAY
+    assert unattended.asked == [["resume"], ["resume:cart"], ["resume:cart"]]
+
+
+def test_without_waiting_a_job_that_another_process_holds_is_left_to_it(
+    unattended: Doit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_jobs(unattended.root, cart=cart_pole(), pole=cart_pole())
+    with held(unattended.cart.runs, "pole", "doit resume"):
+        unattended.passes = [unattended.session(256)]
+        assert unattended.run("resume:cart", "resume:pole") == UNDER_WAY
+        assert unattended.asked == [["resume:cart"]]
+        assert "job pole: is held by process " in capsys.readouterr().out
+        assert unattended.run("resume:pole") == UNDER_WAY
+    assert unattended.asked == [["resume:cart"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "timesteps", "sessions"),
+    [
+        ({"outcome": {"interrupted_by": "InputError"}, "execution": {"state": "FAILED", "exit_code": 2}}, 64, 1),
+        ({"outcome": {"interrupted_by": "NaN loss"}, "execution": {"state": "FAILED", "exit_code": 1}}, 64, 1),
+        ({"outcome": {"interrupted_by": "session limit"}}, None, 1),
+        ({"execution": {"cancel_requested": True}}, 64, 1),
+        ({"outcome": {"interrupted_by": "hung in step"}, "execution": {"state": "FAILED"}}, None, 2),
+        ({"execution": {"state": "FAILED", "reason": "the machine went down"}}, None, 2),
+    ],
+)
+def test_many_commands_give_up_where_one_would_have(
+    unattended: Doit, changes: dict[str, Any], timesteps: int | None, sessions: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 4):  # in each the session that ran is brought home, and then perhaps a further one begins
+        collected = [unattended.session(timesteps, **changes)] if number <= sessions else []
+        begun = unattended.fails("cart", kind=TaskUnderWay)
+        unattended.passes = [*collected, begun]
+        assert unattended.run("resume") == (UNDER_WAY if number < sessions else 1)
+    assert len(unattended.cart.lineage.sessions) == sessions
+    assert "cart: " in capsys.readouterr().out
+    write_jobs(unattended.root, cart=cart_pole(session_limit="1h"))
+    unattended.passes = [unattended.session(256)]
+    assert unattended.run("resume") == 0  # whoever changes the job asks for another try
+
+
+def test_without_waiting_max_sessions_needs_a_person(unattended: Doit, capsys: pytest.CaptureFixture[str]) -> None:
+    write_jobs(unattended.root, cart=cart_pole(max_sessions=2))
+    unattended.passes = [unattended.session(64), unattended.session(128), unattended.session(256)]
+    assert unattended.run("resume") == 1
+    assert "cart: stopped at max_sessions; raise it in jobs.yaml to go on\n" in capsys.readouterr().out
+    assert unattended.run("resume") == 1
+    assert "cart: has had max_sessions sessions; raise it in jobs.yaml to go on\n" in capsys.readouterr().out
+    assert len(unattended.asked) == 2
+    assert unattended.run("run_full") == 0  # asked for one, it runs one
+    assert len(unattended.cart.lineage.sessions) == 3
+
+
+class Told:
+    """Whoever is notified, as `Notifier`."""
+
+    is_complete = True
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def tell(self, notice: Notice, stated: str | None) -> None:
+        assert stated == "$MY_HOOK"
+        self.notices.append(notice)
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+
+@pytest.fixture
+def told(doit: Doit, monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Who is told of the job."""
+    write_jobs(doit.root, cart=cart_pole(notify="$MY_HOOK"))
+    listener = Told()
+    monkeypatch.setattr("runner.doit.run.Notifier", lambda _runs: listener)
+    return listener
+
+
+def test_a_goal_that_is_met_is_told(doit: Doit, told: Told) -> None:
+    doit.passes = [doit.session(64), doit.session(256)]
+    doit.run("resume")
+    (notice,) = told.notices
+    assert (notice.event, notice.session, notice.timesteps, notice.goal) == ("goal met", "0002", 256, 256)
+
+
+def test_a_job_that_needs_a_person_is_told_with_the_reason(unattended: Doit, told: Told) -> None:
+    diverged = {"outcome": {"interrupted_by": "NaN loss"}, "execution": {"state": "FAILED", "exit_code": 1}}
+    unattended.passes = [unattended.fails("cart", unattended.session(64, **diverged))]
+    assert unattended.run("resume") == 1
+    assert unattended.run("resume") == 1
+    assert [(each.event, each.session) for each in told.notices] == [("a person is needed", "0001")] * 2
+    assert told.notices[0].message == "it failed"
+    assert "session 0001 ended (diverged)" in told.notices[1].message
+
+
+def test_what_goes_on_or_is_only_quick_is_not_told(unattended: Doit, told: Told) -> None:
+    unattended.passes = [unattended.fails("cart", kind=TaskUnderWay)]
+    assert unattended.run("resume") == UNDER_WAY
+    unattended.passes = [unattended.session(64, profile="quick", goal=64)]
+    assert unattended.run("run_quick") == 0
+    unattended.passes = [unattended.session(128)]
+    assert unattended.run("run_full") == 0
+    assert told.notices == []

@@ -17,6 +17,7 @@ from contract.errors import (
     RefusedError,
     RelayError,
     SessionLostError,
+    UnderWayError,
 )
 from contract.states import State
 from contract.storage import files
@@ -420,3 +421,39 @@ def test_a_session_is_looked_at_often_at_first_and_less_often_later() -> None:
 def test_the_back_off_doubles_up_to_a_limit_and_never_overflows() -> None:
     assert [back_off_pause(failures) for failures in (1, 2, 3)] == [2, 4, 8]
     assert back_off_pause(10**6) == executing.LONGEST_BACK_OFF_SECONDS
+
+
+def test_who_does_not_wait_submits_once_and_is_told_that_it_goes_on(folder: SessionFolder, display: Display) -> None:
+    backend = ScriptedBackend(RUNNING, Status(State.QUEUED, reason="waits in a queue"), UNREACHABLE, COMPLETE)
+    for told in (
+        "goes on on the scripted",
+        "waits on the scripted backend .waits in a queue.",
+        "may go on: kaggle: gave",
+    ):
+        with pytest.raises(UnderWayError, match=f"cart: session 0001: {told}.*; the same command later goes on"):
+            execute(folder, backend, display, waits=False)
+        assert backend.submitted == [KEY]
+    assert backend.offsets == []
+    execute(folder, backend, display, waits=False)
+    assert Execution.read(folder.execution_json).state is State.COMPLETE
+
+
+def test_who_does_not_wait_waits_for_what_has_ended(folder: SessionFolder, display: Display) -> None:
+    backend = ScriptedBackend(Status(State.RUNNING, is_ending=True), Status(State.RUNNING, is_ending=True), COMPLETE)
+    execute(folder, backend, display, waits=False)
+    assert backend.answers == []
+
+
+def test_who_does_not_wait_leaves_a_busy_backend_for_later(
+    folder: SessionFolder, display: Display, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ScriptedBackend()
+    monkeypatch.setattr("runner.stages.execute.time.sleep", lambda _seconds: pytest.fail("it waited"))
+
+    def is_busy(_folder: SessionFolder, _key: str) -> str:
+        raise BackendBusyError("Kaggle", "takes no further session now")
+
+    monkeypatch.setattr(backend, "submit", is_busy)
+    with pytest.raises(UnderWayError, match="waits for its turn: Kaggle: takes no further session now"):
+        execute(folder, backend, display, waits=False)
+    assert not folder.ledger_json.exists()

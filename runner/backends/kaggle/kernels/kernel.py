@@ -157,6 +157,11 @@ class Kernel:
 
         return patiently(self._connection.settings, attempt)
 
+    def script(self, version: int) -> str | None:
+        """The code of a version; None where there is no such version."""
+        found = self._read_source(version)
+        return None if found is None else found[1]
+
     def find(self, key: str) -> int | None:
         """The number of the newest version with `key`; None where Kaggle never got it."""
         latest = self.latest()

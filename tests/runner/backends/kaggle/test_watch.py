@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from contract.states import State
 from runner.backends.kaggle.memory import Memory
@@ -14,6 +15,8 @@ from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS, follow
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
     from executors.base import Status
     from tests.runner.backends.kaggle.conftest import Kaggle
@@ -100,16 +103,25 @@ def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_
 ) -> None:
     handle = submitted(kaggle, "long-ago", until=str(tmp_path / "end"))
     memory, parsed = Memory(kaggle.runs.backend("kaggle")), Handle.parse(handle)
-    assert memory.runs_since(parsed, 100.0) == 100.0
-    connection = kaggle.backend().connection
-    watched = Watch(connection, parsed, lambda _: True, str, limit=3600.0, runs_since=memory.runs_since)
+    first = Watch(kaggle.backend().connection, parsed, lambda _: True, str, seen_for=memory.seen_for)
     deadline = time.monotonic() + PATIENCE_SECONDS
+    while first.status().state is not State.RUNNING:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    first.close()
+    now = time.time() + 3600.0 + LIMIT_MARGIN_SECONDS
+
+    def an_hour_later(handle: Handle, state: State) -> float:
+        with mock.patch("time.time", return_value=now):
+            return memory.seen_for(handle, state)
+
+    watched = Watch(kaggle.backend().connection, parsed, lambda _: True, str, limit=3600.0, seen_for=an_hour_later)
     while "beyond the limit at which Kaggle was to end it" not in str(watched.status().reason):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     watched.close()
-    assert memory.runs_since(Handle(parsed.slug, parsed.version + 1, parsed.key), 200.0) == 200.0
-    assert memory.runs_since(Handle(parsed.slug, 1, "0" * 64), 300.0) == 300.0
+    assert memory.seen_for(Handle(parsed.slug, parsed.version + 1, parsed.key), State.RUNNING) == 0.0
+    assert memory.seen_for(Handle(parsed.slug, 1, "0" * 64), State.RUNNING) == 0.0
     (tmp_path / "end").touch()
     follow(kaggle.backend(), handle)
 
@@ -127,3 +139,23 @@ def test_a_session_that_kaggle_does_not_end_at_its_limit_is_told(kaggle: Kaggle,
     (tmp_path / "end").touch()
     assert until_it_ends(watched).state is State.COMPLETE
     watched.close()
+
+
+def test_how_long_a_session_waits_is_counted_over_commands_that_only_look(
+    kaggle: Kaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = Handle.parse(submitted(kaggle, "stalled"))
+    kaggle.fault("answer", "GetKernelSessionStatus", fields={"status": "QUEUED"}, first=3)
+    memory = Memory(tmp_path)
+    memory.note(handle.key, {"id": handle.slug, "session_timeout_seconds": 600, "kernel_sources": []})
+
+    def one_look() -> Status:
+        return Watch(kaggle.backend().connection, handle, lambda _: True, str, seen_for=memory.seen_for).status()
+
+    assert one_look().reason == "waits in Kaggle's queue"
+    assert one_look().reason == "waits in Kaggle's queue"
+    now = time.time() + kaggle.backend().connection.settings.queue_patience
+    monkeypatch.setattr("runner.backends.kaggle.memory.time.time", lambda: now)
+    assert "still waits in Kaggle's queue" in str(one_look().reason)
+    until_it_ends(watch(kaggle, str(handle)))
+    assert memory.seen_for(handle, State.COMPLETE) == 0.0

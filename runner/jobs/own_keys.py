@@ -1,0 +1,4 @@
+"""Keys of a job in jobs.yaml that are neither a session's nor a backend's: they stay with the commands."""
+
+NOTIFY = "notify"
+"""Who is told of the job. An address may be a secret, so that it is in no package."""
