@@ -135,6 +135,28 @@ gym.register("Wide-v0", entry_point=Wide)
 """
 
 
+def filling(goal: int, room: int | None = None, **changes: Any) -> dict[str, Any]:
+    """A job of wide rows, whose course does not depend on its goal: all actions are random, and it learns all the same.
+
+    Args:
+        goal: its timesteps.
+        room: rows of its buffer, as many as that unless it is to grow.
+        changes: of the job.
+    """
+    buffer = {"buffer_size": room or goal, "learning_starts": 0, "train_freq": 1000, "gradient_steps": 2}
+    exploration = {"exploration_initial_eps": 1.0, "exploration_final_eps": 1.0}
+    return {
+        "env": {"id": "lab:Wide-v0", "n_envs": 1},
+        "algorithm": "DQN",
+        "hyperparameters": {**buffer, **exploration, "policy_kwargs": {"net_arch": [8]}},
+        "total_timesteps": goal,
+        "save_freq": goal,
+        "sources": ["lab"],
+        "device": "cpu",
+        **changes,
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rules", [{}, STRICT_WITHOUT_LONG_WAITS], ids=["likely", "strict"])
 def test_three_sessions_send_each_row_of_a_replay_buffer_once(
@@ -143,25 +165,15 @@ def test_three_sessions_send_each_row_of_a_replay_buffer_once(
     if not request.config.getoption("--long"):
         pytest.skip("without --long smaller buffers do, whose sessions train nothing")
     rows = 12_000
-    buffer = {"buffer_size": 3 * rows, "learning_starts": 0, "train_freq": rows, "gradient_steps": 5}
-    job: dict[str, Any] = {
-        "env": {"id": "lab:Wide-v0", "n_envs": 1},
-        "algorithm": "DQN",
-        "hyperparameters": {**buffer, "policy_kwargs": {"net_arch": [8]}},
-        "total_timesteps": 3 * rows,
-        "save_freq": rows,
-        "sources": ["lab"],
-        "device": "cpu",
-    }
     local = Project(tmp_path / "local")
     for each in (project, local):
         (each.root / "lab").mkdir()
         (each.root / "lab" / "__init__.py").write_text(WIDE, encoding="utf-8")
-    local.write_jobs(**{JOB: job})
+    local.write_jobs(**{JOB: filling(3 * rows)})
     local.doit("run_full")
-    # The time is over when a session has begun, so that it has one rollout.
-    project.write_jobs(**{JOB: job | {"backend": "kaggle", "session_limit": 1, "kaggle": {"accelerator": "none"}}})
     for number in (1, 2, 3):
+        job = filling(rows * number, room=3 * rows, backend="kaggle", kaggle={"accelerator": "none"})
+        project.write_jobs(**{JOB: job})
         for operations in (1, 2, 4) if number > 1 else ():
             project.kill_at(MOMENTS[1].format(f"{number:04d}"), "run_full", operations=operations)
         project.doit("run_full")
