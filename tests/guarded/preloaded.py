@@ -28,7 +28,7 @@ from pathlib import Path
 
 assert sys.platform == "linux"
 
-DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH", "CUDA", "CUBLAS", "LD_")
+DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH_", "CUDA", "CUBLAS", "LD_")
 """How the names of variables begin that are looked at when something is imported."""
 OF_NO_MATTER = frozenset({"PYTHONPATH", "PYTHONIOENCODING"})
 LONGEST_REQUEST = 1 << 20
