@@ -127,6 +127,7 @@ RULES = (
     Rule("eval.frequency", "free", "an evaluation has environments of its own"),
     Rule("eval.episodes", "free", "an evaluation has environments of its own"),
     Rule("backend", "free", "the same session elsewhere"),
+    Rule("notify", "free", "says who is told, and no session knows it"),
     Rule("internet", "free", "says what a session may reach, not what it learns"),
     Rule("validation.max_checkpoint_bytes", "free", "judges what is there"),
     Rule("validation.max_replay_bytes", "free", "judges what is there"),
