@@ -6,5 +6,6 @@ reads both.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better.
 `changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.
-`commands/`, `display`: what users ask and see.
+`commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
+`new_project/` writes one and `image_build` builds the image.
 """

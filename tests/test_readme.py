@@ -16,7 +16,7 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-PACKAGES = "contract|job|trainer|restore|executors|runner|emulator"
+PACKAGES = "contract|job|trainer|restore|executors|runner|emulator|kaggle_relay"
 FOLDERS = rf"{PACKAGES}|bench|docker|docs|tests|\.ci"
 A_FILE = rf"(?<![\w./<-])((?:{FOLDERS})/(?:[\w./-]*(?:\.(?:py|sh|md|txt|lock)|/))?)(?![\w.*<-])"
 A_MODULE = rf"`(?!\w+\.json)((?:{PACKAGES})(?:\.[a-z_]+)+)(?:[:(][^`]*)?`"

@@ -23,6 +23,9 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "an environment leaves a thread": (
         "trainer/test_hanging_sessions.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
     ),
+    "`kaggle-relay init` would overwrite a file": (
+        "runner/new_project/test_writing.py::test_a_folder_with_a_file_of_that_name_is_refused_untouched",
+    ),
     "an evaluation comes to no end": (
         "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
     ),
