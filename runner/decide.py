@@ -149,6 +149,7 @@ class Blocked(msgspec.Struct, frozen=True):
 
 Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse | Blocked
 REFUSALS = Refuse | Blocked
+_ADOPTED = "it was taken in from a checkpoint that was saved by hand, and cannot be done again"
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:
@@ -196,6 +197,8 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
     now: dict[str, Any] = {"training": training_inputs(wanted.job)}
     if wanted.libraries:
         now["libraries"] = wanted.libraries
+    if wanted.redo and tip.is_adopted:
+        return Nothing(tip.number, checkpoint.timesteps, wanted.goal, _ADOPTED)
     if wanted.redo:
         return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), (), wanted.goal)
     verdict = compare(checkpoint.described(), now)
@@ -212,7 +215,8 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
             recorded += (change_of_code,)
         return Continue(int(checkpoint.session), timesteps, wanted.goal, recorded)
     changes = changed_inputs(tip, wanted)
-    if changes and tip.request.profile == wanted.profile and checkpoint.session == tip.folder.number:
+    is_own = checkpoint.session == tip.folder.number and not tip.is_adopted
+    if changes and tip.request.profile == wanted.profile and is_own:
         return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), changes, wanted.goal)
     code = changed_code(lineage.session(int(checkpoint.session)), wanted)
     note = f"{code} since then: `doit redo:{job}` does it again" if code else None
@@ -227,7 +231,7 @@ def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int 
         if before is None:
             return None
         belongs_to_tip = same_inputs(before, tip) and before.request.profile == tip.request.profile
-        if not belongs_to_tip and parent.timesteps < goal:
+        if (not belongs_to_tip or before.is_adopted) and parent.timesteps < goal:
             return before.number
         first = before
     return None

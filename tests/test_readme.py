@@ -16,8 +16,8 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-PACKAGES = "contract|job|trainer|restore|executors|runner|emulator|kaggle_relay"
-FOLDERS = rf"{PACKAGES}|bench|docker|docs|tests|\.ci"
+PACKAGES = "contract|job|trainer|restore|executors|runner|emulator"
+FOLDERS = rf"{PACKAGES}|kaggle_relay|bench|docker|docs|tests|\.ci"
 A_FILE = rf"(?<![\w./<-])((?:{FOLDERS})/(?:[\w./-]*(?:\.(?:py|sh|md|txt|lock)|/))?)(?![\w.*<-])"
 A_MODULE = rf"`(?!\w+\.json)((?:{PACKAGES})(?:\.[a-z_]+)+)(?:[:(][^`]*)?`"
 A_TABLE_OF_MODULES = r"^\| module of `([\w/]+)/` \|.*\n\|[-|]+\n((?:\|.*\n)+)"

@@ -61,6 +61,9 @@ task_cancel = for_each_job(actions.cancel, "Ask the running session of each job 
 task_collect = for_each_job(
     actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
 )
+task_adopt = for_each_job(
+    actions.adopt, "Take in checkpoints that were copied by hand, from=FOLDER, as session 0001 of a job."
+)
 task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )
