@@ -2,5 +2,5 @@
 
 `file`: each job in its two forms, or what is wrong with it. `yaml_positions`: the file with the line of every key.
 `other_tools`: what those call our keys. `source_folders`: what is wrong with the folders in `sources`. `cache`: the
-same jobs without checking them again.
+same jobs without checking them again. `zoo/`: entries of rl-baselines3-zoo as jobs.
 """

@@ -166,8 +166,8 @@ def _remedy(problem: Problem, algorithm: object, model: type[Job]) -> str | None
 def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
     *section, key = map(str, path)
     homes = [*((each, home) for each, home in _homes(model) if each != "name"), ("quick", ())]
-    if isinstance(algorithm, str) and algorithm in ALGORITHMS:
-        homes += _homes(ALGORITHMS[algorithm].hyperparameters, ("hyperparameters",))
+    entries = [ALGORITHMS[algorithm]] if isinstance(algorithm, str) and algorithm in ALGORITHMS else ALGORITHMS.values()
+    homes += [home for entry in entries for home in _homes(entry.hyperparameters, ("hyperparameters",))]
     for known, home in homes:
         if known == key:
             return f"it belongs under {dotted(home)}" if home else "it belongs to the job itself"

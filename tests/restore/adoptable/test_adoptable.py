@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.save_util import save_to_pkl
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -64,6 +65,7 @@ def pickled(buffer: BaseBuffer, folder: Path) -> Path:
 def test_the_statistics_of_a_vecnormalize_are_those_that_it_had(normalizing: VecNormalize, saved: Path) -> None:
     found = read_normalization(saved)
     assert found.norm_obs
+    assert isinstance(normalizing.obs_rms, RunningMeanStd)
     assert found.arrays["obs_rms/mean"].tolist() == normalizing.obs_rms.mean.tolist()
     assert found.arrays["ret_rms/var"] == normalizing.ret_rms.var
     assert found.arrays["ret_rms/count"] == normalizing.ret_rms.count
