@@ -4,7 +4,8 @@
 reads both.
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
-`preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better.
+`adopting/`: checkpoints from elsewhere. `preflight/`: what can be known before a session is spent. `endings`: why one
+ended, and whether another may do better.
 `changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.
 `commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
 `new_project/` writes one and `image_build` builds the image.

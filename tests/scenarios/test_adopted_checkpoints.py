@@ -48,7 +48,7 @@ def by_hand(project: Project) -> Path:
 
 
 @pytest.mark.slow
-def test_the_newest_checkpoint_that_is_sound_is_the_parent_of_the_next_session(project: Project, by_hand: Path) -> None:
+def test_the_newest_sound_checkpoint_is_the_next_ones_parent(project: Project, by_hand: Path) -> None:
     project.write_jobs(pole=pole())
     newest = by_hand / "pole_checkpoint_192_steps.zip"
     newest.write_bytes(newest.read_bytes()[:-100])
