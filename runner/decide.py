@@ -149,7 +149,7 @@ class Blocked(msgspec.Struct, frozen=True):
 
 Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refuse | Blocked
 REFUSALS = Refuse | Blocked
-_ADOPTED = "it was taken in from a checkpoint that was saved by hand, and cannot be done again"
+_ADOPTED = "it began with a checkpoint that was saved elsewhere, and cannot be done again from before that"
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:
@@ -197,10 +197,8 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
     now: dict[str, Any] = {"training": training_inputs(wanted.job)}
     if wanted.libraries:
         now["libraries"] = wanted.libraries
-    if wanted.redo and tip.is_adopted:
-        return Nothing(tip.number, checkpoint.timesteps, wanted.goal, _ADOPTED)
     if wanted.redo:
-        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), (), wanted.goal)
+        return _redo(tip, checkpoint, (), wanted, lineage)
     verdict = compare(checkpoint.described(), now)
     job, timesteps = wanted.job["name"], checkpoint.timesteps
     if verdict.incompatible:
@@ -215,12 +213,21 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
             recorded += (change_of_code,)
         return Continue(int(checkpoint.session), timesteps, wanted.goal, recorded)
     changes = changed_inputs(tip, wanted)
-    is_own = checkpoint.session == tip.folder.number and not tip.is_adopted
-    if changes and tip.request.profile == wanted.profile and is_own:
-        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), changes, wanted.goal)
+    if changes and tip.request.profile == wanted.profile and checkpoint.session == tip.folder.number:
+        return _redo(tip, checkpoint, changes, wanted, lineage)
     code = changed_code(lineage.session(int(checkpoint.session)), wanted)
     note = f"{code} since then: `doit redo:{job}` does it again" if code else None
     return Nothing(tip.number, timesteps, wanted.goal, note)
+
+
+def _redo(
+    tip: SessionState, checkpoint: CheckpointReference, changes: tuple[str, ...], wanted: Wanted, lineage: Lineage
+) -> Redo | Nothing:
+    """Do it again from where it began; what began with a checkpoint from elsewhere is never begun at zero."""
+    parent = _parent_to_redo_from(tip, wanted.goal, lineage)
+    if parent is None and lineage.sessions[0].is_adopted:
+        return Nothing(tip.number, checkpoint.timesteps, wanted.goal, _ADOPTED)
+    return Redo(tip.number, parent, changes, wanted.goal)
 
 
 def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int | None:

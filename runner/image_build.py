@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,15 @@ def build_image(arguments: Sequence[str]) -> int:
 
 
 def run_engine_script(arguments: Sequence[str]) -> int:
-    """Set up an engine as `arguments` say; return the exit code."""
-    command = ["bash", str(image_folder() / "engine.sh"), *arguments]
+    """Set up an engine as `arguments` say; return the exit code.
+
+    Raises:
+        InputError: nothing here runs the script.
+    """
+    bash = shutil.which("bash")
+    if bash is None:
+        raise InputError(
+            "bash", "is not there, which sets up an engine", "install Docker: https://docs.docker.com/engine/install"
+        )
+    command = [bash, str(image_folder() / "engine.sh"), *arguments]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - our own script, with the user's words

@@ -64,7 +64,7 @@ def test_the_newest_sound_checkpoint_is_the_next_ones_parent(project: Project, b
     assert adopted.replay is not None
     assert project.digest("pole", 1) == tensors_digest(by_hand / "pole_checkpoint_128_steps.zip")
     assert "goes on from session 0001 at 128 of 256 timesteps" in project.doit("plan")
-    assert "cannot be done again" in project.doit("redo:pole")
+    assert "cannot be done again from before that" in project.doit("redo:pole")
     assert "has 1 session(s) already" in project.doit("adopt:pole", "from=old", expect=2)
 
 
