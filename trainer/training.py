@@ -65,13 +65,13 @@ def prepared(
     with contextlib.ExitStack() as opened:
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))
         model = make_model(job, venv, device)
+        if session_input.adopts:
+            take_in(model, progress)
         evaluator = None
         if job.eval.frequency:
             evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))
             if evaluator.warning:
                 events.say(evaluator.warning)
-        if session_input.adopts:
-            take_in(model, progress)
         saver = Saver(model, progress, writer, stateless)
         if stateless:
             progress.add_inexact(stateless)
