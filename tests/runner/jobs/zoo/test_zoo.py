@@ -214,6 +214,15 @@ def test_a_line_of_the_zoo_pasted_into_a_job_is_told_its_equivalent(tmp_path: Pa
     assert str(refused.value).partition("; ")[2].startswith(PASTED[line]) or PASTED[line] in str(refused.value)
 
 
+def test_python_that_is_pasted_as_text_is_written_out(tmp_path: Path) -> None:
+    lines = ["env: {id: CartPole-v1}", "algorithm: PPO", "total_timesteps: 100", "hyperparameters:"]
+    pasted = "policy_kwargs: 'dict(net_arch=[64, 64], activation_fn=nn.ReLU)'"
+    text = "".join(f"    {each}\n" for each in [*lines, f"  {pasted}"])
+    (tmp_path / "jobs.yaml").write_text(f"jobs:\n  walk:\n{text}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"; write \{net_arch: \[64, 64\], activation_fn: ReLU\}$"):
+        load_jobs(tmp_path / "jobs.yaml", {"local": None})
+
+
 @pytest.mark.parametrize(
     ("written", "value"),
     [("!!float 3e-4", 3e-4), ("!!float 1", 1.0), ("!!int 5", 5), ("!!str 5", "5"), ("!!null ''", None)],
