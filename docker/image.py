@@ -126,10 +126,8 @@ def image_digest(docker: str, base: str) -> str:
     if not found:
         say(f"Fetching {base}.")
         if subprocess.run([docker, "pull", base], check=False).returncode:
-            remedy = (
-                "docker/engine.sh makes a base on Debian without a registry; BASE=IMAGE names another (docs/docker.md)"
-            )
-            raise BuildError(f"the base image {base} is not here and cannot be fetched: {remedy}")
+            remedy = f"{engine_script()} makes a base on Debian without a registry; BASE=IMAGE names another"
+            raise BuildError(f"the base image {base} is not here and cannot be fetched: {remedy} (docs/docker.md)")
         found = ask(docker, *question) or ""
     return found.rpartition("@")[2]
 
@@ -151,8 +149,16 @@ def wheels_image(docker: str, wheels: list[Path]) -> str:
     return tag
 
 
+def engine_script() -> str:
+    """Where the script lies that sets up an engine, from here."""
+    here = Path.cwd()
+    return str(inputs.ENGINE.relative_to(here) if inputs.ENGINE.is_relative_to(here) else inputs.ENGINE)
+
+
 def revision() -> str:
-    """The commit of the checkout; empty outside of one."""
+    """The commit of the checkout; empty outside of one, and where these files are installed inside of another."""
+    if not ask("git", "-C", str(inputs.FOLDER), "ls-files", "Dockerfile"):
+        return ""
     commit = ask("git", "-C", str(inputs.FOLDER), "rev-parse", "HEAD") or ""
     changed = ask("git", "-C", str(inputs.FOLDER), "status", "--porcelain", "--", ".")
     return f"{commit}-changed" if commit and changed else commit
@@ -174,7 +180,7 @@ def build(wanted: Wanted, *, if_needed: bool) -> str:
     found = programs()
     if not found or not ask(found[0], "version", "--format", "{{.Server.Version}}"):
         what = "no Docker engine answers" if found else "there is no docker program"
-        raise BuildError(f"{what}: start or install one, on Debian with sudo docker/engine.sh (docs/docker.md)")
+        raise BuildError(f"{what}: start or install one, on Debian with sudo {engine_script()} (docs/docker.md)")
     docker, tag = found[0], f"{NAME}:{wanted.profile}"
     base = wanted.base or default_base(docker, wanted.profile)
     base_digest = image_digest(docker, base)

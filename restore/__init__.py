@@ -2,5 +2,6 @@
 
 `validation`: artifacts, one by one, by what `documents` say; `integrity`: a checkpoint; `replay` and `finite_rows`: its
 replay buffer. `reading/`: files from strangers, read without running anything in them. `adoption`: what is restored.
-`compatibility`, with its rules and its table: which changes of a job a checkpoint survives.
+`adoptable/`: what was saved by hand. `compatibility`, with its rules and its table: which changes of a job a checkpoint
+survives.
 """

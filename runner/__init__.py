@@ -4,9 +4,10 @@
 reads both.
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
+`adopting/`: checkpoints from elsewhere. `record`: what a script tells of its package.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
-`record`: what a script tells of its package.
 `changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.
-`commands/`, `display`: what users ask and see.
+`commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
+`new_project/` writes one and `image_build` builds the image.
 """

@@ -151,6 +151,7 @@ Decision = Start | Continue | Attach | Finish | Redo | Rejudge | Nothing | Refus
 REFUSALS = Refuse | Blocked
 BEGINNING = Start | Continue | Redo
 """The decisions by which a further session begins."""
+_ADOPTED = "it began with a checkpoint that was saved elsewhere, and cannot be done again from before that"
 
 
 def decide(wanted: Wanted, lineage: Lineage) -> Decision:
@@ -199,7 +200,7 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
     if wanted.libraries:
         now["libraries"] = wanted.libraries
     if wanted.redo:
-        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), (), wanted.goal)
+        return _redo(tip, checkpoint, (), wanted, lineage)
     verdict = compare(checkpoint.described(), now)
     job, timesteps = wanted.job["name"], checkpoint.timesteps
     if verdict.incompatible:
@@ -215,10 +216,20 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
         return Continue(int(checkpoint.session), timesteps, wanted.goal, recorded)
     changes = changed_inputs(tip, wanted)
     if changes and tip.request.profile == wanted.profile and checkpoint.session == tip.folder.number:
-        return Redo(tip.number, _parent_to_redo_from(tip, wanted.goal, lineage), changes, wanted.goal)
+        return _redo(tip, checkpoint, changes, wanted, lineage)
     code = changed_code(lineage.session(int(checkpoint.session)), wanted)
     note = f"{code} since then: `doit redo:{job}` does it again" if code else None
     return Nothing(tip.number, timesteps, wanted.goal, note)
+
+
+def _redo(
+    tip: SessionState, checkpoint: CheckpointReference, changes: tuple[str, ...], wanted: Wanted, lineage: Lineage
+) -> Redo | Nothing:
+    """Do it again from where it began; what began with a checkpoint from elsewhere is never begun at zero."""
+    parent = _parent_to_redo_from(tip, wanted.goal, lineage)
+    if parent is None and lineage.sessions[0].is_adopted:
+        return Nothing(tip.number, checkpoint.timesteps, wanted.goal, _ADOPTED)
+    return Redo(tip.number, parent, changes, wanted.goal)
 
 
 def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int | None:
@@ -229,7 +240,7 @@ def _parent_to_redo_from(tip: SessionState, goal: int, lineage: Lineage) -> int 
         if before is None:
             return None
         belongs_to_tip = same_inputs(before, tip) and before.request.profile == tip.request.profile
-        if not belongs_to_tip and parent.timesteps < goal:
+        if (not belongs_to_tip or before.is_adopted) and parent.timesteps < goal:
             return before.number
         first = before
     return None

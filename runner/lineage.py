@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from contract.documents.runs import Execution, Ledger, Package, Request, Restored
-from contract.storage import files
+from contract.storage import files, layout
 
 if TYPE_CHECKING:
     from runner.layout import RunsFolder, SessionFolder
@@ -60,6 +60,11 @@ class SessionState:
     def package(self) -> Package:
         """Its key and inputs, once packaged."""
         return Package.read(self.folder.package_json)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it trained nothing, and took in a checkpoint that was saved by hand."""
+        return self.folder.package_json.exists() and layout.ADOPTED_FILE in self.package.files
 
     @cached_property
     def source_table(self) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("contract", "job", "trainer", "restore", "executors", "runner", "emulator")
+PACKAGES = ("contract", "job", "trainer", "restore", "executors", "runner", "emulator", "kaggle_relay")
 LONGEST_MODULE = 300
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
 

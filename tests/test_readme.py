@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 PACKAGES = "contract|job|trainer|restore|executors|runner|emulator"
-FOLDERS = rf"{PACKAGES}|bench|docker|docs|tests|\.ci"
+FOLDERS = rf"{PACKAGES}|kaggle_relay|bench|docker|docs|tests|\.ci"
 A_FILE = rf"(?<![\w./<-])((?:{FOLDERS})/(?:[\w./-]*(?:\.(?:py|sh|md|txt|lock)|/))?)(?![\w.*<-])"
 A_MODULE = rf"`(?!\w+\.json)((?:{PACKAGES})(?:\.[a-z_]+)+)(?:[:(][^`]*)?`"
 A_TABLE_OF_MODULES = r"^\| module of `([\w/]+)/` \|.*\n\|[-|]+\n((?:\|.*\n)+)"
@@ -33,9 +34,12 @@ def test_every_make_target_and_doit_task_of_the_readme_exists() -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "doit", "list", "--quiet"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
-    asked = set(re.findall(r"`doit (\w+)", README))
+    asked = set(re.findall(r"`doit ([\w-]+)", README))
+    commands = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["doit"]["plugins"][
+        "command"
+    ]
     assert asked
-    assert asked <= set(listed.stdout.split())
+    assert asked <= {*listed.stdout.split(), *commands}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

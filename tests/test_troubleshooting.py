@@ -23,6 +23,16 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "an environment leaves a thread": (
         "trainer/test_hanging_sessions.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
     ),
+    "`kaggle-relay init` would overwrite a file": (
+        "runner/new_project/test_writing.py::test_a_folder_with_a_file_of_that_name_is_refused_untouched",
+    ),
+    "a checkpoint to adopt, or a pickle beside it, is damaged or does what no saved object needs": (
+        "restore/adoptable/test_adoptable.py::test_what_a_pickle_would_run_is_named_and_not_run",
+        "scenarios/test_adopted_checkpoints.py::test_the_newest_sound_checkpoint_is_the_next_ones_parent",
+    ),
+    "a job to adopt for is not what was trained": (
+        "scenarios/test_adopted_checkpoints.py::test_a_job_that_is_not_what_was_trained_takes_nothing_in",
+    ),
     "an evaluation comes to no end": (
         "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
     ),

@@ -29,6 +29,11 @@ class SessionInput:
         return self.folder / layout.PARENT_CHECKPOINT
 
     @property
+    def adopts(self) -> bool:
+        """Whether the session takes in what was saved by hand, and trains nothing."""
+        return (self.folder / layout.ADOPTED_FILE).exists()
+
+    @property
     def parent_replay(self) -> Path:
         """The folder of the replay segments that the parent names."""
         return self.folder / layout.REPLAY_FOLDER

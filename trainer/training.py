@@ -14,6 +14,7 @@ from contract.errors import SessionError
 from trainer.algorithms.gpu import usable_device
 from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
+from trainer.checkpoint.adopted import take_in
 from trainer.checkpoint.parent import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.divergence import refuse_unusable_weights
@@ -64,6 +65,8 @@ def prepared(
     with contextlib.ExitStack() as opened:
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))
         model = make_model(job, venv, device)
+        if session_input.adopts:
+            take_in(model, progress)
         evaluator = None
         if job.eval.frequency:
             evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))
@@ -114,6 +117,9 @@ class Training:
         session_input = self.progress.session_input
         job, start = session_input.job, self.progress.timesteps
         goal = job.total_timesteps
+        if session_input.adopts:
+            self.take_checkpoint("rollout_start")
+            return
         if start >= goal:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {job.name}", problem, "raise total_timesteps to go on")

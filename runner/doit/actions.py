@@ -65,6 +65,13 @@ def cancel(workspace: Workspace, job: str) -> None:
     cancel.cancel(workspace, job)
 
 
+def adopt(workspace: Workspace, job: str) -> None:
+    """Make session 0001 of `job` of a checkpoint that was copied by hand."""
+    from runner.commands import adopt
+
+    adopt.adopt(workspace, job)
+
+
 def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     """Find out about the backends of `jobs` what only the owner of an account can."""
     from runner.commands import calibrate

@@ -191,4 +191,6 @@ def refuse_old_files() -> None:
     """
     with exiting_on_error():
         problem = "are not those of this version of kaggle-relay"
-        raise InputError("dodo.py and pyproject.toml", problem, "copy both from it into the project's folder")
+        raise InputError(
+            "dodo.py and pyproject.toml", problem, "take both from a folder that `kaggle-relay init FOLDER` writes"
+        )

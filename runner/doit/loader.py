@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.doit.selection import Selection
 
-_KNOWN_VARIABLES = ("backend", "wait")
+_KNOWN_VARIABLES = ("backend", "wait", "from")
 _WAITS = {None: True, "yes": True, "no": False}
+_OF_ADOPT = "from"
 
 
 class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
@@ -105,6 +106,8 @@ def backend_variable(arguments: Sequence[str]) -> str | None:
     unknown = sorted(name for name in names if name not in _KNOWN_VARIABLES and get_var(name) is not None)
     if unknown:
         raise InputError(f"variable {unknown[0]}", "is unknown", f"known: {', '.join(_KNOWN_VARIABLES)}")
+    if get_var(_OF_ADOPT) is not None and not any(each.partition(":")[0] == "adopt" for each in arguments):
+        raise InputError(f"variable {_OF_ADOPT}", "belongs to `adopt`", "write `doit adopt:job from=FOLDER`")
     backend = get_var("backend")
     return None if backend is None else str(backend)
 

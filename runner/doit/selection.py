@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
-HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover"})
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "adopt"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
 TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc"})
-TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, "plan", "fresh", "verify", "cancel", "collect", "recover"})
+_TASKS_ABOUT_ONE = frozenset({"plan", "fresh", "verify", "cancel", "collect", "recover", "adopt"})
+TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 
 
 class Selection(NamedTuple):
@@ -101,6 +102,11 @@ class Selection(NamedTuple):
         if about_all and self.archives and len(known) > 1:
             problem = f"would archive every job ({', '.join(known)})"
             raise InputError(self.command, problem, "name the one to start anew, as in `doit fresh:name`")
+        if about_all and "adopt" in self.names and len(known) > 1:
+            problem = f"would give every job ({', '.join(known)}) the same checkpoint"
+            raise InputError(
+                self.command, problem, "name the one that it belongs to, as in `doit adopt:name from=FOLDER`"
+            )
         if about_all and self.redoes and len(known) > 1:
             problem = f"would do every job again ({', '.join(known)})"
             raise InputError(self.command, problem, "name the one to do again, as in `doit redo:name`")

@@ -15,7 +15,7 @@ from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
-from runner.jobs.other_tools import OURS
+from runner.jobs.other_tools import OURS, as_mapping
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
 from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
@@ -166,8 +166,8 @@ def _remedy(problem: Problem, algorithm: object, model: type[Job]) -> str | None
 def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
     *section, key = map(str, path)
     homes = [*((each, home) for each, home in _homes(model) if each != "name"), ("quick", ())]
-    if isinstance(algorithm, str) and algorithm in ALGORITHMS:
-        homes += _homes(ALGORITHMS[algorithm].hyperparameters, ("hyperparameters",))
+    entries = [ALGORITHMS[algorithm]] if isinstance(algorithm, str) and algorithm in ALGORITHMS else ALGORITHMS.values()
+    homes += [home for entry in entries for home in _homes(entry.hyperparameters, ("hyperparameters",))]
     for known, home in homes:
         if known == key:
             return f"it belongs under {dotted(home)}" if home else "it belongs to the job itself"
@@ -271,7 +271,8 @@ class _Reader:
 
     def _finding(self, problem: Problem, values: dict[str, Any], layers: tuple[KeyPath, ...]) -> _Finding:
         line, path = self._located(problem.path, layers)
-        return _Finding(line, path, problem.message, _remedy(problem, values.get("algorithm"), self._model))
+        remedy = _remedy(problem, values.get("algorithm"), self._model) or as_mapping(values, problem.path)
+        return _Finding(line, path, problem.message, remedy)
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:
         """What parse_job cannot know: which backends there are, and that a name stands above its entry."""

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from runner.jobs.zoo.expressions import value_of
+
+if TYPE_CHECKING:
+    from runner.jobs.yaml_positions import KeyPath
+
 _WRAP = "wrap it where the environment is registered, in the job's sources; VecNormalize is `wrapper` under env"
 _NO_CALLBACKS = "there are no callbacks: save_freq, eval and session_limit do what they mostly do"
 _SECTION_OF_EVALUATION = "under eval"
@@ -12,6 +21,7 @@ OURS = {
     "total_steps": "write total_timesteps",
     "num_timesteps": "write total_timesteps",
     "algo": "write algorithm",
+    "model_class": "write algorithm",
     "env_id": "write `id` under env",
     "env_kwargs": "write `kwargs` under env",
     "num_envs": "write `n_envs` under env",
@@ -40,3 +50,15 @@ OURS = {
     "tensorboard_log": "remove it: what a session measures is in training_metadata.json",
 }
 """The key of another tool, such as rl-baselines3-zoo, and what to write."""
+
+
+def as_mapping(values: Any, path: KeyPath) -> str | None:
+    """What to write for the Python that stands at `path` as text, as in rl-baselines3-zoo's `"dict(net_arch=[64])"`."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    try:
+        found = value_of(values) if isinstance(values, str) else None
+    except ValueError:
+        return None
+    flow = yaml.safe_dump(found, default_flow_style=True, sort_keys=False, width=1_000).strip()
+    return f"write {flow}" if isinstance(found, dict) else None

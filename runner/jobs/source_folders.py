@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OWN_DISTRIBUTION = "kaggle-relay"
-OWN_PACKAGES = frozenset({"contract", "job", "trainer", "restore", "executors", "runner", "emulator"})
+OWN_PACKAGES = frozenset({"contract", "job", "trainer", "restore", "executors", "runner", "emulator", "kaggle_relay"})
 _NAME_OF_REQUIREMENT = re.compile(r"[\w.-]+", re.ASCII)
 
 

@@ -164,6 +164,19 @@ def _finite_number(text: str) -> float:
     return number
 
 
+_NO_JSON = "cannot be stored as JSON"
+_KINDS = {"int": "is no whole number", "float": "is no number", "bool": "is neither true nor false"}
+"""What is said of a text that a tag such as `!!int` states to be something else."""
+
+
+def _is_number(kind: str, text: str) -> bool:
+    """Whether a text is a number of that kind, though none that JSON can hold."""
+    if kind == "int":
+        return re.fullmatch(r"[-+]?[0-9_]+", text) is not None
+    number = r"[-+]?[0-9_.]+(?:[eE][-+]?[0-9]+)?|[-+]?[.](?:inf|nan)"
+    return kind == "float" and re.fullmatch(number, text, re.IGNORECASE) is not None
+
+
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "str": _text,
     "merge": _text,
@@ -235,14 +248,15 @@ class _Expansion:
         raise InputError(subject, "a list or mapping cannot be a key", "write text before the colon")
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
-        read = _SCALARS.get(node.tag.removeprefix(_TAG))
+        kind = node.tag.removeprefix(_TAG)
+        read = _SCALARS.get(kind)
         if read is None:
             raise self._unknown_tag(node, path)
         text = str(node.value)
         try:
             return read(text)
         except ValueError:
-            problem = f"{_shown_key(text)} cannot be stored as JSON"
+            problem = f"{_shown_key(text)} {_NO_JSON if _is_number(kind, text) else _KINDS.get(kind, _NO_JSON)}"
             subject = place(self.file, self.lines[path], path)
             raise InputError(subject, problem, "write another one, or put it in quotes") from None
 

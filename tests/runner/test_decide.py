@@ -225,6 +225,34 @@ def test_a_lowered_goal_is_redone_from_a_parent_below_it(cart: JobOnDisk) -> Non
     assert decision == Redo(session=2, parent=None, changes=("its sources",), goal=128)
 
 
+def adopted(cart: JobOnDisk, timesteps: int) -> None:
+    """Session 0001, which took in a checkpoint from elsewhere."""
+    folder = cart.add(Phase.RESTORED, timesteps=timesteps)
+    package = json.loads(folder.package_json.read_text(encoding="utf-8"))
+    package["files"] = {"adopted.json": {"bytes": 2, "sha256": "0" * 64}}
+    write(folder.package_json, package)
+
+
+def test_what_began_elsewhere_is_done_again_from_there(cart: JobOnDisk) -> None:
+    adopted(cart, 128)
+    assert decide(wanted(), cart.lineage) == Continue(parent=1, timesteps=128, goal=256)
+    cart.add(Phase.RESTORED, timesteps=192, parent=cart.checkpoint(1, 128))
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(2, 192))
+    changed = decide(wanted(sources=EDITED), cart.lineage)
+    assert changed == Redo(session=3, parent=1, changes=("its sources",), goal=256)
+    assert decide(wanted(redo=True), cart.lineage) == Redo(session=3, parent=1, changes=(), goal=256)
+
+
+@pytest.mark.parametrize("redo", [True, False])
+def test_what_began_elsewhere_is_never_begun_at_zero(cart: JobOnDisk, *, redo: bool) -> None:
+    adopted(cart, 256)
+    decision = decide(wanted(sources=EDITED, redo=redo), cart.lineage)
+    assert isinstance(decision, Nothing)
+    assert "cannot be done again from before that" in str(decision)
+    cart.add(Phase.RESTORED, timesteps=300, parent=cart.checkpoint(1, 256))
+    assert isinstance(decide(wanted(sources=EDITED, redo=redo), cart.lineage), Nothing)
+
+
 def test_a_changed_hyperparameter_does_a_finished_session_again_from_its_own_parent(cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=128, profile="quick")
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128))

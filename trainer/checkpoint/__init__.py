@@ -2,5 +2,6 @@
 
 `zip_file`: the file. `resume_state`: everything that the next rollout depends on beyond the tensors. `replay_buffer`
 and `segments`: transitions, of which a save writes what is new. `saving` and `writer`: copied at a rollout boundary,
-written beside the training. `parent`: one put into a model. `devices`: tensors moved between devices.
+written beside the training. `parent`: one put into a model; `adopted`: one of others'. `devices`: tensors
+moved between devices.
 """

@@ -19,7 +19,7 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "recover", "fresh")
+OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "recover", "adopt", "fresh")
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -151,7 +151,7 @@ class TestCommandLine:
     @pytest.mark.parametrize("command", ["list", "plan", "run_full"])
     def test_files_of_an_earlier_version_are_refused_in_one_sentence(self, two_jobs: Project, command: str) -> None:
         sentence = "dodo.py and pyproject.toml: are not those of this version of kaggle-relay; "
-        sentence += "copy both from it into the project's folder\n"
+        sentence += "take both from a folder that `kaggle-relay init FOLDER` writes\n"
         pyproject = two_jobs.root / "pyproject.toml"
         pyproject.write_text(pyproject.read_text(encoding="utf-8").replace('loader = "relay"\n', ""), encoding="utf-8")
         assert two_jobs.doit(command, expect=2) == sentence

@@ -468,7 +468,7 @@ def test_what_every_entry_needs(tmp_path: Path, old: str, new: str, sentence: st
             "line 6, jobs.traffic.seed: the tag !!python/object",
         ),
         (JOB + "    seed: !secret 1\n", "line 6, jobs.traffic.seed: the tag !secret is refused; remove it"),
-        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one cannot be stored as JSON"),
+        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one is no whole number"),
         (JOB + "    seed: !!set {a}\n", "line 6, jobs.traffic.seed: the tag !!set is refused; remove it"),
         (
             JOB + "    <<: 3\n",
