@@ -23,6 +23,7 @@ from trainer.environments.failures import as_refusal, in_words
 from trainer.environments.making import is_native, make_envs_to_check, make_evaluation_envs, make_training_envs
 from trainer.environments.self_check import once
 from trainer.environments.spaces import describe_space
+from trainer.own_callbacks import OwnCallbacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ def try_job(job: Job) -> Trial:
         warnings.simplefilter("ignore")  # Stable-Baselines3's on the sizes of buffers, which are the trial's
         model = construct(job, venv, "cpu", _small_buffers(job, venv))
         _step(job, model, venv)
+        OwnCallbacks(job).init_callback(model)
         _save_and_load(job, model, venv)
         trial = Trial(
             observation_space=describe_space(model.observation_space),

@@ -71,7 +71,7 @@ def added(text: str) -> str:
             "callback: my.Callback",
             6,
             "callback",
-            "unknown key; there are no callbacks: save_freq, eval and session_limit do what they mostly do",
+            "unknown key; write callbacks, a list such as `[my_package.module:Class]`",
         ),
         (
             "env_wrapper: my.Wrapper",

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from trainer.environments.box2d_worlds import renew_world
-from trainer.environments.snapshot import SnapshotError, SnapshotWrapper
 from trainer.environments.spaces import make_generators, random_states, set_random_states
+from trainer.environments.state.box2d_worlds import renew_world
+from trainer.environments.state.layers import SnapshotError
 from trainer.generators import as_bits, capture_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from trainer.environments.state.snapshot import SnapshotWrapper
 
 MAX_ACTIONS = 100_000
 MAX_BYTES = 32 << 20
