@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ def _naming_modules(path: Path, record: CheckpointRecord) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0]
-        needs = [reference for reference in own_classes(record.training) if reference.partition(".")[0] == missing]
+        needs = [each for each in own_classes(record.training) if re.split("[.:]", each)[0] == missing]
         for_what = f", for {' and '.join(needs)}" if needs else ""
         problem = f"needs the module {missing}{for_what}, which is not on this path"
         remedy = f"put the folder that holds {missing} on it, as with PYTHONPATH=FOLDER"
