@@ -7,7 +7,7 @@ be gone on with exactly by whoever takes that callback out. Each gives its state
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.callbacks import (
     BaseCallback,
@@ -34,18 +34,9 @@ class TrainingStopped(BaseException):
     """Raised at a rollout boundary to end a training that a callback has ended; nothing on the way may stop it."""
 
 
-class CallbackState(NamedTuple):
-    """What a checkpoint keeps of a callback.
-
-    Args:
-        named: the callback as the job names it.
-        calls: how often it was asked.
-        state: what it remembers, pickled; None where it gives nothing.
-    """
-
-    named: dict[str, Any]
-    calls: int
-    state: bytes | None
+CallbackState = tuple[dict[str, Any], int, bytes | None]
+"""What a checkpoint keeps of a callback, in plain types: how the job names it, how often it was asked, what it
+remembers (pickled; None where it gives nothing)."""
 
 
 class LatestEvaluation:
@@ -145,22 +136,22 @@ class OwnCallbacks(BaseCallback):
                 state = pickle_layer(callback, _SET_BY_THE_TRAINING, self._around(callback))
             except SnapshotError as error:
                 reasons += (f"callback {each}" for each in error.reasons)
-            states.append(CallbackState(named.as_json(), callback.n_calls, state))
+            states.append((named.as_json(), callback.n_calls, state))
         return states, tuple(reasons)
 
     def put_back(self, states: Sequence[CallbackState]) -> tuple[str, ...]:
         """Put back what `capture` gave, to each callback that the job still has; why some do not take it."""
         left, reasons = list(states), []
         for named, callback in self._all:
-            found = next((each for each in left if each.named == named.as_json()), None)
+            found = next((each for each in left if each[0] == named.as_json()), None)
             if found is None:
                 continue
             left.remove(found)
-            callback.n_calls = found.calls
-            if found.state is None:
+            _, callback.n_calls, state = found
+            if state is None:
                 continue
             try:
-                unpickle_layer(callback, found.state, self._around(callback))
+                unpickle_layer(callback, state, self._around(callback))
             except SnapshotError as error:
                 reasons += [f"callback {each}" for each in error.reasons]
         return tuple(reasons)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from job.model import Job
 
 STEPS = 4
+_KEYS = ("env.", "callbacks.", "policy", "hyperparameters.")
+"""What begins a sentence about a key of the job, which says not whose."""
 _ROWS = 2
 """Of the buffers that are made for a trial."""
 _COPIES_OF_WEIGHTS = 4
@@ -46,6 +48,15 @@ def try_job(job: Job) -> Trial:
     Raises:
         InputError: no session of it could train: the sentence says what is wrong and what to do.
     """
+    try:
+        return _try(job)
+    except InputError as error:
+        if not error.subject.startswith(_KEYS):
+            raise
+        raise type(error)(f"job {job.name}, {error.subject}", error.problem, error.remedy) from error
+
+
+def _try(job: Job) -> Trial:
     small = _smaller(job)
     _begin("the import of its module")
     is_native(job.env)

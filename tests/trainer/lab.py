@@ -202,8 +202,8 @@ class Struck(BaseCallback):
     def _on_step(self) -> bool:
         if self._began < self._begun_below and self._boundaries > 1:
             working = Path(os.environ.get("RELAY_WORKING", "/kaggle/working"))
-            while not list(working.rglob("*_steps.zip")):  # it is being written
-                time.sleep(0.01)
+            while not any("_steps.zip" in each.read_text("utf-8") for each in working.rglob("manifest.json")):
+                time.sleep(0.01)  # it is being written, and listed after that
             os.kill(os.getpid(), signal.SIGKILL)
         return True
 

@@ -30,10 +30,6 @@ REPLAY = {"buffer_size": 60, "learning_starts": 20, "batch_size": 8, "policy_kwa
 MEASURED = {"eval": {"frequency": ROLLOUT, "episodes": 1}}
 
 
-def callbacks_of(state: Any) -> list[Any]:
-    return [(each.named, each.calls, each.state) for each in state.callbacks]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -53,7 +49,7 @@ def test_three_sessions_are_one_uninterrupted_training(relay: Relay, changes: di
     assert whole.code == chained.code == 0, whole.log
     assert chained.metadata.resume.exact, chained.metadata.resume.reasons
     assert outcome_of(chained.latest) == outcome_of(whole.latest)
-    assert callbacks_of(state_of(chained.latest)) == callbacks_of(state_of(whole.latest))
+    assert state_of(chained.latest).callbacks == state_of(whole.latest).callbacks
 
 
 def test_one_whose_state_does_not_come_back_is_named(relay: Relay) -> None:
@@ -132,7 +128,10 @@ def test_one_that_goes_by_evaluations_needs_some() -> None:
         ),
         ({"callbacks": [f"{LAB}:Mine"]}, f"callbacks.0: {LAB}:Mine cannot be made: TypeError"),
         ({"callbacks": ["lab.x:Stop"]}, "callbacks.0: names lab.x:Stop: there is no module lab"),
-        ({"policy": f"{LAB}:Min"}, f"policy: names {LAB}:Min, and {LAB} has no Min; did you mean {LAB}:Mine?"),
+        (
+            {"policy": f"{LAB}:Min"},
+            f"job balance, policy: names {LAB}:Min, and {LAB} has no Min; did you mean {LAB}:Mine?",
+        ),
         ({"policy": COUNTING}, f"policy: {COUNTING} is no policy; derive it from a policy of Stable-Baselines3"),
     ],
 )

@@ -74,6 +74,19 @@ def added(text: str) -> str:
             "unknown key; write callbacks, a list such as `[my_package.module:Class]`",
         ),
         (
+            "callbacks: [Stop]",
+            6,
+            "callbacks.0",
+            'unknown name "Stop"; write StopTrainingOnRewardThreshold, StopTrainingOnNoModelImprovement or',
+        ),
+        ("callbacks: [3]", 6, "callbacks.0", "must be the name of a class, or a name and its arguments, as in"),
+        (
+            "callbacks: [StopTrainingOnMaxEpisode]",
+            6,
+            "callbacks.0",
+            'unknown name "StopTrainingOnMaxEpisode"; did you mean',
+        ),
+        (
             "env_wrapper: my.Wrapper",
             6,
             "env_wrapper",

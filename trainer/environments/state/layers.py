@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 from gymnasium.utils import EzPickle
+from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from trainer.environments.spaces import random_states, set_random_states
 from trainer.environments.state.native_parts import is_native, put_back_native, take_native
@@ -40,8 +41,12 @@ class SnapshotError(Exception):
 
 
 def follows_state_protocol(layer: Any) -> bool:
-    """Whether the layer itself (gymnasium's wrappers pass nothing on) has `get_state` and `set_state`."""
-    return callable(getattr(layer, "get_state", None)) and callable(getattr(layer, "set_state", None))
+    """Whether the layer itself has `get_state` and `set_state`.
+
+    Gymnasium's wrappers pass nothing on, and those of Stable-Baselines3 everything.
+    """
+    holder = type(layer) if isinstance(layer, VecEnvWrapper) else layer
+    return callable(getattr(holder, "get_state", None)) and callable(getattr(holder, "set_state", None))
 
 
 def not_given(layer: Any, error: Exception) -> str:

@@ -52,9 +52,12 @@ KNOWN: dict[type[VecEnvWrapper], WrapperAttributes] = {
 _OWN_STATE = "of its own"
 """Under which the state of a wrapper stands that the table does not know."""
 _REBUILT = frozenset(
-    ("venv", "num_envs", "class_attributes", "metadata", "render_mode", "reset_infos", "_seeds", "_options")
+    (
+        *("venv", "num_envs", "class_attributes", "metadata", "render_mode", "reset_infos", "_seeds", "_options"),
+        *("observation_space", "action_space"),
+    )
 )
-"""What `VecEnvWrapper` sets of itself, the same in each session."""
+"""What `VecEnvWrapper` sets of itself, the same in each session; the generator of the actions' space is kept apart."""
 
 
 def capture_statistics(venv: VecEnv) -> list[dict[str, Any]]:

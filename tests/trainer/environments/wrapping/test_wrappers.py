@@ -80,6 +80,9 @@ EXACT: dict[str, dict[str, Any]] = {
         "env": {**CART_POLE, "n_envs": 2, "vec_wrappers": ["VecCheckNan", SHAKEN, STACKED, "VecNormalize"]},
         "eval": {"frequency": 2 * ROLLOUT, "episodes": 1},
     },
+    "around the native form": {
+        "env": {"id": "trainer.envs:TrafficLight-v0", "n_envs": 2, "vec_wrappers": [SHAKEN, "VecNormalize"]}
+    },
     "some keys scaled": {
         "env": {
             "id": BOTH,
