@@ -16,7 +16,7 @@ from gymnasium.utils import EzPickle
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from trainer.environments.spaces import random_states, set_random_states
-from trainer.environments.state.native_parts import is_native, put_back_native, take_native
+from trainer.environments.state.native_parts import is_native, put_back_native, take_native_anywhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ def layer_state(layer: Any, rebuilt: frozenset[str] = REBUILT_BY_MAKE) -> dict[s
     kept = {
         name: value for name, value in vars(layer).items() if name not in rebuilt and not _is_nameless_function(value)
     }
-    native = {name: take_native(value) for name, value in kept.items() if is_native(value)}
+    native = {name: take_native_anywhere(value) for name, value in kept.items() if is_native(value)}
     attributes = {name: value for name, value in kept.items() if name not in native}
     state = _plain_state(attributes)
     return {**state, "native": native} if native else state

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+_STICKINESS = "repeat_action_probability"
+
+
+class NativeStateError(Exception):
+    """A part that does not tell all that its next step depends on."""
+
 
 class _Methods(NamedTuple):
     take: str
@@ -23,14 +29,31 @@ def is_native(value: object) -> bool:
 
 
 def take_native(value: Any) -> Any:
-    """Its state, which pickles."""
+    """Its state as of a moment after which the next thing is a reset; it pickles."""
     methods = _KNOWN[_key(value)]
     return getattr(value, methods.take)(**methods.arguments)
 
 
+def take_native_anywhere(value: Any) -> Any:
+    """Its state in the middle of an episode.
+
+    Raises:
+        NativeStateError: it lacks something: a sticky action is the one before it, which ale-py tells nobody.
+    """
+    stickiness = value.getFloat(_STICKINESS)
+    if stickiness > 0:
+        raise NativeStateError(f"{_STICKINESS} is {stickiness:g}, and ale-py does not tell the action before")
+    return take_native(value)
+
+
 def put_back_native(value: Any, state: Any) -> None:
-    """Put back what `take_native` gave."""
+    """Put back what one of the two gave."""
     getattr(value, _KNOWN[_key(value)].put_back)(state)
+
+
+def native_parts(layer: Any) -> dict[str, Any]:
+    """Those among the attributes of a layer, by name."""
+    return {name: value for name, value in vars(layer).items() if is_native(value)}
 
 
 def _key(value: object) -> tuple[str, str]:

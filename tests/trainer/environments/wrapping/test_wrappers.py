@@ -35,7 +35,7 @@ NEEDS_ATARI = pytest.mark.skipif(
 )
 PONG = {
     "id": "ale_py:ALE/Pong-v5",
-    "kwargs": {"frameskip": 1, "repeat_action_probability": 0.25},
+    "kwargs": {"frameskip": 1, "repeat_action_probability": 0.0},
     "wrappers": [{"AtariWrapper": {"screen_size": 36}}],
     "vec_wrappers": [{"VecFrameStack": {"n_stack": 4}}],
 }
@@ -115,6 +115,13 @@ def test_atari_gives_its_state_and_three_sessions_are_one(relay: Relay) -> None:
     assert whole.code == chained.code == 0, whole.log
     assert chained.metadata.resume.exact, chained.metadata.resume.reasons
     assert outcome_of(chained.latest) == outcome_of(whole.latest)
+
+
+@NEEDS_ATARI
+def test_sticky_actions_of_atari_are_repeated() -> None:
+    found = check_environments(a_job(**PONG | {"kwargs": {"frameskip": 1, "repeat_action_probability": 0.25}}))
+    assert found.method == "actions"
+    assert "repeat_action_probability is 0.25, and ale-py does not tell the action before" in found.reasons[0]
 
 
 @pytest.mark.parametrize(
