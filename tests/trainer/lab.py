@@ -204,7 +204,7 @@ class Struck(BaseCallback):
             working = Path(os.environ.get("RELAY_WORKING", "/kaggle/working"))
             while not any("_steps.zip" in each.read_text("utf-8") for each in working.rglob("manifest.json")):
                 time.sleep(0.01)  # it is being written, and listed after that
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has no other
         return True
 
     def get_state(self) -> None:

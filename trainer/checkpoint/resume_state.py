@@ -60,8 +60,11 @@ class ResumeState:
         return [*self.statistics, *self.episodes, latest]
 
     def to_bytes(self) -> bytes:
-        """The state as the content of a checkpoint's state member."""
-        return pickle.dumps(vars(self), protocol=5)
+        """The state as the content of a checkpoint's state member; without callbacks as before there were any."""
+        parts = dict(vars(self))
+        if not self.callbacks:
+            del parts["callbacks"]
+        return pickle.dumps(parts, protocol=5)
 
     @staticmethod
     def from_bytes(content: bytes) -> ResumeState:
