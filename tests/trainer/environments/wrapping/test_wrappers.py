@@ -34,6 +34,12 @@ NEEDS_ATARI = pytest.mark.skipif(
     not (importlib.util.find_spec("ale_py") and importlib.util.find_spec("cv2")),
     reason="Atari is not installed: pip install .[atari]",
 )
+FEW_STEPS = {
+    "n_steps": 8,
+    "batch_size": 8,
+    "n_epochs": 1,
+    "policy_kwargs": {"features_extractor_kwargs": {"features_dim": 8}, "net_arch": [8]},
+}
 PONG = {
     "id": "ale_py:ALE/Pong-v5",
     "kwargs": {"frameskip": 1, "repeat_action_probability": 0.0},
@@ -111,11 +117,10 @@ def test_three_sessions_are_one_uninterrupted_training(
 
 
 @NEEDS_ATARI
-def test_atari_gives_its_state_and_two_sessions_are_one(relay: Relay) -> None:
+def test_atari_gives_its_state_and_two_sessions_are_one(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """`tests/scenarios/test_own_parts.py` has three, killed, at full size."""
-    job = job_values(
-        env=PONG, policy="CnnPolicy", hyperparameters={"n_steps": 8, "batch_size": 8, "n_epochs": 1}, total_timesteps=16
-    )
+    monkeypatch.setattr(self_check, "PATIENCE", 0.1)
+    job = job_values(env=PONG, policy="CnnPolicy", hyperparameters=FEW_STEPS, total_timesteps=16)
     whole, chained = relay.session(job), relay.chain(job, 1)
     assert whole.code == chained.code == 0, whole.log
     assert chained.metadata.resume.exact, chained.metadata.resume.reasons
