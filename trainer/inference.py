@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contract.documents.session import CheckpointRecord
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.registry import ALGORITHMS
 from job.components import CLASS_REFERENCE, VEC_NORMALIZE
@@ -84,7 +84,11 @@ def make_environment(path: Path) -> VecEnv:
     """
     record, state = _read(path)
     env = Environment.model_validate(record.training["env"])
-    venv = make_envs_to_act_in(env)
+    try:
+        venv = make_envs_to_act_in(env)
+    except UnavailableError as error:
+        problem, remedy = f"{error.subject} {error.problem}", "install it, or put its folder on the path"
+        raise InputError(path.name, problem, f"{remedy}, as with PYTHONPATH=FOLDER") from error
     put_back(venv, state.statistics)
     if env.wrappers and state.environments:
         venv.env_method("try_restore", state.environments[0])

@@ -62,6 +62,10 @@ def test_a_module_that_is_not_on_the_path_is_named(
         load_for_inference(final)
     assert str(caught.value).startswith(said)
     assert "put the folder that holds elsewhere_lab on it, as with PYTHONPATH=FOLDER" in str(caught.value)
+    with pytest.raises(
+        InputError, match=r"env\.wrappers\.0 names elsewhere_lab:Remembering.* as with PYTHONPATH=FOLDER"
+    ):
+        make_environment(final)
 
 
 @pytest.mark.parametrize("changes", [{"replay_buffer_class": "HerReplayBuffer"}, {"n_steps": 3}], ids=["HER", "n-step"])
