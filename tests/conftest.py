@@ -28,10 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py), let every fault happen to every call "
         "(tests/scenarios/test_fault_matrix.py), kill doit in every stage of every session in containers too "
-        "(tests/scenarios/test_docker_relay.py, tests/scenarios/test_kaggle_in_containers.py), kill sessions of a user's "
-        "own wrappers, callbacks and policy and of Atari in every place (tests/scenarios/test_own_parts.py), and ask every earlier "
-        "state of the code (tests/scenarios/test_earlier_versions.py); without it a share of them is taken, in "
-        "tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
+        "(tests/scenarios/test_docker_relay.py, tests/scenarios/test_kaggle_in_containers.py), kill sessions with "
+        "wrappers, callbacks and a policy of a user's own, and of Atari (tests/scenarios/test_own_parts.py), and ask "
+        "every earlier state of the code (tests/scenarios/test_earlier_versions.py); without it a share of them is "
+        "taken, in tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
     )
 
 
