@@ -19,11 +19,20 @@ from contract.identity import training_inputs
 from contract.storage.confinement import Strictness, confined
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
+from job.components import (
+    CLASS_REFERENCE,
+    STOPS_BY_EVALUATION,
+    VEC_FRAME_STACK,
+    VEC_NORMALIZE,
+    Callbacks,
+    VecWrappers,
+    Wrappers,
+)
 from job.notation import parse_duration, parse_size
 from job.problems import InvalidJobError, Problem, as_json, collect_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from job.algorithms.hyperparameters import Hyperparameters
 
@@ -72,6 +81,11 @@ Sources = Annotated[
 ]
 
 
+def _is_empty(value: tuple[object, ...]) -> bool:
+    """Whether a list holds nothing: a job without it is the same job as before there was such a list."""
+    return not value
+
+
 class Section(BaseModel):
     """A block of a job: an unknown key is an error, null means the default, nothing changes once read."""
 
@@ -100,8 +114,9 @@ class Environment(Section):
     `vectorization` is how `n_envs` copies run: `dummy` one after the other, `subproc` in a process
     each, `native` in the environment's own vectorised form, `auto` native where there is one and
     dummy elsewhere. `frame_stack` is how many of the latest observations the agent sees as one; a
-    job without it is the same job as before there was one. `check` is whether what the environments give
-    is looked at in each step.
+    job without it is the same job as before there was one. `wrappers` stand around each single environment,
+    the first innermost; `vec_wrappers` around all of them, outside of the former keys'. `check` is whether
+    what the environments give is looked at in each step.
     """
 
     id: Annotated[str, AfterValidator(_environment_id)]
@@ -111,6 +126,8 @@ class Environment(Section):
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
     frame_stack: Annotated[Count, Field(gt=1)] | None = Field(default=None, exclude_if=lambda value: value is None)
+    wrappers: Wrappers = Field(default=(), exclude_if=_is_empty)
+    vec_wrappers: VecWrappers = Field(default=(), exclude_if=_is_empty)
     check: bool = Field(default=True, exclude_if=lambda value: value is True)
 
 
@@ -144,6 +161,7 @@ class Job(Section):
     save_freq: Annotated[Literal["auto"] | int, BeforeValidator(_save_frequency)] = "auto"
     seed: Annotated[int, BeforeValidator(whole_number), Field(ge=0, lt=2**32)] = 0
     eval: Evaluation = Evaluation()
+    callbacks: Callbacks = Field(default=(), exclude_if=_is_empty)
     session_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_SESSION_LIMIT))
     patience: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_PATIENCE))
     trial_limit: Duration = Field(default_factory=lambda: parse_duration(DEFAULT_TRIAL_LIMIT))
@@ -224,12 +242,32 @@ def parse_job(values: dict[str, Any], model: type[Job] = Job) -> Job:
         raise InvalidJobError(problems)
     typed = job.typed_hyperparameters
     problems = [Problem(("hyperparameters", *path), each) for path, each in typed.conflicts(job.env.n_envs, job.policy)]
-    if job.env.wrapper is None and job.env.wrapper_kwargs != Normalization():
-        message = "is set, but there is no wrapper"
-        problems.append(Problem(("env", "wrapper_kwargs"), message, remedy="add `wrapper: VecNormalize`"))
+    problems += _conflicts(job)
     if problems:
         raise InvalidJobError(problems)
     return job.model_copy(update={"hyperparameters": typed.arguments()})
+
+
+def _conflicts(job: Job) -> Iterator[Problem]:
+    """What is fine alone but not beside something else."""
+    env, vectorized = job.env, [each.name for each in job.env.vec_wrappers]
+    if env.wrapper is None and env.wrapper_kwargs != Normalization():
+        yield Problem(
+            ("env", "wrapper_kwargs"), "is set, but there is no wrapper", remedy="add `wrapper: VecNormalize`"
+        )
+    if env.wrappers and env.vectorization == "native":
+        message = "stand around single environments, which the native form has not"
+        yield Problem(("env", "wrappers"), message, remedy="write `vectorization: auto`, or wrap all in vec_wrappers")
+    for name, key in ((VEC_NORMALIZE, "wrapper"), (VEC_FRAME_STACK, "frame_stack")):
+        if getattr(env, key) is not None and name in vectorized:
+            yield Problem(("env", key), f"stands beside {name} in vec_wrappers", remedy="keep one of the two")
+    for index, name in enumerate(vectorized):
+        if vectorized.index(name) < index:
+            yield Problem(("env", "vec_wrappers", index), f"{name} stands there twice", remedy="remove one")
+    for index, callback in enumerate(job.callbacks):
+        if callback.name in STOPS_BY_EVALUATION and not job.eval.frequency:
+            message = f"{callback.name} goes by the job's evaluations, and there are none"
+            yield Problem(("callbacks", index), message, remedy="set eval.frequency")
 
 
 def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
@@ -242,7 +280,7 @@ def _problems_of_algorithm(values: dict[str, Any]) -> list[Problem]:
         return [Problem(("algorithm",), f"unknown algorithm {as_json(name)}", name, tuple(ALGORITHMS))]
     entry = ALGORITHMS[name]
     problems = []
-    if isinstance(policy, str) and policy not in entry.policies:
+    if isinstance(policy, str) and policy not in entry.policies and not CLASS_REFERENCE.fullmatch(policy):
         problems.append(Problem(("policy",), f"{name} has no policy {as_json(policy)}", policy, entry.policies))
     if isinstance(hyperparameters, dict):
         try:

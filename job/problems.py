@@ -85,7 +85,8 @@ def _problem(details: ErrorDetails, prefix: tuple[str, ...]) -> Problem:
         return Problem(path, details["msg"])
     if kind in ("literal_error", "unknown_name"):
         known = context.get("known") or re.findall(r"'([^']*)'", context["expected"])
-        return Problem(path, f"unknown name {as_json(found)}", str(found), tuple(known))
+        name = context.get("name", found)
+        return Problem(path, f"unknown name {as_json(name)}", str(name), tuple(known))
     message = details["msg"].removeprefix("Value error, ")
     if kind in _WORDING:
         message = _WORDING[kind].format(**{bound: whole_number(value) for bound, value in context.items()})

@@ -40,6 +40,7 @@ _DESCRIBED = {
     "resume",
     "mean_reward",
     "best_mean_reward",
+    "stopped_by",
 }
 
 

@@ -100,6 +100,8 @@ RULES = (
     Rule("env.wrapper_kwargs.norm_obs", "incompatible", "the policy has learned from what the wrapper passes on"),
     Rule("env.wrapper_kwargs", "recorded", "other scales and bounds; running statistics are kept, episodes start anew"),
     Rule("env.frame_stack", "incompatible", "the network's first layer fits as many frames as it has seen"),
+    Rule("env.wrappers", "recorded", "other dynamics; episodes start anew, and the spaces are compared by themselves"),
+    Rule("env.vec_wrappers", "incompatible", "the policy has learned from what they pass on"),
     Rule("env.check", "free", "looks at what environments give, and changes nothing of it"),
     # Its hyperparameters.
     Rule("hyperparameters.policy_kwargs", "incompatible", "the network's tensors and its optimizer follow from it"),
@@ -116,6 +118,7 @@ RULES = (
     Rule("seed", "recorded", "generators are restored, so it acts where something is seeded anew"),
     Rule("device", "recorded", "another device rounds otherwise"),
     Rule("threads", "recorded", "sums are rounded in another order"),
+    Rule("callbacks", "recorded", "what watches the training may change it; a new one begins where it is added"),
     Rule("sources", "recorded", "what they mean is compared, file by file: other code may compute otherwise"),
     # How long, how often, where and how judged.
     Rule("total_timesteps", "free", "the goal may move; only a schedule that ends at it takes a new line"),

@@ -206,7 +206,8 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
     if verdict.incompatible:
         change = verdict.incompatible[0]
         return Refuse(job, tip.number, change.path, change.before, change.after)
-    if timesteps < wanted.goal:
+    ended_by = _ended_by(tip, checkpoint, wanted)
+    if timesteps < wanted.goal and ended_by is None:
         made_by = lineage.session(int(checkpoint.session))
         recorded = tuple(map(str, verdict.recorded))
         if sources_changed(made_by, wanted):
@@ -218,8 +219,16 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
     if changes and tip.request.profile == wanted.profile and checkpoint.session == tip.folder.number:
         return _redo(tip, checkpoint, changes, wanted, lineage)
     code = changed_code(lineage.session(int(checkpoint.session)), wanted)
-    note = f"{code} since then: `doit redo:{job}` does it again" if code else None
-    return Nothing(tip.number, timesteps, wanted.goal, note)
+    notes = [f"{ended_by} has ended it there"] if ended_by else []
+    notes += [f"{code} since then: `doit redo:{job}` does it again"] if code else []
+    return Nothing(tip.number, timesteps, wanted.goal, "; ".join(notes) or None)
+
+
+def _ended_by(tip: SessionState, checkpoint: CheckpointReference, wanted: Wanted) -> str | None:
+    """The callback that has ended the job as met; one that ended a quick run, or is not the job's any more, has not."""
+    now = training_inputs(wanted.job).get("callbacks")
+    is_the_same = tip.request.profile == wanted.profile and checkpoint.training.get("callbacks") == now
+    return checkpoint.stopped_by if is_the_same else None
 
 
 def _redo(

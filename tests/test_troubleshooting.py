@@ -14,6 +14,24 @@ from tests.project import ROOT
 PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
+    "a wrapper, a callback or a policy is not there, or does not take its arguments": (
+        "trainer/environments/wrapping/test_wrappers.py::test_what_cannot_be_put_around_is_one_sentence",
+        "trainer/test_own_callbacks.py::test_what_is_not_there_is_one_sentence",
+    ),
+    "a wrapper or a callback does not give its state back": (
+        "trainer/environments/wrapping/test_wrappers.py::test_a_wrapper_that_forgets_is_named",
+        "trainer/test_own_callbacks.py::test_one_whose_state_does_not_come_back_is_named",
+    ),
+    "frames are stacked outside of VecNormalize, with a replay buffer": (
+        "trainer/environments/wrapping/test_wrappers.py::test_a_replay_buffer_and_frames_stacked_outside_of_the_scaling_are_refused",
+    ),
+    "a callback ends the training": (
+        "runner/test_decide.py::test_what_a_callback_has_ended_is_met_until_it_is_another",
+        "runner/commands/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
+    ),
+    "a model is loaded where a module of yours is not on the path": (
+        "trainer/test_inference.py::test_a_module_that_is_not_on_the_path_is_named",
+    ),
     "an environment's call never comes back": (
         "trainer/test_hanging_sessions.py::test_a_call_that_never_comes_back_ends_the_session_with_all_that_it_has",
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
@@ -12,6 +12,7 @@ from stable_baselines3.common.vec_env import VecMonitor, unwrap_vec_wrapper
 from contract import events
 from trainer.divergence import refuse_unusable_losses
 from trainer.evaluation import EvaluationStopped
+from trainer.own_callbacks import TrainingStopped
 from trainer.stopping.deadline import SESSION_LIMIT, Pace
 from trainer.stopping.interruption import SessionInterrupted
 
@@ -45,8 +46,8 @@ class Work(Protocol):
     def evaluate(self, stop: Callable[[], str | None]) -> None:
         """Measure the policy, and keep it if it is the best; an EvaluationStopped where `stop` gives a reason."""
 
-    def take_checkpoint(self, boundary: Boundary) -> None:
-        """Copy a checkpoint, and have it written."""
+    def take_checkpoint(self, boundary: Boundary, *, ends: bool) -> None:
+        """Copy a checkpoint, and have it written; where the job ends with it, its final model too."""
 
     @property
     def longest_write(self) -> float:
@@ -114,6 +115,8 @@ class RelayCallback(BaseCallback):
         # The session before had no time left for it, or saved before it.
         is_left_over = is_due(self._progress.timesteps, milestones.evaluated_at, self._job.eval.frequency)
         reason = self._measure() if is_left_over else None
+        if self._progress.stopped_by is not None:
+            self._end("rollout_start")
         # A session that has no time for it makes a rollout nevertheless: the next one would have no more.
         if reason not in (None, SESSION_LIMIT):
             raise SessionInterrupted(reason)
@@ -140,7 +143,8 @@ class RelayCallback(BaseCallback):
 
     def _pass_boundary(self, boundary: Boundary) -> None:
         progress, milestones, pace = self._progress, self._progress.milestones, self._pace
-        now, ends = self.model.num_timesteps, boundary == "training_end"
+        now = self.model.num_timesteps
+        ends = boundary == "training_end" or progress.stopped_by is not None
         pace.note("rollout", time.monotonic() - self._boundary_at)
         pace.note("write", self._work.longest_write)
         refuse_unusable_losses(self.model.logger.name_to_value, self._job.name, progress.timesteps, now)
@@ -160,20 +164,29 @@ class RelayCallback(BaseCallback):
                 self._save(boundary)
                 saves = False
             reason = self._measure(ends=ends)  # at the end nobody would do it later, so it stands in the checkpoint
+        if progress.stopped_by is not None and boundary != "training_end":
+            self._end(boundary)
         if not ends and reason is None:
             reason = self._interruption.reason(pace)
         if saves or (reason and milestones.saved_at != now):
-            self._save(boundary)
+            self._save(boundary, ends=ends)
         if reason and not ends:
             self._show_progress()
             raise SessionInterrupted(reason)
 
-    def _save(self, boundary: Boundary) -> None:
+    def _end(self, boundary: Boundary) -> NoReturn:
+        """End a training that a callback has ended, before its goal."""
+        self._save(boundary, ends=True)
+        self._show_progress()
+        events.say(f"{self._progress.stopped_by} ends the training at {self._progress.timesteps:,} timesteps")
+        raise TrainingStopped
+
+    def _save(self, boundary: Boundary, *, ends: bool = False) -> None:
         began = time.monotonic()
         self._note_progress()
         self._progress.milestones.saved_at = self._progress.timesteps
         with self._interruption.saving():
-            self._work.take_checkpoint(boundary)
+            self._work.take_checkpoint(boundary, ends=ends)
         self._pace.note("copy", time.monotonic() - began)
 
     def _compare_with_parent(self) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization
 
 from contract import events
+from trainer.environments.wrapping.pristine import Pristine
+from trainer.environments.wrapping.running_means import hand_on_running_means
 from trainer.generators import preserved_generators
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class Evaluator:
     def __init__(self, job: Job, venv: VecEnv) -> None:
         self._job = job
         self._venv = venv
+        self._pristine = Pristine(venv, job.env)
         self._is_limited = limits_episodes(venv)
         self._seconds = 0.0
 
@@ -89,6 +92,10 @@ class Evaluator:
             if steps > most_steps or self._seconds + time.monotonic() - began > most_seconds:
                 raise _TooLong
 
+        self._pristine.renew()
+        training_envs = model.get_env()
+        if job.env.wrappers and training_envs is not None:
+            hand_on_running_means(training_envs, self._venv)
         try:
             return evaluate(
                 model, self._venv, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed, watch=look

@@ -54,6 +54,7 @@ class Progress:
         mean_reward: mean return of the latest episodes, None before the first has ended.
         steps_per_second: of this session, process start excluded.
         resumed: what it went on from, once that is loaded.
+        stopped_by: the callback of the job that has ended it, as met.
     """
 
     session_input: SessionInput
@@ -65,6 +66,7 @@ class Progress:
     mean_reward: float | None = None
     steps_per_second: float | None = None
     resumed: Resumed | None = None
+    stopped_by: str | None = None
 
     def __post_init__(self) -> None:
         """Begin where the parent ended."""
@@ -79,7 +81,11 @@ class Progress:
     @property
     def goal_met(self) -> bool:
         """Whether the job is done."""
-        return self.timesteps >= self.session_input.job.total_timesteps
+        return self.timesteps >= self.session_input.job.total_timesteps or self.stopped_by is not None
+
+    def stop(self, callback: str) -> None:
+        """Note that a callback of the job has ended it; the first one that does."""
+        self.stopped_by = self.stopped_by or callback
 
     @property
     def verdict(self) -> ResumeVerdict:
@@ -105,6 +111,7 @@ class Progress:
             timesteps_at_start=self.timesteps_at_start,
             timesteps=self.timesteps,
             goal_met=self.goal_met,
+            stopped_by=self.stopped_by,
             interrupted_by=interrupted_by,
             error=error,
             resume=self.verdict,
@@ -135,5 +142,6 @@ class Progress:
             mean_reward=self.mean_reward,
             best_mean_reward=self.milestones.best_mean_reward,
             parent=request.parent,
+            stopped_by=self.stopped_by,
             members={},
         )

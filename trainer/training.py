@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stable_baselines3.common.callbacks import CallbackList
+
 from contract import events
 from contract.errors import SessionError
 from trainer.algorithms.gpu import usable_device
@@ -23,6 +25,7 @@ from trainer.environments.checks.faults import FaultyEnvironmentError
 from trainer.environments.self_check import Resumption, check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import Evaluator
+from trainer.own_callbacks import OwnCallbacks, TrainingStopped
 from trainer.trying_first import try_first
 
 if TYPE_CHECKING:
@@ -72,15 +75,16 @@ def prepared(
             evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))
             if evaluator.warning:
                 events.say(evaluator.warning)
-        saver = Saver(model, progress, writer, stateless)
-        if stateless:
-            progress.add_inexact(stateless)
-            events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(stateless)}")
+        callbacks = OwnCallbacks(job, progress.stop)
+        saver = Saver(model, progress, writer, stateless, callbacks)
+        if resumption.inexact:
+            progress.add_inexact(resumption.inexact)
+            events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(resumption.inexact)}")
         loaded = None
         if parent is not None:
             loaded = load_parent(model, progress, parent)
             _hand_on_best_model(session_input, writer)
-        yield Training(progress, writer, interruption, model, evaluator, saver, loaded)
+        yield Training(progress, writer, interruption, model, evaluator, saver, callbacks, loaded)
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Training:
         model: the algorithm over its environments, with the parent's tensors and transitions in it.
         evaluator: measures the policy; None where it is never measured.
         saver: takes checkpoints of the model.
+        callbacks: those of the job.
         parent: what it goes on from; None from zero.
     """
 
@@ -103,6 +108,7 @@ class Training:
     model: BaseAlgorithm
     evaluator: Evaluator | None
     saver: Saver
+    callbacks: OwnCallbacks
     parent: LoadedParent | None
 
     def run(self) -> None:
@@ -118,19 +124,22 @@ class Training:
         job, start = session_input.job, self.progress.timesteps
         goal = job.total_timesteps
         if session_input.adopts:
-            self.take_checkpoint("rollout_start")
+            self.take_checkpoint("rollout_start", ends=False)
             return
         if start >= goal:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {job.name}", problem, "raise total_timesteps to go on")
         events.emit("started", session=session_input.request.session, timesteps=start, goal=goal)
-        callback = RelayCallback(job, self.progress, self.interruption, self)
+        relay = RelayCallback(job, self.progress, self.interruption, self)
+        callback = CallbackList([relay, self.callbacks]) if self.callbacks else relay
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
         gc.enable()
         try:
             with self.interruption.learning():
                 self.model.learn(goal - start, callback=callback, reset_num_timesteps=self.parent is None)
+        except TrainingStopped:
+            self.callbacks.on_training_end()
         except FaultyEnvironmentError as fault:
             raise fault.at(self.model.num_timesteps) from None
         except ValueError:
@@ -145,6 +154,7 @@ class Training:
     def resume(self) -> None:
         """Put the parent's state back, if there is one; called once, at the first rollout start."""
         if self.parent is not None:
+            self.progress.add_inexact(self.callbacks.put_back(self.parent.state.callbacks))
             self.parent.put_back()
             self.saver.begin(self.parent.record.replay, self.progress.session_input.parent_replay)
 
@@ -176,10 +186,11 @@ class Training:
         if improved:
             milestones.best_mean_reward = mean
             self.saver.submit_best()
+        self.callbacks.on_evaluation(mean, milestones.best_mean_reward, improved=improved)
 
-    def take_checkpoint(self, boundary: Boundary) -> None:
+    def take_checkpoint(self, boundary: Boundary, *, ends: bool) -> None:
         """Copy a checkpoint, and have it written."""
-        self.saver.submit_checkpoint(boundary)
+        self.saver.submit_checkpoint(boundary, ends=ends)
 
 
 def _hand_on_best_model(session_input: SessionInput, writer: ArtifactWriter) -> None:

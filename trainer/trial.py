@@ -23,6 +23,7 @@ from trainer.environments.failures import as_refusal, in_words
 from trainer.environments.making import is_native, make_envs_to_check, make_evaluation_envs, make_training_envs
 from trainer.environments.self_check import once
 from trainer.environments.spaces import describe_space
+from trainer.own_callbacks import OwnCallbacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from job.model import Job
 
 STEPS = 4
+_KEYS = ("env.", "callbacks.", "policy", "hyperparameters.")
+"""What begins a sentence about a key of the job, which says not whose."""
 _ROWS = 2
 """Of the buffers that are made for a trial."""
 _COPIES_OF_WEIGHTS = 4
@@ -45,6 +48,15 @@ def try_job(job: Job) -> Trial:
     Raises:
         InputError: no session of it could train: the sentence says what is wrong and what to do.
     """
+    try:
+        return _try(job)
+    except InputError as error:
+        if not error.subject.startswith(_KEYS):
+            raise
+        raise type(error)(f"job {job.name}, {error.subject}", error.problem, error.remedy) from error
+
+
+def _try(job: Job) -> Trial:
     small = _smaller(job)
     _begin("the import of its module")
     is_native(job.env)
@@ -58,6 +70,7 @@ def try_job(job: Job) -> Trial:
         warnings.simplefilter("ignore")  # Stable-Baselines3's on the sizes of buffers, which are the trial's
         model = construct(job, venv, "cpu", _small_buffers(job, venv))
         _step(job, model, venv)
+        OwnCallbacks(job).init_callback(model)
         _save_and_load(job, model, venv)
         trial = Trial(
             observation_space=describe_space(model.observation_space),

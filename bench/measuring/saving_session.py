@@ -125,10 +125,10 @@ class Meter:
                 self._current.between += time.perf_counter() - began
             self._pass_boundary(own)
 
-        def clocked_take(own: Training, boundary: Any) -> None:
+        def clocked_take(own: Training, boundary: Any, *, ends: bool) -> None:
             if self._saves:
                 began = time.perf_counter()
-                take(own, boundary)
+                take(own, boundary, ends=ends)
                 self._current.pauses.append(time.perf_counter() - began)
 
         def clocked_timed(own: ArtifactWriter, write: Callable[[], object]) -> None:

@@ -219,6 +219,7 @@ class CheckpointReference(Value, frozen=True, kw_only=True):
         training, libraries, observation_space, action_space, parameters, resume, mean_reward,
             best_mean_reward: as in its record, `contract.documents.session.CheckpointRecord`.
         replay: its replay buffer, or None.
+        stopped_by: the callback that has ended the job there, as met; None where none has.
     """
 
     session: str
@@ -235,6 +236,7 @@ class CheckpointReference(Value, frozen=True, kw_only=True):
     mean_reward: float | None = None
     best_mean_reward: float | None = None
     replay: ReplayReference | None = None
+    stopped_by: str | None = None
 
     def described(self) -> dict[str, Any]:
         """What a job is compared with, as JSON; what it does not say of itself is left out."""

@@ -13,6 +13,11 @@ Size = Annotated[int, Field(ge=0, strict=True)]
 Steps = Annotated[int, Field(ge=0, strict=True)]
 
 
+def _is_none(value: object) -> bool:
+    """Whether a field that came later says nothing: what has none reads as it did before there was such a field."""
+    return value is None
+
+
 class Record(BaseModel):
     """A document of a known format: an unknown field means that a later version wrote it."""
 
@@ -138,6 +143,7 @@ class CheckpointRecord(Record):
         parent: what the session went on from.
         members: every other member of the zip.
         replay: the replay buffer, whose segments lie in `replay/` beside it; None without one.
+        stopped_by: the callback that has ended the job here, as met; None where none has.
     """
 
     job: str
@@ -157,6 +163,7 @@ class CheckpointRecord(Record):
     parent: Parent | None
     members: dict[str, FileEntry]
     replay: Replay | None = None
+    stopped_by: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class Resumed(BaseModel):
@@ -185,7 +192,8 @@ class TrainingMetadata(Record):
         key: the session's key.
         started_at, updated_at: UTC, ISO 8601.
         timesteps_at_start, timesteps: where it began and how far it got.
-        goal_met: whether `timesteps` is at or past the goal.
+        goal_met: whether `timesteps` is at or past the goal, or a callback of the job has ended it.
+        stopped_by: that callback; None where none has.
         interrupted_by: why it ended before the goal, as docs/resume.md lists it: a signal's name,
             `session limit`, `NaN loss`, an error's name; None while it runs and when the goal was met.
         error: the error in one sentence, where there was one.
@@ -214,6 +222,7 @@ class TrainingMetadata(Record):
     episodes: Steps
     steps_per_second: float | None
     libraries: dict[str, str]
+    stopped_by: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class Memory(BaseModel):

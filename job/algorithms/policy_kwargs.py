@@ -6,13 +6,13 @@ or as `package.module:Name`; the trainer resolves it.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from job.algorithms.hyperparameters import Count, CountOrZero, Fraction, Positive, is_count, whole_number
+from job.components import CLASS_REFERENCE
 
 ACTIVATIONS = (
     *("CELU", "ELU", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "Mish", "PReLU"),
@@ -22,7 +22,6 @@ ACTIVATIONS = (
 OPTIMIZERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "ASGD", "NAdam", "RAdam", "RMSprop", "SGD")
 FEATURES_EXTRACTORS = ("CombinedExtractor", "FlattenExtractor", "NatureCNN")
 
-_CLASS_REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _WIDTHS = "a list of layer widths such as [64, 64]"
 
 
@@ -74,7 +73,7 @@ def _class_among(*known: str) -> BeforeValidator:
     def check(value: Any) -> Any:
         if not isinstance(value, str):
             raise ValueError("must be the name of a class, as Name or package.module:Name")  # noqa: TRY004 - pydantic catches ValueError
-        if value not in known and not _CLASS_REFERENCE.fullmatch(value):
+        if value not in known and not CLASS_REFERENCE.fullmatch(value):
             raise PydanticCustomError("unknown_name", "unknown name", {"known": known})
         return value
 

@@ -148,6 +148,8 @@ class Machine:
 
     def pop(self) -> Any:
         """Take the value on top."""
+        if not self.stack:
+            raise UnsoundError("holds a damaged pickle (no value where one is needed)")
         value = self.stack.pop()
         if value is _MARK:
             raise UnsoundError("holds a damaged pickle (a mark in the place of a value)")

@@ -67,6 +67,8 @@ def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     is_own = checkpoint is not None and checkpoint.session == session.folder.number
     if timesteps >= goal and is_own:
         return f"{reached}: goal met", False
+    if checkpoint is not None and is_own and checkpoint.stopped_by is not None:
+        return f"{reached}: goal met, as {checkpoint.stopped_by} has ended it", False
     reason = restored.outcome.error or execution.reason or restored.outcome.interrupted_by
     if reason is None:
         return f"{reached}: what it left beyond that was refused", True

@@ -11,8 +11,7 @@ from runner.jobs.zoo.expressions import value_of
 if TYPE_CHECKING:
     from runner.jobs.yaml_positions import KeyPath
 
-_WRAP = "wrap it where the environment is registered, in the job's sources; VecNormalize is `wrapper` under env"
-_NO_CALLBACKS = "there are no callbacks: save_freq, eval and session_limit do what they mostly do"
+_CALLBACKS = "write callbacks, a list such as `[my_package.module:Class]`"
 _SECTION_OF_EVALUATION = "under eval"
 
 OURS = {
@@ -25,14 +24,12 @@ OURS = {
     "env_id": "write `id` under env",
     "env_kwargs": "write `kwargs` under env",
     "num_envs": "write `n_envs` under env",
-    "env_wrapper": _WRAP,
-    "vec_env_wrapper": _WRAP,
-    "wrappers": _WRAP,
+    "env_wrapper": "write `wrappers` under env, a list such as `[FlattenObservation, my_package.module:Class]`",
+    "vec_env_wrapper": "write `vec_wrappers` under env, a list such as `[VecCheckNan, my_package.module:Class]`",
     "vec_env": "write `vectorization` under env",
     "normalize": "write `wrapper: VecNormalize` under env",
     "normalize_kwargs": "write `wrapper_kwargs` under env",
-    "callback": _NO_CALLBACKS,
-    "callbacks": _NO_CALLBACKS,
+    "callback": _CALLBACKS,
     "eval_freq": f"write `frequency` {_SECTION_OF_EVALUATION}",
     "eval_episodes": f"write `episodes` {_SECTION_OF_EVALUATION}",
     "n_eval_episodes": f"write `episodes` {_SECTION_OF_EVALUATION}",

@@ -296,7 +296,7 @@ def test_the_examples_of_the_reference_are_jobs() -> None:
             entry.pop("quick", None)
             entry["total_timesteps"] = int(float(entry["total_timesteps"]))
             algorithms.append(parse_job({"name": name, **entry}).algorithm)
-    assert algorithms == ["PPO", "SAC"]
+    assert algorithms == ["PPO", "PPO", "SAC"]
 
 
 def test_the_reference_states_the_save_frequencies() -> None:

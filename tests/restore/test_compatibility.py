@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from contract.differences import ABSENT, Difference
-from contract.identity import FREE_OF_ENV, TRAINING_INPUTS
+from contract.identity import FREE_OF_ENV, OPTIONAL_INPUTS, TRAINING_INPUTS
 from contract.libraries import DISTRIBUTIONS
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
@@ -366,7 +366,7 @@ def test_every_field_has_a_rule_that_always_applies(path: str) -> None:
 def test_what_is_free_is_not_compared_and_what_is_compared_is_never_free(path: str) -> None:
     block = path.partition(".")[0]
     apart = block in {"name", "sources"}  # validation holds the one against the session, the plan compares the other
-    compared = block in TRAINING_INPUTS and path not in {f"env.{each}" for each in FREE_OF_ENV}
+    compared = block in (*TRAINING_INPUTS, *OPTIONAL_INPUTS) and path not in {f"env.{each}" for each in FREE_OF_ENV}
     assert ("free" in outcomes(path)) is (not compared and not apart)
 
 

@@ -74,6 +74,40 @@ def test_a_compatible_change_goes_on_and_is_recorded(cart: JobOnDisk, job: dict[
     assert str(decision) == f"goes on from session 0001 at 96 of 256 timesteps ({change})"
 
 
+STOPS = [{"lab:Stop": {"episodes": 3}}]
+
+
+def ended_by_a_callback(cart: JobOnDisk, profile: Profile = "full") -> None:
+    """A session whose checkpoint says that a callback has ended the job."""
+    job = job_json(callbacks=STOPS)
+    cart.add(Phase.RESTORED, timesteps=96, job=job, profile=profile)
+    restored = json.loads(cart.runs.session(cart.name, 1).restored_json.read_text(encoding="utf-8"))
+    restored["checkpoint"]["stopped_by"] = "lab:Stop"
+    write(cart.runs.session(cart.name, 1).restored_json, restored)
+
+
+def test_what_a_callback_has_ended_is_met_until_it_is_another(cart: JobOnDisk) -> None:
+    ended_by_a_callback(cart)
+    for goal in (256, 5_000):
+        decision = decide(wanted(job_json(callbacks=STOPS, total_timesteps=goal)), cart.lineage)
+        assert decision == Nothing(1, 96, goal, "lab:Stop has ended it there")
+    other = [{"lab:Stop": {"episodes": 4}}]
+    change = f"callbacks changed from {STOPS} to {other}"
+    assert decide(wanted(job_json(callbacks=other)), cart.lineage) == Continue(1, 96, 256, (change,))
+    without = f"callbacks changed from {STOPS} to (unset)"
+    assert decide(wanted(), cart.lineage) == Continue(1, 96, 256, (without,))
+
+
+def test_what_a_callback_has_ended_is_done_again_where_other_inputs_changed(cart: JobOnDisk) -> None:
+    ended_by_a_callback(cart)
+    assert isinstance(decide(wanted(job_json(callbacks=STOPS, seed=6)), cart.lineage), Redo)
+
+
+def test_a_quick_run_that_a_callback_has_ended_is_gone_on_with_in_full(cart: JobOnDisk) -> None:
+    ended_by_a_callback(cart, "quick")
+    assert decide(wanted(job_json(callbacks=STOPS)), cart.lineage) == Continue(1, 96, 256)
+
+
 def test_a_raised_goal_or_save_frequency_is_no_change(cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=256)
     job = job_json(total_timesteps=5_000, save_freq=10, session_limit="1h", eval={"frequency": 64})

@@ -245,15 +245,15 @@ class _Watch:
 
         return watched
 
-    def _watch_copy(self, submit: Callable[[Saver, Boundary], None]) -> Callable[[Saver, Boundary], None]:
+    def _watch_copy(self, submit: Callable[..., None]) -> Callable[..., None]:
         reached = self._reached
 
-        def watched(saver: Saver, boundary: Boundary) -> None:
+        def watched(saver: Saver, boundary: Boundary, **ending: bool) -> None:
             now = saver._model.num_timesteps  # noqa: SLF001 - what it saves is what is counted here
             reached["timesteps"] = now
             reached["copies"] += 1
             self._note("copy")
-            submit(saver, boundary)
+            submit(saver, boundary, **ending)
             reached["copied_before"] = reached["copied"]
             reached["copied"] = now
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import gymnasium as gym
 
+LAB = "tests.trainer.lab"
+"""What a user's own package would bring."""
+
 SEGMENT_BYTES = 512
 """So that a replay buffer of some thousand bytes is many segments."""
 
@@ -27,6 +30,20 @@ JOBS: dict[str, dict[str, Any]] = {
         "algorithm": "PPO",
         "env": {**_CART_POLE, **_NORMALIZED, "n_envs": 2},
         "hyperparameters": {**_SMALL, "n_steps": 8, "batch_size": 8, "n_epochs": 2, "learning_rate": "linear_0.001"},
+        "eval": {"frequency": 48, "episodes": 1},
+        "save_freq": 32,
+    },
+    "ppo-own": {
+        "algorithm": "PPO",
+        "policy": f"{LAB}:Mine",
+        "env": {
+            **_CART_POLE,
+            "n_envs": 2,
+            "wrappers": [f"{LAB}:Remembering", "NormalizeObservation"],
+            "vec_wrappers": [f"{LAB}:Shaken", {"VecFrameStack": {"n_stack": 2}}, "VecNormalize"],
+        },
+        "hyperparameters": {**_SMALL, "n_steps": 8, "batch_size": 8, "n_epochs": 2},
+        "callbacks": [f"{LAB}:Counting", {"StopTrainingOnNoModelImprovement": {"max_no_improvement_evals": 90}}],
         "eval": {"frequency": 48, "episodes": 1},
         "save_freq": 32,
     },

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import stable_baselines3
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from stable_baselines3 import SAC
 from stable_baselines3.common.envs import BitFlippingEnv
 
 from job.algorithms.registry import ALGORITHMS
 from restore.integrity import inspect_checkpoint
-from tests.trainer.conftest import job_values, outcome_of, record_of
+from tests.trainer.conftest import ROOT, job_values, outcome_of, record_of
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay
@@ -181,6 +189,9 @@ JOBS: dict[str, dict[str, Any]] = {
     },
 }
 FIRST_OF_EACH = list({job["algorithm"]: name for name, job in reversed(JOBS.items())}.values())
+OTHERS_WITH_SCHEDULES: dict[str, dict[str, Any]] = {"PPO": {"algorithm": "PPO"}, "A2C": {"algorithm": "A2C"}}
+OF_STABLE_BASELINES3 = ("PPO", "A2C", "DQN", "SAC", "TD3", "DDPG")
+LIBRARIES = ("stable-baselines3", "sb3-contrib")
 GOALS = {"ARS": 260, "ARS-network": 600}
 
 
@@ -209,19 +220,71 @@ def test_three_sessions_are_one_uninterrupted_training(relay: Relay, name: str) 
     assert whole.metadata.timesteps > chained.metadata.timesteps_at_start > 0
 
 
-@pytest.mark.parametrize("name", FIRST_OF_EACH)
-def test_each_checkpoint_is_sound_and_opens_in_its_own_library(relay: Relay, name: str) -> None:
-    ended = relay.session(job_for(name))
-    entry = ALGORITHMS[job_for(name)["algorithm"]]
-    library = "stable_baselines3" if entry.name in ("PPO", "A2C", "DQN", "SAC", "TD3", "DDPG") else "sb3_contrib"
-    for path in (ended.latest, ended.artifacts.final_model):
-        model = getattr(importlib.import_module(library), entry.name).load(path, device="cpu")
-        assert model.num_timesteps == ended.metadata.timesteps
-        assert model.predict(model.observation_space.sample())[0] in model.action_space
-        record = inspect_checkpoint(path, job=None, expected=None, max_bytes=1 << 30)
-        assert record == record_of(path)
-    assert record_of(ended.artifacts.final_model).replay is None
-    assert (record_of(ended.latest).replay is not None) == ("buffer_size" in job_for(name)["hyperparameters"])
+def test_every_model_is_sound_and_opens_with_stable_baselines3_alone(relay: Relay) -> None:
+    models, reached = [], []
+    for name in (*FIRST_OF_EACH, *OTHERS_WITH_SCHEDULES):
+        job = with_schedules(name)
+        ended = relay.session(job)
+        assert ended.code == 0, ended.log
+        library = "stable_baselines3" if job["algorithm"] in OF_STABLE_BASELINES3 else "sb3_contrib"
+        checkpoint, best, final = ended.latest, ended.artifacts.best_model, ended.artifacts.final_model
+        for path in (checkpoint, best, final):
+            record = inspect_checkpoint(path, job=None, expected=None, max_bytes=1 << 30)
+            assert record == record_of(path)
+            models.append((library, job["algorithm"], str(path)))
+            reached.append(record.timesteps)
+        assert record_of(final).replay is None
+        assert (record_of(checkpoint).replay is not None) == ("buffer_size" in job["hyperparameters"])
+    assert {name for _, name, _ in models} == set(ALGORITHMS)
+    assert load_elsewhere(models) == [[timesteps, True] for timesteps in reached]
+
+
+def with_schedules(name: str) -> dict[str, Any]:
+    """A job whose numbers fall over its training, as far as its algorithm has such, and whose policy is measured."""
+    job = job_for(name) if name in JOBS else job_values(**OTHERS_WITH_SCHEDULES[name])
+    falling = dict.fromkeys(ALGORITHMS[job["algorithm"]].schedules, "linear_3e-4")
+    measured = {"total_timesteps": GOALS.get(name, 100), "eval": {"frequency": 64, "episodes": 1}}
+    return {**job, **measured, "hyperparameters": job["hyperparameters"] | falling}
+
+
+def load_elsewhere(models: list[tuple[str, str, str]]) -> list[list[Any]]:
+    """What came of loading models where there is no kaggle-relay, by `tests/trainer/loaded_elsewhere.py`."""
+    packages = Path(stable_baselines3.__file__).parents[1]
+    ours = [path.parent.name for path in ROOT.glob("*/__init__.py")]
+    assert {"trainer", "job", "contract"} <= set(ours)
+    given = {
+        "packages": str(packages),
+        "models": models,
+        "allowed": sorted(modules_of(LIBRARIES)),
+        "absent": [*ours, "doit"],
+    }
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "utf8", str(ROOT / "tests" / "trainer" / "loaded_elsewhere.py")],
+        input=json.dumps(given),
+        capture_output=True,
+        encoding="utf-8",
+        cwd=packages.anchor,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def modules_of(distributions: tuple[str, ...]) -> set[str]:
+    """The modules at the top of those distributions and of all that they require."""
+    required, left = set[str](), list(distributions)
+    while left:
+        name = canonicalize_name(left.pop())
+        with contextlib.suppress(metadata.PackageNotFoundError):  # as for another system
+            if name not in required:
+                required.add(name)
+                left += [each.name for each in map(Requirement, metadata.requires(name) or ()) if applies(each)]
+    owners = metadata.packages_distributions()
+    return {module for module, names in owners.items() if required & {canonicalize_name(each) for each in names}}
+
+
+def applies(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
 
 
 def test_a_checkpoint_with_hindsight_opens_with_its_environment(relay: Relay) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from stable_baselines3.common.vec_env import VecNormalize
 
+from contract.errors import InputError
 from job.model import parse_job
+from tests.trainer import lab
 from tests.trainer.conftest import ROLLOUT, job_values, state_of
 from trainer.environments.making import make_evaluation_envs
-from trainer.inference import load_for_inference
+from trainer.inference import load_for_inference, make_environment
 
 if TYPE_CHECKING:
     from tests.trainer.conftest import Relay
@@ -36,6 +41,31 @@ def test_observations_are_scaled_as_they_were_learned(relay: Relay, algorithm: s
     assert (scaled == venv.normalize_obs(raw)).all()
     again, _ = load_for_inference(ended.artifacts.final_model)
     assert (again.predict(scaled, deterministic=True)[0] == model.predict(scaled, deterministic=True)[0]).all()
+
+
+def test_a_module_that_is_not_on_the_path_is_named(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copyfile(Path(lab.__file__), tmp_path / "elsewhere_lab.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    job = job_values(policy="elsewhere_lab:Mine", env={"id": "CartPole-v1", "wrappers": ["elsewhere_lab:Remembering"]})
+    final = relay.session(job).artifacts.final_model
+    model, _ = load_for_inference(final)
+    seen: Any = make_environment(final).reset()
+    assert model.action_space.contains(model.predict(seen)[0][0])
+    monkeypatch.undo()
+    monkeypatch.delitem(sys.modules, "elsewhere_lab")
+    said = (
+        "balance_final.zip: needs the module elsewhere_lab, for elsewhere_lab:Mine and elsewhere_lab:Remembering, which"
+    )
+    with pytest.raises(InputError) as caught:
+        load_for_inference(final)
+    assert str(caught.value).startswith(said)
+    assert "put the folder that holds elsewhere_lab on it, as with PYTHONPATH=FOLDER" in str(caught.value)
+    with pytest.raises(
+        InputError, match=r"env\.wrappers\.0 names elsewhere_lab:Remembering.* as with PYTHONPATH=FOLDER"
+    ):
+        make_environment(final)
 
 
 @pytest.mark.parametrize("changes", [{"replay_buffer_class": "HerReplayBuffer"}, {"n_steps": 3}], ids=["HER", "n-step"])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.noise import ActionNoise, NormalActionNoise, OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.her.her_replay_buffer import HerReplayBuffer
 
 from contract.errors import InputError
 from job.schedules import parse_schedule
 from trainer.algorithms.compiler import spare_the_compiler
 from trainer.algorithms.suitability import refuse_unsuitable
+from trainer.named_classes import find_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
     spare_the_compiler()
     arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
-        return job.entry.load_class()(job.policy, env, seed=job.seed, device=device, **arguments)
+        return job.entry.load_class()(policy_of(job), env, seed=job.seed, device=device, **arguments)
     except MemoryError as error:
         problem = f"{job.algorithm} needs more memory than there is: {' '.join(str(error).split())}"
         raise InputError(f"job {job.name}", problem, "make its buffer or its network smaller") from error
@@ -77,6 +78,21 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
         subject = f"job {job.name}"
         problem = f"{job.algorithm} refuses its hyperparameters: {' '.join(str(error).split())}"
         raise InputError(subject, problem, "correct them in jobs.yaml") from error
+
+
+def policy_of(job: Job) -> str | type[BasePolicy]:
+    """The job's policy as the constructor takes it: a name that the algorithm knows, or a class of the user's own.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if job.policy in job.entry.policies:
+        return job.policy
+    found = find_class("policy", job.policy)
+    if not (isinstance(found, type) and issubclass(found, BasePolicy)):
+        remedy = "derive it from a policy of Stable-Baselines3, such as ActorCriticPolicy for PPO"
+        raise InputError("policy", f"{job.policy} is no policy", remedy)
+    return found
 
 
 def constructor_arguments(job: Job, shape_of_actions: tuple[int, ...]) -> dict[str, Any]:
@@ -121,14 +137,8 @@ def resolve_classes(policy_kwargs: dict[str, Any]) -> dict[str, Any]:
     resolved = dict(policy_kwargs)
     for key, default_module in CLASSES_IN_POLICY_KWARGS.items():
         if isinstance(resolved.get(key), str):
-            module, _, name = resolved[key].rpartition(":")
-            try:
-                resolved[key] = getattr(importlib.import_module(module or default_module), name)
-            except (ImportError, AttributeError) as error:
-                subject = f"hyperparameters.policy_kwargs.{key}"
-                raise InputError(
-                    subject, f"{resolved[key]!r} is not a class that can be imported", "write it as module:Name"
-                ) from error
+            reference = resolved[key] if ":" in resolved[key] else f"{default_module}:{resolved[key]}"
+            resolved[key] = find_class(f"hyperparameters.policy_kwargs.{key}", reference)
     return resolved
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
 from contract.errors import InputError
 from job.algorithms.off_policy import OffPolicyHyperparameters
+from job.components import VEC_NORMALIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,7 @@ def _misfits(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
         wrap = "turn them into one of these in a wrapper of your own, in the job's sources"
         yield problem, "choose another algorithm, as docs/jobs.md lists them" if some_take_it else wrap
     yield from _misfits_of_actions(env.action_space)
+    yield from _misfits_of_scaling(job, env)
     yield from _misfits_of_policy(job, env)
     if job.algorithm == MASKING_ALGORITHM and not env.has_attr("action_masks"):
         yield f"has no action_masks(), by which {job.algorithm} tells valid actions", "add it, or set algorithm to PPO"
@@ -75,8 +78,24 @@ def _misfits_of_actions(space: spaces.Space[Any]) -> Iterator[tuple[str, str]]:
         yield f"{actions} without an end, and Stable-Baselines3 needs finite bounds", "give each a lowest and a highest"
 
 
+def _misfits_of_scaling(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
+    """A replay buffer holds what VecNormalize is given, and has the shape of what the policy sees."""
+    normalizing = unwrap_vec_normalize(env)
+    if normalizing is None or not isinstance(job.typed_hyperparameters, OffPolicyHyperparameters):
+        return
+    if _shapes(normalizing.observation_space) != _shapes(env.observation_space):
+        problem = f"its observations get another shape outside of VecNormalize, and {job.algorithm} keeps those inside"
+        yield problem, "write VecFrameStack and VecTransposeImage in env.vec_wrappers, and VecNormalize after them"
+
+
+def _shapes(space: spaces.Space[Any]) -> Any:
+    return {key: part.shape for key, part in space.spaces.items()} if isinstance(space, spaces.Dict) else space.shape
+
+
 def _misfits_of_policy(job: Job, env: VecEnv) -> Iterator[tuple[str, str]]:
     space = env.observation_space
+    if job.policy not in job.entry.policies:
+        return  # one of the user's own, which knows what it reads
     policy, kwargs = job.policy, job.hyperparameters.get("policy_kwargs") or {}
     observations = f"its observations are {_named(space)}"
     of_dictionaries, of_images, of_rows = (_policy_named(job, each) for each in ("MultiInput", "Cnn", "Mlp"))
@@ -131,7 +150,10 @@ def is_picture(space: spaces.Space[Any]) -> TypeGuard[spaces.Box]:
 
 
 def _is_normalized(job: Job) -> bool:
-    return job.env.wrapper is not None and job.env.wrapper_kwargs.norm_obs
+    if job.env.wrapper is not None:
+        return job.env.wrapper_kwargs.norm_obs
+    arguments = [each.kwargs for each in job.env.vec_wrappers if each.name == VEC_NORMALIZE]
+    return any(each.get("norm_obs", True) and each.get("norm_obs_keys") is None for each in arguments)
 
 
 def _policy_named(job: Job, beginning: str) -> str | None:

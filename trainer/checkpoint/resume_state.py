@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainer.checkpoint import replay_buffer
-from trainer.checkpoint.parts import attributes, environments, exploration, wrappers
+from trainer.checkpoint.parts import attributes, environments, exploration
 from trainer.environments.spaces import random_states, set_random_states
+from trainer.environments.wrapping import states as wrappers
 from trainer.generators import GeneratorStates, capture_generators, put_back_generators
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ Boundary = Literal["rollout_start", "training_end"]
 class ResumeState:
     """What `capture` takes.
 
-    `environments` is None where they cannot give their state, `replay` without a replay buffer.
+    `environments` is None where they cannot give their state, `replay` without a replay buffer. `callbacks` are
+    those of the job, which `trainer.own_callbacks` captures and puts back.
     """
 
     boundary: Boundary
@@ -49,6 +51,7 @@ class ResumeState:
     session: dict[str, Any]
     replay: dict[str, Any] | None = None
     inexact: tuple[str, ...] = field(default=())
+    callbacks: list[Any] = field(default_factory=list)
 
     @property
     def judged(self) -> list[Mapping[str, Any]]:
@@ -57,8 +60,11 @@ class ResumeState:
         return [*self.statistics, *self.episodes, latest]
 
     def to_bytes(self) -> bytes:
-        """The state as the content of a checkpoint's state member."""
-        return pickle.dumps(vars(self), protocol=5)
+        """The state as the content of a checkpoint's state member; without callbacks as before there were any."""
+        parts = dict(vars(self))
+        if not self.callbacks:
+            del parts["callbacks"]
+        return pickle.dumps(parts, protocol=5)
 
     @staticmethod
     def from_bytes(content: bytes) -> ResumeState:
@@ -78,18 +84,19 @@ def capture(model: BaseAlgorithm, algorithm: Algorithm, boundary: Boundary, sess
     venv = environments.present(model)
     buffer = getattr(model, "replay_buffer", None)
     states, inexact = environments.capture(model)
+    episodes, untold = wrappers.capture_episodes(venv)
     return ResumeState(
         boundary=boundary,
         attributes=attributes.capture(model, algorithm.state),
         generators=capture_generators(),
         action_space=random_states(model.action_space),
         statistics=wrappers.capture_statistics(venv),
-        episodes=wrappers.capture_episodes(venv),
+        episodes=episodes,
         environments=states,
         exploration=exploration.capture(model, algorithm.explorer),
         session=session,
         replay=None if buffer is None else replay_buffer.take_state(buffer),
-        inexact=inexact,
+        inexact=(*inexact, *untold),
     )
 
 
@@ -118,7 +125,7 @@ def put_back(
     keeps_episodes = keeps_episodes and not refusals
     wrappers.put_back(venv, state.statistics)
     if keeps_episodes:
-        wrappers.put_back(venv, state.episodes)
+        reasons += wrappers.put_back(venv, state.episodes)
     attributes.put_back(model, state.attributes, keeps_episodes=keeps_episodes)
     if refusals:
         environments.begin_anew(model)

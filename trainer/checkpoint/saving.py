@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from trainer.checkpoint.replay_buffer import Rows
     from trainer.checkpoint.resume_state import Boundary
     from trainer.checkpoint.writer import ArtifactWriter
+    from trainer.own_callbacks import OwnCallbacks
     from trainer.progress import Progress
 
 
@@ -35,15 +36,22 @@ class Saver:
         progress: where the session stands.
         writer: writes the artifacts.
         stateless: why the environments give no state, as the check before the training found; empty where they do.
+        callbacks: those of the job, whose states are saved with it.
     """
 
     def __init__(
-        self, model: BaseAlgorithm, progress: Progress, writer: ArtifactWriter, stateless: tuple[str, ...] = ()
+        self,
+        model: BaseAlgorithm,
+        progress: Progress,
+        writer: ArtifactWriter,
+        stateless: tuple[str, ...],
+        callbacks: OwnCallbacks,
     ) -> None:
         self._model = model
         self._progress = progress
         self._writer = writer
         self._stateless = stateless
+        self._callbacks = callbacks
         self._rows_noted_at = progress.timesteps
         self._recorder: ReplayRecorder | None = None
         self._store: SegmentStore | None = None
@@ -74,11 +82,12 @@ class Saver:
         self._rows_noted_at = self._model.num_timesteps
         self._submit_rows(self._recorder.take_full())
 
-    def submit_checkpoint(self, boundary: Boundary, *, is_announced: bool = True) -> None:
+    def submit_checkpoint(self, boundary: Boundary, *, ends: bool = False, is_announced: bool = True) -> None:
         """Copy the checkpoint of this boundary, and have it written.
 
         Args:
             boundary: where in the loop that is.
+            ends: whether the job is done, so that its final model is written too.
             is_announced: whether its files are told of; not where others take their place at the same boundary.
 
         Raises:
@@ -96,7 +105,7 @@ class Saver:
 
         def write() -> None:
             sizes = {}
-            if boundary == "training_end":  # before its checkpoint, which lets the job count as done
+            if ends:  # before its checkpoint, which lets the job count as done
                 sizes[writer.artifacts.final_model] = writer.put_checkpoint(
                     writer.artifacts.final_model, contents, final
                 )
@@ -128,8 +137,9 @@ class Saver:
         state = capture(self._model, entry, boundary, milestones)
         at = f"job {progress.session_input.job.name} at {self._model.num_timesteps:,} timesteps"
         refuse_unusable_statistics(state.judged, at)
-        if self._stateless:
-            state = replace(state, inexact=self._stateless)
+        callbacks, untold = self._callbacks.capture() if self._callbacks else ([], ())
+        inexact = dict.fromkeys((*(self._stateless or state.inexact), *untold))
+        state = replace(state, inexact=tuple(inexact), callbacks=callbacks)
         if set(state.inexact) - set(progress.inexact):
             events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(state.inexact)}")
         progress.add_inexact(state.inexact)

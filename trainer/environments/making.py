@@ -23,11 +23,12 @@ from stable_baselines3.common.vec_env import (
 from contract.errors import InputError, RelayError
 from trainer.environments.failures import as_refusal, in_words
 from trainer.environments.identifiers import registered_spec
-from trainer.environments.recorded_actions import record_actions
-from trainer.environments.snapshot import SnapshotWrapper
+from trainer.environments.state.recorded_actions import record_actions
+from trainer.environments.state.snapshot import SnapshotWrapper
 from trainer.environments.unreadable_spaces import refuse_unreadable
 from trainer.environments.vectorized import InWorkers, OneAfterTheOther
 from trainer.environments.workers import all_or_none
+from trainer.environments.wrapping.around import FOR_EVALUATION, wrap_all, wrap_each
 from trainer.envs.vector_adapter import SB3VectorAdapter
 from trainer.stopping.stacks import show_stacks_when_asked
 
@@ -99,8 +100,17 @@ def make_evaluation_envs(job: Job) -> VecEnv:
     return _wrapped(VecMonitor(made), job.env, training=False)
 
 
+def make_envs_to_act_in(env: Environment) -> VecEnv:
+    """One environment for who only acts, wrapped as for evaluation; all that learn nothing there go by what they have.
+
+    Raises:
+        InputError: the environment cannot be made: the sentence names its id and why.
+    """
+    return _wrapped(VecMonitor(_vectorized(_Construction(env, 1))), env, training=False)
+
+
 def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
-    """Environments made as those that the agent learns in, in this process and without Stable-Baselines3's wrappers.
+    """Environments made as those that the agent learns in, in this process, with the job's own wrappers only.
 
     All of them in their native form, else one.
 
@@ -108,22 +118,32 @@ def make_envs_to_check(job: Job, method: ResumeMethod) -> VecEnv:
         InputError: the environment cannot be made: the sentence names its id and why.
     """
     # Unchecked: what they give is to be compared, and the training meets a fault itself.
-    return _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method, checked=False))
+    venv = _vectorized(_Construction(job.env, job.env.n_envs if is_native(job.env) else 1, method, checked=False))
+    return _closed_unless_wrapped(venv, lambda: wrap_all(venv, job.env.vec_wrappers, training=True))
+
+
+def _closed_unless_wrapped(venv: VecEnv, wrap: Callable[[], VecEnv]) -> VecEnv:
+    try:
+        return wrap()
+    except BaseException:
+        venv.close()
+        raise
 
 
 def _wrapped(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
+    return _closed_unless_wrapped(venv, lambda: _wrapped_by_keys(venv, env, training=training))
+
+
+def _wrapped_by_keys(venv: VecEnv, env: Environment, *, training: bool) -> VecEnv:
     try:
         if env.wrapper is not None:
-            arguments = env.wrapper_kwargs.model_dump()
-            if not training:
-                arguments["norm_reward"] = False
-            venv = VecNormalize(venv, training=training, **arguments)
+            venv = VecNormalize(venv, **env.wrapper_kwargs.model_dump() | ({} if training else FOR_EVALUATION))
         if env.frame_stack is not None:
             venv = VecFrameStack(venv, env.frame_stack)
+        venv = wrap_all(venv, env.vec_wrappers, training=training)
         # As the model does itself: so that evaluation's environments are wrapped like the training's.
         return BaseAlgorithm._wrap_env(venv)  # noqa: SLF001 - the rule is Stable-Baselines3's
     except (AssertionError, TypeError, ValueError, NotImplementedError) as error:
-        venv.close()
         problem = f"Stable-Baselines3 cannot take its observations: {in_words(error)}"
         raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
 
@@ -136,7 +156,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
             several = gym.make_vec(env.id, num_envs=count, vectorization_mode="vector_entry_point", **env.kwargs)
             return SB3VectorAdapter(several, wanted.refusal, wanted.subject)
         registered_spec(env.id)
-        make = functools.partial(_make_one, env.id, env.kwargs, wanted.method, wanted.refusal)
+        make = functools.partial(_make_one, env, wanted.method, wanted.refusal)
         if env.vectorization == "subproc" and wanted.worker_seed is not None:
             seeds = range(wanted.worker_seed, wanted.worker_seed + count)
             with all_or_none():
@@ -160,9 +180,9 @@ def _noted(make: Callable[[], gym.Env[Any, Any]], made: list[gym.Env[Any, Any]])
     return made[-1]
 
 
-def _make_one(env_id: str, kwargs: dict[str, Any], method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
-    env = gym.make(env_id, **kwargs)
-    refuse_unreadable(env_id, env.observation_space)
+def _make_one(wanted: Environment, method: ResumeMethod, refusal: tuple[str, ...]) -> gym.Env[Any, Any]:
+    env = wrap_each(gym.make(wanted.id, **wanted.kwargs), wanted.wrappers)
+    refuse_unreadable(wanted.id, env.observation_space)
     wrapper = SnapshotWrapper(env, refusal)
     return record_actions(wrapper) if method == "actions" else wrapper
 
@@ -185,7 +205,7 @@ def is_native(env: Environment) -> bool:
     Raises:
         InputError: it is not known, or the job asks for a form that it has not.
     """
-    if env.vectorization in ("dummy", "subproc"):
+    if env.vectorization in ("dummy", "subproc") or env.wrappers:
         return False
     native = _has_native_form(registered_spec(env.id))
     if env.vectorization == "native" and not native:

@@ -19,8 +19,10 @@ import torch
 
 from contract.errors import InputError, RelayError
 from trainer.environments.making import ResumeMethod, is_native, make_envs_to_check
-from trainer.environments.snapshot import SnapshotError
-from trainer.environments.states import restore_states, take_states
+from trainer.environments.state.layers import SnapshotError
+from trainer.environments.state.states import restore_states, take_states
+from trainer.environments.wrapping.culprit import VEC_WRAPPERS, without_wrappers
+from trainer.environments.wrapping.states import put_all_back, take_all
 from trainer.generators import as_bits, capture_generators, preserved_generators, put_back_generators
 
 if TYPE_CHECKING:
@@ -55,21 +57,47 @@ class Resumption:
         method: `state` by `get_state()`/`set_state()` and pickling, `actions` by repeating what
             was done since their last reset, `none` not at all: then a resume is approximate.
         reasons: why each better method does not do, a sentence each.
+        forgetful: which wrappers around all environments do not give theirs, a sentence each.
     """
 
     method: ResumeMethod
     reasons: tuple[str, ...]
+    forgetful: tuple[str, ...] = ()
+
+    @property
+    def inexact(self) -> tuple[str, ...]:
+        """Why going on from a checkpoint is not exact; empty where it is."""
+        return (*(self.reasons if self.method == "none" else ()), *self.forgetful)
 
 
 def check_environments(job: Job) -> Resumption:
     """The best method by which the environments of `job` give their state back; no generator is moved.
 
-    Environments that raise meanwhile count as giving nothing back: the training meets their error itself.
+    Where it is a wrapper of the job's that does not, it is named; the others are kept if it stands around all
+    environments. Environments that raise meanwhile count as giving nothing back: the training meets their error itself.
 
     Raises:
         InputError: they cannot be made.
         MadeOnceError: they could be made, and cannot be made again: this process has none left to train in.
     """
+    found = _best_method(job)
+    if found.method != "none":
+        return found
+    # The wrapper without which it does: the outermost ones are taken off, one after the other.
+    for bare, wrapper, key in without_wrappers(job):
+        try:
+            without = _best_method(bare)
+        except RelayError:  # without it the observations are none that can be read
+            break
+        if without.method != "none":
+            forgets = f"{wrapper.name} ({key}) does not give its state back: {'; '.join(dict.fromkeys(found.reasons))}"
+            if key == VEC_WRAPPERS:
+                return Resumption(without.method, without.reasons, (forgets,))
+            return Resumption("none", (forgets,))
+    return found
+
+
+def _best_method(job: Job) -> Resumption:
     methods: tuple[ResumeMethod, ...] = ("state",) if is_native(job.env) else ("state", "actions")
     reasons: list[str] = []
     maker = _Maker(job)
@@ -139,6 +167,7 @@ def once(env_id: str, error: InputError) -> str:
 class _Snapshot:
     position: int
     states: Any
+    wrappers: Any
     generators: tuple[Any, ...]
 
 
@@ -178,7 +207,8 @@ class _Course:
 
     def take_states(self) -> None:
         """Note the state of everything as of now."""
-        self.snapshots.append(_Snapshot(len(self.actions), take_states(self._venv), capture_generators()))
+        states = take_states(self._venv.unwrapped), take_all(self._venv)
+        self.snapshots.append(_Snapshot(len(self.actions), *states, capture_generators()))
 
 
 def _check(make: _Maker, method: ResumeMethod) -> None:
@@ -190,7 +220,8 @@ def _check(make: _Maker, method: ResumeMethod) -> None:
         with contextlib.closing(make(method)) as venv:
             venv.seed(job.seed + 1)
             venv.reset()
-            restore_states(venv, snapshot.states)
+            restore_states(venv.unwrapped, snapshot.states)
+            put_all_back(venv, snapshot.wrappers)
             put_back_generators(snapshot.generators)
             _compare(venv, course, snapshot.position, job.env.id)
 

@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from contract.errors import InputError
 from trainer.environments.checks.vector import VectorCheck
 from trainer.environments.origins import from_zero, has_origin, to_environment
-from trainer.environments.snapshot import SnapshotError
+from trainer.environments.state.layers import SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
+from job.components import CLASS_REFERENCE, VecWrapper, Wrapper
 from job.model import JOB_NAME, Environment, Normalization, parse_job
 from job.problems import InvalidJobError
 from runner.jobs.other_tools import OURS
@@ -15,8 +16,11 @@ from runner.jobs.zoo.expressions import value_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from job.components import Component
+
 ALGORITHMS_OF_ZOO = {**{name.lower(): name for name in ALGORITHMS}, "ppo_lstm": "RecurrentPPO"}
 """What the zoo calls them, which is how its files are called."""
+_ZOO = "rl_zoo3"
 _AS_TEXT = ("policy_kwargs", "replay_buffer_kwargs", "replay_buffer_class", "normalize", "env_kwargs")
 """The keys whose value may be Python as text."""
 
@@ -79,6 +83,8 @@ class _Job:
             "frame_stack": lambda value: self._put(self._environment, "frame_stack", "frame_stack", value),
             "env_kwargs": lambda value: self._put(self._environment, "env_kwargs", "kwargs", value),
             "normalize": self._normalize,
+            "env_wrapper": lambda value: self._wrap("env_wrapper", "wrappers", Wrapper, value),
+            "vec_env_wrapper": lambda value: self._wrap("vec_env_wrapper", "vec_wrappers", VecWrapper, value),
         }
 
     def take(self, key: str, value: Any) -> Line:
@@ -100,6 +106,19 @@ class _Job:
         section[name] = value
         before = "env." if section is self._environment else ""
         return Line(key, f"{'hyperparameters.' if section is self._hyperparameters else before}{name}")
+
+    def _wrap(self, key: str, name: str, kind: type[Component], value: Any) -> Line:
+        wrappers = []
+        for each in value if isinstance(value, list) else [value]:
+            said, kwargs = next(iter(each.items())) if isinstance(each, dict) and len(each) == 1 else (each, None)
+            module, _, short = str(said).rpartition(".")
+            if module.partition(".")[0] == _ZOO:
+                return Line(key, None, f"no session has {_ZOO}: copy {short} into a folder of the job's sources")
+            found = short if kind.homes.get(short) == module else f"{module}:{short}"
+            if short not in kind.homes and not CLASS_REFERENCE.fullmatch(found):
+                return Line(key, None, OURS[key])
+            wrappers.append({found: kwargs} if kwargs else found)
+        return self._put(self._environment, key, name, wrappers)
 
     def _normalize(self, value: Any) -> Line:
         if value is False:

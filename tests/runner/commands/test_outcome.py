@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from runner.commands.outcome import announce
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
-from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
+from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,19 @@ def test_a_session_that_ended_in_good_order_is_announced(
     cart.add(Phase.RESTORED, timesteps=timesteps, **changes)
     announce(workspace, planned)
     assert capsys.readouterr().out == sentence
+
+
+def test_a_session_that_a_callback_has_ended_has_met_its_goal(
+    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = workspace.plan("cart", "full")
+    path = cart.add(Phase.RESTORED, timesteps=96).restored_json
+    restored = json.loads(path.read_text(encoding="utf-8"))
+    restored["checkpoint"]["stopped_by"] = "lab:Stop"
+    write(path, restored)
+    announce(workspace, planned)
+    said = "cart: session 0001 reached 96 of 256 timesteps: goal met, as lab:Stop has ended it\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(

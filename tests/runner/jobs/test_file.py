@@ -71,7 +71,20 @@ def added(text: str) -> str:
             "callback: my.Callback",
             6,
             "callback",
-            "unknown key; there are no callbacks: save_freq, eval and session_limit do what they mostly do",
+            "unknown key; write callbacks, a list such as `[my_package.module:Class]`",
+        ),
+        (
+            "callbacks: [Stop]",
+            6,
+            "callbacks.0",
+            'unknown name "Stop"; write StopTrainingOnRewardThreshold, StopTrainingOnNoModelImprovement or',
+        ),
+        ("callbacks: [3]", 6, "callbacks.0", "must be the name of a class, or a name and its arguments, as in"),
+        (
+            "callbacks: [StopTrainingOnMaxEpisode]",
+            6,
+            "callbacks.0",
+            'unknown name "StopTrainingOnMaxEpisode"; did you mean',
         ),
         (
             "env_wrapper: my.Wrapper",

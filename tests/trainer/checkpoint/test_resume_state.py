@@ -15,9 +15,9 @@ from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
 from tests.trainer.conftest import HYPERPARAMETERS, ROLLOUT, digest_of, job_values
 from trainer.algorithms.model import make_model
-from trainer.checkpoint.parts import wrappers
 from trainer.checkpoint.resume_state import ResumeState, capture, put_back
 from trainer.environments.making import make_training_envs
+from trainer.environments.wrapping import states as wrappers
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

@@ -27,7 +27,7 @@ from job.model import parse_job
 from job.problems import InvalidJobError
 from tests.trainer.conftest import TROUBLED, job_values
 from trainer.environments.making import ResumeMethod, make_evaluation_envs, make_training_envs
-from trainer.environments.recorded_actions import ActionRecorder
+from trainer.environments.state.recorded_actions import ActionRecorder
 from trainer.environments.vectorized import OneAfterTheOther
 from trainer.envs.vector_adapter import SB3VectorAdapter
 

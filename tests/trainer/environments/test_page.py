@@ -13,8 +13,9 @@ import yaml
 
 from job.model import parse_job
 from tests.trainer.conftest import job_values
-from trainer.environments import recorded_actions, self_check
+from trainer.environments import self_check
 from trainer.environments.self_check import Resumption, check_environments
+from trainer.environments.state import recorded_actions
 from trainer.envs.sumo import PRECISION, SumoIntersection
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -14,9 +14,10 @@ import pytest
 from gymnasium.wrappers import NormalizeObservation, TimeLimit
 
 from tests.trainer.conftest import digest_of
-from trainer.environments import recorded_actions
-from trainer.environments.recorded_actions import ActionRecorder, record_actions
-from trainer.environments.snapshot import SnapshotError, SnapshotWrapper
+from trainer.environments.state import recorded_actions
+from trainer.environments.state.layers import SnapshotError
+from trainer.environments.state.recorded_actions import ActionRecorder, record_actions
+from trainer.environments.state.snapshot import SnapshotWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable

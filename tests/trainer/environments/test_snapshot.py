@@ -13,7 +13,8 @@ import pytest
 from gymnasium.wrappers import FrameStackObservation, NormalizeObservation, TransformReward
 
 from tests.trainer.conftest import Rebuilt, Troubled, digest_of
-from trainer.environments.snapshot import SnapshotError, SnapshotWrapper, follows_state_protocol
+from trainer.environments.state.layers import SnapshotError, follows_state_protocol
+from trainer.environments.state.snapshot import SnapshotWrapper
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 
 if TYPE_CHECKING:

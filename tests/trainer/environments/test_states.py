@@ -14,8 +14,8 @@ from job.model import parse_job
 from tests.trainer.conftest import digest_of, job_values
 from tests.trainer.environments.test_recorded_actions import Sealed
 from trainer.environments.making import GIVES_NOTHING_BACK, make_training_envs
-from trainer.environments.snapshot import SnapshotError
-from trainer.environments.states import restore_states, take_states
+from trainer.environments.state.layers import SnapshotError
+from trainer.environments.state.states import restore_states, take_states
 from trainer.envs.traffic_light.vector import TrafficLightVectorEnv
 from trainer.envs.vector_adapter import SB3VectorAdapter
 

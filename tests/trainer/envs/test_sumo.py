@@ -15,9 +15,9 @@ from job.model import parse_job
 from tests.trainer.conftest import ROLLOUT, job_values, outcome_of
 from tests.trainer.environments.test_snapshot import play
 from trainer.environments.making import make_training_envs
-from trainer.environments.recorded_actions import record_actions
 from trainer.environments.self_check import Resumption, check_environments
-from trainer.environments.snapshot import SnapshotWrapper
+from trainer.environments.state.recorded_actions import record_actions
+from trainer.environments.state.snapshot import SnapshotWrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from stable_baselines3.common.noise import VectorizedActionNoise
 
 from trainer.checkpoint.devices import moved
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 _BOUND_TO_EPISODES = ("_last_obs", "_last_original_obs", "_last_episode_starts", "_last_lstm_states", "action_noise")
+_OBSERVATIONS = ("_last_obs", "_last_original_obs")
 _NOISE, _NOISE_STATE = "action_noise", "noise_prev"
 """Of the kinds of action noise only the random walk (Ornstein-Uhlenbeck) has a state."""
 
@@ -32,10 +34,26 @@ def put_back(model: BaseAlgorithm, taken: dict[str, Any], *, keeps_episodes: boo
     for name, value in taken.items():
         if not keeps_episodes and name in _BOUND_TO_EPISODES:
             continue
-        if name == _NOISE:
+        if name in _OBSERVATIONS:
+            setattr(model, name, _laid_out_like(value, getattr(model, name, None)))
+        elif name == _NOISE:
             _go_on_with_noise(getattr(model, name, None), value)
         else:
             setattr(model, name, moved(value, model.device))
+
+
+def _laid_out_like(value: Any, fresh: Any) -> Any:
+    """Observations in the memory layout of those that the environments have just given.
+
+    Transposed images are views whose colours lie together, pickle lays them out anew, and convolutions round by it.
+    """
+    if isinstance(value, dict) and isinstance(fresh, dict):
+        return {key: _laid_out_like(part, fresh.get(key)) for key, part in value.items()}
+    if not (isinstance(value, np.ndarray) and isinstance(fresh, np.ndarray) and value.shape == fresh.shape):
+        return value
+    laid_out = np.empty_like(fresh, dtype=value.dtype)
+    laid_out[...] = value
+    return laid_out
 
 
 def _go_on_with_noise(noise: Any, before: Any) -> None:

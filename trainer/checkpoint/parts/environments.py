@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.environments.snapshot import SnapshotError
-from trainer.environments.states import restore_states, take_states
+from trainer.environments.state.layers import SnapshotError
+from trainer.environments.state.states import restore_states, take_states
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

@@ -12,6 +12,7 @@ from job.model import parse_job
 from runner.commands.import_zoo import import_zoo
 from runner.jobs.file import load_jobs
 from runner.jobs.yaml_positions import read_yaml
+from runner.jobs.zoo.conversion import convert
 from runner.jobs.zoo.expressions import value_of
 from runner.jobs.zoo.reading import read_entry
 
@@ -100,8 +101,26 @@ def test_each_line_has_its_place_in_the_job(tmp_path: Path) -> None:
 def test_a_game_has_the_entry_of_all_games_or_its_own(tmp_path: Path, game: str) -> None:
     conversion = converted(tmp_path, game)
     assert conversion.job["total_timesteps"] == (1_000_000 if "ALE" in game else 10_000_000)
-    assert conversion.job["env"] == {"id": game, "frame_stack": 4, "n_envs": 8}
-    assert becomes(conversion)["env_wrapper"].startswith("none: ")
+    assert conversion.job["env"] == {"id": game, "frame_stack": 4, "n_envs": 8, "wrappers": ["AtariWrapper"]}
+    assert becomes(conversion)["env_wrapper"] == "env.wrappers"
+
+
+@pytest.mark.parametrize(
+    ("said", "here"),
+    [
+        ("gymnasium.wrappers.FlattenObservation", ["FlattenObservation"]),
+        (
+            "[gymnasium.wrappers.TimeLimit: {max_episode_steps: 9}, a.b.C]",
+            [{"TimeLimit": {"max_episode_steps": 9}}, "a.b:C"],
+        ),
+        ("rl_zoo3.wrappers.HistoryWrapper", None),
+        ("Flatten it", None),
+    ],
+)
+def test_the_wrappers_of_an_entry_are_those_of_the_job(said: str, here: list[Any] | None) -> None:
+    conversion = convert({"env_wrapper": yaml.safe_load(said), "n_timesteps": 256}, "CartPole-v1", "PPO")
+    assert conversion.job["env"].get("wrappers") == here
+    assert (becomes(conversion)["env_wrapper"] == "env.wrappers") is (here is not None)
 
 
 def test_what_has_no_equivalent_is_said_and_left_out(tmp_path: Path) -> None:
@@ -195,7 +214,7 @@ def test_a_jobs_file_of_another_form_stays_as_it_is(tmp_path: Path, before: str)
 
 PASTED = {
     "n_timesteps: 1e6": "write total_timesteps",
-    "env_wrapper: a.B": "wrap",
+    "env_wrapper: a.B": "write `wrappers` under env",
     "normalize: true": "write `wrapper: VecNormalize` under env",
     "frame_stack: 4": "it belongs under env",
     "n_envs: 8": "it belongs under env",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from trainer.environments.snapshot import SnapshotError, follows_state_protocol
+from trainer.environments.state.layers import SnapshotError, follows_state_protocol
 
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 
-from trainer.environments.box2d_worlds import renew_world
-from trainer.environments.snapshot import SnapshotError, SnapshotWrapper
 from trainer.environments.spaces import make_generators, random_states, set_random_states
+from trainer.environments.state.box2d_worlds import renew_world
+from trainer.environments.state.layers import SnapshotError
+from trainer.environments.state.native_parts import native_parts, put_back_native, take_native
 from trainer.generators import as_bits, capture_generators, put_back_generators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from trainer.environments.state.snapshot import SnapshotWrapper
 
 MAX_ACTIONS = 100_000
 MAX_BYTES = 32 << 20
@@ -43,7 +46,9 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         """Reset the environment, and note how; what came before is forgotten."""
         arguments = copy.deepcopy({"seed": seed, "options": options})
         _make_generators(self.env)
-        self._begin({"arguments": arguments, "draws": _generator_states(self.env), "process": capture_generators()})
+        native = {name: take_native(part) for name, part in native_parts(self.env).items()}
+        beginning = {"arguments": arguments, "draws": _generator_states(self.env), "process": capture_generators()}
+        self._begin({**beginning, "native": native} if native else beginning)
         observation, info = self._reset(arguments)
         return observation, info
 
@@ -85,6 +90,8 @@ class ActionRecorder(gym.Wrapper[Any, Any, Any, Any]):
         beginning = state["beginning"]
         put_back_generators(beginning["process"])
         _set_draws(self.env, beginning["draws"])
+        for name, native in beginning.get("native", {}).items():
+            put_back_native(vars(self.env)[name], native)
         self._begin(beginning)
         self._reset(beginning["arguments"])
         self._actions, self._bytes = list(state["actions"]), state["bytes"]

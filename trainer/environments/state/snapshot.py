@@ -9,36 +9,30 @@ from __future__ import annotations
 
 import copy
 import io
-import pickle
 import zlib
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.utils import EzPickle
 
 from trainer.environments.checks.step import FAULT, NO_REWARD, NUMBERS, TRUTHS, StepCheck
 from trainer.environments.origins import from_zero, has_origin, to_environment
-from trainer.environments.spaces import random_states, set_random_states
+from trainer.environments.state.layers import (
+    REBUILT_BY_MAKE,
+    LayerPickler,
+    LayerUnpickler,
+    SnapshotError,
+    layer_state,
+    not_given,
+    not_taken_back,
+    pickle_layer,
+    set_layer_state,
+    unpickle_layer,
+)
+from trainer.environments.wrapping.running_means import put_running_means, take_running_means
 from trainer.generators import capture_generators, put_back_generators
 
-_REBUILT_BY_MAKE = frozenset({"env", "spec", "_cached_spec"})
 _FASTEST = 1
-
-
-class SnapshotError(Exception):
-    """An environment's state cannot be taken or put back.
-
-    Args:
-        reasons: which part and why, a sentence each.
-    """
-
-    def __init__(self, *reasons: str) -> None:
-        super().__init__(*reasons)
-        self.reasons = reasons
-
-    def __str__(self) -> str:
-        return "; ".join(self.reasons)
 
 
 class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
@@ -57,6 +51,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
         super().__init__(env)
         self._refusal = refusal
         self._check: StepCheck | None = None
+        self._noted: list[tuple[Any, bytes]] = []
         self._shifts_actions = has_origin(env.action_space)
         if self._shifts_actions:
             self.action_space = from_zero(env.action_space)
@@ -105,6 +100,30 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
         """What stands in for an observation that nobody is to see."""
         return _zeros(self.observation_space)
 
+    def running_means(self) -> list[dict[str, Any]]:
+        """What the layers have learned of the scale of things, outermost first."""
+        return take_running_means(_layers(self.env))
+
+    def go_by_running_means(self, taken: list[dict[str, Any]]) -> None:
+        """Scale by what another environment has learned, and learn nothing more."""
+        put_running_means(_layers(self.env), taken)
+
+    def note_wrappers(self) -> None:
+        """Keep how the wrappers stand now, for `renew_wrappers`; nothing of one that does not give its state."""
+        layers = _layers(self.env)
+        self._noted = []
+        for layer in layers[:-1]:
+            try:
+                self._noted.append((layer, pickle_layer(layer, REBUILT_BY_MAKE, layers)))
+            except SnapshotError:
+                continue
+
+    def renew_wrappers(self) -> None:
+        """Let the wrappers, not the environment, stand as they were noted."""
+        layers = _layers(self.env)
+        for layer, state in self._noted:
+            unpickle_layer(layer, state, layers)
+
     def try_snapshot(self, *, generators: bool = True) -> bytes | SnapshotError:
         """A snapshot, or why there is none: an error that is raised would end a worker process."""
         try:
@@ -133,15 +152,15 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
             raise SnapshotError(*self._refusal)
         layers = _layers(self.env)
         stream = io.BytesIO()
-        pickler = _LayerPickler(stream, layers)
+        pickler = LayerPickler(stream, layers)
         pickler.dump(_names(layers))
         for layer in _asked(layers):
             try:
-                pickler.dump(_layer_state(layer))
+                pickler.dump(layer_state(layer))
             except SnapshotError:
                 raise
             except Exception as error:  # anything may come out of a user's get_state or __getstate__
-                raise SnapshotError(_failure(layer, error)) from error
+                raise SnapshotError(not_given(layer, error)) from error
         pickler.dump(capture_generators() if generators else None)
         return zlib.compress(stream.getvalue(), _FASTEST)
 
@@ -154,7 +173,7 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
         """
         layers = _layers(self.env)
         try:
-            unpickler = _LayerUnpickler(io.BytesIO(zlib.decompress(snapshot)), layers)
+            unpickler = LayerUnpickler(io.BytesIO(zlib.decompress(snapshot)), layers)
         except zlib.error as error:
             raise SnapshotError("its state was taken by another version of kaggle-relay") from error
         there, here = unpickler.load(), _names(layers)
@@ -162,12 +181,11 @@ class SnapshotWrapper(gym.Wrapper[Any, Any, Any, Any]):
             raise SnapshotError(f"its state is that of {there}, not of {here}")
         for layer in _asked(layers):
             try:
-                _set_layer_state(layer, unpickler.load())
+                set_layer_state(layer, unpickler.load())
             except SnapshotError:
                 raise
             except Exception as error:  # a stranger's environment may raise anything
-                problem = f"{type(layer).__name__} does not take its state back ({type(error).__name__}: {error})"
-                raise SnapshotError(problem) from error
+                raise not_taken_back(layer, error) from error
         states = unpickler.load()
         if states is not None:
             put_back_generators(states)
@@ -194,54 +212,3 @@ def _asked(layers: list[Any]) -> list[Any]:
 
 def _names(layers: list[Any]) -> str:
     return " in ".join(type(layer).__name__ for layer in reversed(layers))
-
-
-def follows_state_protocol(layer: Any) -> bool:
-    """Whether the layer itself (gymnasium's wrappers pass nothing on) has `get_state` and `set_state`."""
-    return callable(getattr(layer, "get_state", None)) and callable(getattr(layer, "set_state", None))
-
-
-def _failure(layer: Any, error: Exception) -> str:
-    if follows_state_protocol(layer):
-        return f"{type(layer).__name__} does not give its state ({type(error).__name__}: {error})"
-    return f"{type(layer).__name__} cannot be pickled and has no get_state/set_state ({error})"
-
-
-def _layer_state(layer: Any) -> dict[str, Any]:
-    if follows_state_protocol(layer):
-        return {"protocol": layer.get_state()}
-    attributes = {name: value for name, value in vars(layer).items() if name not in _REBUILT_BY_MAKE}
-    spaces = {name: random_states(value) for name, value in attributes.items() if isinstance(value, gym.Space)}
-    return {"attributes": {name: each for name, each in attributes.items() if name not in spaces}, "spaces": spaces}
-
-
-def _set_layer_state(layer: Any, state: dict[str, Any]) -> None:
-    if "protocol" in state:
-        layer.set_state(state["protocol"])
-        return
-    vars(layer).update(state["attributes"])
-    for name, states in state["spaces"].items():
-        set_random_states(vars(layer)[name], states)
-
-
-class _LayerPickler(pickle.Pickler):
-    def __init__(self, stream: io.BytesIO, layers: list[Any]) -> None:
-        super().__init__(stream, protocol=5)
-        self._positions = {id(layer): position for position, layer in enumerate(layers)}
-
-    def persistent_id(self, obj: Any) -> int | None:
-        return self._positions.get(id(obj))
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, EzPickle):
-            raise pickle.PicklingError(f"{type(obj).__name__} is rebuilt from its arguments, its state forgotten")
-        return NotImplemented
-
-
-class _LayerUnpickler(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, layers: list[Any]) -> None:
-        super().__init__(stream)
-        self._layers = layers
-
-    def persistent_load(self, pid: int) -> Any:
-        return self._layers[pid]
