@@ -172,6 +172,7 @@ def test_code_is_refused_and_not_executed(protocol: int, nested: bool, tmp_path:
         (b"\x80\x02S'\\_'\n.", "opcode STRING"),
         (b"\x80\x02X\xff\xff\xff\xff", "in the middle of a value"),
         (b"\x80\x02K", "damaged pickle"),
+        (b"\x80\x02.", "no value where one is needed"),
         (b"\x80\x02\xff", "opcode unknown"),
         (b"\x80\x02}}.", "goes on after its end"),
         (b"\x80\x02(.", "a mark in the place"),
