@@ -30,7 +30,8 @@ assert sys.platform == "linux"
 
 DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH_", "CUDA", "CUBLAS", "LD_")
 """How the names of variables begin that are looked at when something is imported."""
-OF_NO_MATTER = frozenset({"PYTHONPATH", "PYTHONIOENCODING"})
+OF_NO_MATTER = frozenset({"PYTHONPATH", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONUTF8"})
+"""Those of them that a fork heeds by itself; the last says what tests' machines do anyway."""
 LONGEST_REQUEST = 1 << 20
 STANDARD_STREAMS = 3
 
@@ -176,9 +177,9 @@ def become(start: Start, path: list[str]) -> None:
     os.environ.clear()
     os.environ.update(start.variables)
     time.tzset()
-    if encoding := start.variables.get("PYTHONIOENCODING"):
-        for stream in (sys.stdin, sys.stdout, sys.stderr):
-            stream.reconfigure(encoding=encoding)  # type: ignore[union-attr]
+    encoding, unbuffered = start.variables.get("PYTHONIOENCODING"), bool(start.variables.get("PYTHONUNBUFFERED"))
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.reconfigure(encoding=encoding, write_through=unbuffered)  # type: ignore[union-attr]
     _rename(start.arguments)
     others = added_paths(start.variables)
     sys.orig_argv[:] = start.arguments
