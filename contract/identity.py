@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
+OPTIONAL_INPUTS = ("packages",)
+"""Those that a job without them does not state."""
 FREE_OF_ENV = ("check",)
 """Keys of the `env` block that no weight depends on."""
 
@@ -17,4 +19,5 @@ def training_inputs(job: dict[str, Any]) -> dict[str, Any]:
     environments give is looked at.
     """
     inputs = {name: job[name] for name in TRAINING_INPUTS}
+    inputs |= {name: job[name] for name in OPTIONAL_INPUTS if job.get(name)}
     return inputs | {"env": {name: value for name, value in inputs["env"].items() if name not in FREE_OF_ENV}}

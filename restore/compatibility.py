@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contract.differences import ABSENT, Difference, differences
+from contract.identity import OPTIONAL_INPUTS
 from restore.compatibility_rules import RULES, Rule
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
 
 def _outcome(change: Difference, checkpoint: Mapping[str, Any]) -> str:
     # Where a whole training input is on one side only, another version of kaggle-relay wrote the other.
-    if "." not in change.path and ABSENT in (change.before, change.after):
+    if "." not in change.path and change.path not in OPTIONAL_INPUTS and ABSENT in (change.before, change.after):
         return "incompatible"
     rule = find_rule(change, checkpoint)
     return rule.outcome if rule else "incompatible"

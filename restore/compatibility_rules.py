@@ -117,6 +117,7 @@ RULES = (
     Rule("device", "recorded", "another device rounds otherwise"),
     Rule("threads", "recorded", "sums are rounded in another order"),
     Rule("sources", "recorded", "what they mean is compared, file by file: other code may compute otherwise"),
+    Rule("packages", "recorded", "other versions may compute otherwise"),
     # How long, how often, where and how judged.
     Rule("total_timesteps", "free", "the goal may move; only a schedule that ends at it takes a new line"),
     Rule("max_sessions", "free", "counts sessions"),

@@ -77,6 +77,13 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a folder of `sources` holds a key or a token (kaggle.json, access_token, credentials.json, id_rsa, \\*.pem)": (
         "runner/sources/test_walk.py::test_a_key_or_a_token_is_not_uploaded",
     ),
+    "a package of `packages` has no wheel for where the sessions run, or would replace what is there": (
+        "runner/test_packages.py::test_what_has_no_wheel_for_the_place_is_refused_by_name",
+        "scenarios/test_packages.py::test_what_has_no_wheel_is_refused_before_anything_is_packaged",
+    ),
+    "a wheel in packages.lock is gone from where pip looks, or another file has its name": (
+        "runner/test_packages.py::test_a_wheel_that_is_not_the_one_that_was_locked_is_refused",
+    ),
     "this machine lacks a module that the backend's may have": (
         "runner/stages/test_wiring.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
         "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contract.documents.trial import Trial
-from contract.errors import UnavailableError
+from contract.errors import InputError, UnavailableError
 from contract.storage import files
 from runner.backends.registry import backend_entry, installed
 from runner.decide import Continue, Redo, Start
@@ -50,7 +50,7 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     """
     job = plan.wanted.job
     try:
-        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan))
+        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan))
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
@@ -61,24 +61,39 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     return Verdict(found, (*found.notes, *([note] if note else [])))
 
 
-def _tried(cache: Path, plan: Plan, sources: Sources) -> Trial:
-    key = _trial_digest(plan.wanted.job, sources)
+def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
+    """The wheels of a job's packages for this machine, once there are some for where its sessions run.
+
+    Raises:
+        UnavailableError: for this machine alone there are none.
+        InputError: there are none for where its sessions run.
+    """
+    workspace.wheels(plan)
+    try:
+        return workspace.wheels(plan, here=True)
+    except InputError as error:
+        raise UnavailableError(error.subject, error.problem, error.remedy) from error
+
+
+def _tried(cache: Path, plan: Plan, sources: Sources, wheels: list[Path]) -> Trial:
+    key = _trial_digest(plan.wanted.job, sources, wheels)
     known = _remembered(cache)
     if key in known:
         return known[key]
-    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle())
+    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle(), None, wheels)
     latest = [*known.items(), (key, found)][-MOST_REMEMBERED:]
     with contextlib.suppress(OSError):  # a project that may only be read is tried anew each time
         files.write_bytes(cache, msgspec.json.encode(dict(latest)))
     return found
 
 
-def _trial_digest(job: dict[str, Any], sources: Sources) -> str:
+def _trial_digest(job: dict[str, Any], sources: Sources, wheels: list[Path]) -> str:
     """A digest of all that a trial depends on; what was refused is not remembered, since its cause may be anywhere."""
     parts = {name: job[name] for name in ("env", "algorithm", "policy", "hyperparameters")}
     evaluation = job["eval"]["episodes"] if job["eval"]["frequency"] else 0
+    beside = [files.sha256_of_file(each) for each in wheels]
     return files.sha256_of_value(
-        [parts, evaluation, sources.identity().content, installed(), platform.python_version()]
+        [parts, evaluation, sources.identity().content, installed(), platform.python_version(), *beside]
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from contract.differences import ABSENT, Difference
-from contract.identity import FREE_OF_ENV, TRAINING_INPUTS
+from contract.identity import FREE_OF_ENV, OPTIONAL_INPUTS, TRAINING_INPUTS
 from contract.libraries import DISTRIBUTIONS
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
@@ -366,7 +366,7 @@ def test_every_field_has_a_rule_that_always_applies(path: str) -> None:
 def test_what_is_free_is_not_compared_and_what_is_compared_is_never_free(path: str) -> None:
     block = path.partition(".")[0]
     apart = block in {"name", "sources"}  # validation holds the one against the session, the plan compares the other
-    compared = block in TRAINING_INPUTS and path not in {f"env.{each}" for each in FREE_OF_ENV}
+    compared = block in (*TRAINING_INPUTS, *OPTIONAL_INPUTS) and path not in {f"env.{each}" for each in FREE_OF_ENV}
     assert ("free" in outcomes(path)) is (not compared and not apart)
 
 
@@ -418,3 +418,15 @@ def test_a_path_that_ends_in_a_star_is_about_what_is_inside_only(rule: str, path
 def test_a_rule_covers_its_path_and_all_below(path: str, rule: str | None) -> None:
     found = find_rule(Difference(path, 1, 2), {})
     assert (found.path if found else None) == rule
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, ["maze==1"]), (["maze==1"], ["maze==2"]), (["maze==1", "grid==1"], None)]
+)
+def test_a_run_goes_on_with_other_packages_and_says_so(before: list[str] | None, after: list[str] | None) -> None:
+    def stated(packages: list[str] | None) -> dict[str, Any]:
+        return {"training": {"seed": 1, **({"packages": packages} if packages else {})}}
+
+    verdict = compare(stated(before), stated(after))
+    assert verdict.incompatible == ()
+    assert [change.path for change in verdict.recorded] == ["packages"]
