@@ -129,6 +129,7 @@ RULES = (
     Rule("eval.episodes", "free", "an evaluation has environments of its own"),
     Rule("backend", "free", "the same session elsewhere"),
     Rule("internet", "free", "says what a session may reach, not what it learns"),
+    Rule("data", "free", "says where on this machine lies what a session mounts"),
     Rule("validation.max_checkpoint_bytes", "free", "judges what is there"),
     Rule("validation.max_replay_bytes", "free", "judges what is there"),
     Rule("validation.max_artifact_files", "free", "judges what is there"),

@@ -4,7 +4,7 @@
 reads both.
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
-`packages/`: the wheels that a job's packages become.
+`packages/`: the wheels that a job's packages become. `data`: folders that stand for Kaggle's data.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
 `record`: what a script tells of its package.

@@ -125,6 +125,7 @@ class BackendEntry:
         tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
             agrees; None where nothing is kept.
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
+        has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
     """
 
@@ -134,6 +135,7 @@ class BackendEntry:
     calibrate: Callable[[Path], None] | None = None
     held: Callable[[Path, Mapping[str, Any], AbstractSet[str]], Sequence[Held]] | None = None
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
+    has_data: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
 
 

@@ -13,6 +13,7 @@ from contract.documents.trial import Trial
 from contract.errors import InputError, UnavailableError
 from contract.storage import files
 from runner.backends.registry import backend_entry, installed
+from runner.data import mounts
 from runner.decide import Continue, Redo, Start
 from runner.preflight import trial
 from runner.preflight.memory import memory_note
@@ -48,17 +49,27 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     Raises:
         InputError: no session of it could train where it is to run.
     """
-    job = plan.wanted.job
+    job, entry = plan.wanted.job, backend_entry(plan.wanted.job["backend"])
     try:
-        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan))
+        data = mounts(workspace.runs.root, job)
+    except UnavailableError as error:
+        if not entry.has_data:
+            raise
+        return _untried(job, error)
+    try:
+        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan), data)
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
-        place = f"this machine, which may lack what the {job['backend']} backend has"
-        doubt = f"it could not be tried on {place}, and is tried there first"
-        return Verdict(None, (f"{doubt}: {error}",))
-    note = memory_note(job, found.memory, backend_entry(job["backend"]).memory(job))
+        return _untried(job, error)
+    note = memory_note(job, found.memory, entry.memory(job))
     return Verdict(found, (*found.notes, *([note] if note else [])))
+
+
+def _untried(job: dict[str, Any], error: UnavailableError) -> Verdict:
+    place = f"this machine, which may lack what the {job['backend']} backend has"
+    doubt = f"it could not be tried on {place}, and is tried there first"
+    return Verdict(None, (f"{doubt}: {error}",))
 
 
 def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
@@ -75,12 +86,12 @@ def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
         raise UnavailableError(error.subject, error.problem, error.remedy) from error
 
 
-def _tried(cache: Path, plan: Plan, sources: Sources, wheels: list[Path]) -> Trial:
+def _tried(cache: Path, plan: Plan, sources: Sources, wheels: list[Path], data: dict[str, Path]) -> Trial:
     key = _trial_digest(plan.wanted.job, sources, wheels)
     known = _remembered(cache)
     if key in known:
         return known[key]
-    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle(), None, wheels)
+    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle(), None, wheels, data)
     latest = [*known.items(), (key, found)][-MOST_REMEMBERED:]
     with contextlib.suppress(OSError):  # a project that may only be read is tried anew each time
         files.write_bytes(cache, msgspec.json.encode(dict(latest)))

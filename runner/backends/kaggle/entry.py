@@ -64,4 +64,6 @@ def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequen
         return held(connection, root, job, known)
 
 
-ENTRY = BackendEntry(_open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held, places=_places)
+ENTRY = BackendEntry(
+    _open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held, has_data=True, places=_places
+)
