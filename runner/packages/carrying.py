@@ -8,6 +8,8 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from contract.errors import InputError
 from contract.storage import files
 from contract.storage.layout import WHEEL_SUFFIX
@@ -40,7 +42,7 @@ def wheels_for(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], 
     """
     found: dict[str, Path] = {}
     for place in places if stated else ():
-        locked = read_lock(runs.packages_lock).of(stated, place.name) or _lock(runs, job, stated, place)
+        locked = read_lock(runs.packages_lock).of(stated, place.name) or _lock_alone(runs, job, stated, place)
         for wheel in locked.wheels:
             found[wheel.file] = _kept(runs, wheel) or _fetch(runs, job, place, wheel)
     return [found[name] for name in sorted(found)]
@@ -54,6 +56,18 @@ def as_payload(wheels: Sequence[Path]) -> dict[str, bytes]:
 def names_in_payload(wheels: Sequence[Path]) -> list[str]:
     """By which a session knows them."""
     return [f"{each.name.removesuffix('.whl')}{WHEEL_SUFFIX}" for each in wheels]
+
+
+def _lock_alone(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], place: Place) -> Locked:
+    """As `_lock`, once nobody else does the same."""
+    held = runs.lock("packages").with_suffix(".choosing")  # no job's name ends so
+    try:
+        held.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(held):
+            return read_lock(runs.packages_lock).of(stated, place.name) or _lock(runs, job, stated, place)
+    except OSError as error:
+        problem = f"is to say which wheels were chosen, and cannot be written ({error.strerror})"
+        raise InputError(runs.packages_lock.name, problem, "make the project's folder writable") from error
 
 
 def _lock(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], place: Place) -> Locked:

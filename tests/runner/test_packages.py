@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import zipfile
@@ -142,3 +143,15 @@ def test_a_session_knows_a_wheel_by_the_name_that_it_is_packaged_under(index: Pa
     assert all(map(session_script.is_wheel, payload))
     assert not any(name.endswith(session_script.PACKAGE_SUFFIX) for name in payload)
     assert zipfile.is_zipfile(index / "gridlab-1.2-py3-none-any.whl")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_project_that_may_only_be_read_says_what_would_be_written(runs: RunsFolder) -> None:
+    runs.root.chmod(0o500)
+    try:
+        with pytest.raises(
+            InputError, match=r"packages.lock: is to say which wheels were chosen, and cannot be written"
+        ):
+            wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+    finally:
+        runs.root.chmod(0o700)
