@@ -6,7 +6,7 @@ from typing import Any
 
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
 OPTIONAL_INPUTS = ("packages",)
-"""Those that a job without them does not state."""
+"""Further ones, which a job has only where they are set: one without is the job that it was before there were any."""
 FREE_OF_ENV = ("check",)
 """Keys of the `env` block that no weight depends on."""
 

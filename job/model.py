@@ -73,6 +73,11 @@ def _requirement(value: str) -> str:
     return "".join(value.split())
 
 
+Packages = Annotated[
+    tuple[Annotated[str, AfterValidator(_requirement)], ...],
+    Field(strict=False, exclude_if=lambda packages: not packages),
+    AfterValidator(lambda packages: tuple(dict.fromkeys(packages))),
+]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
@@ -80,13 +85,6 @@ Sources = Annotated[
     tuple[Annotated[str, AfterValidator(_folder_in_project)], ...],
     Field(strict=False),
     AfterValidator(lambda folders: tuple(dict.fromkeys(folders))),
-]
-
-
-Packages = Annotated[
-    tuple[Annotated[str, AfterValidator(_requirement)], ...],
-    Field(strict=False, exclude_if=lambda packages: not packages),
-    AfterValidator(lambda packages: tuple(dict.fromkeys(packages))),
 ]
 
 

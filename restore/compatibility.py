@@ -54,7 +54,8 @@ def compare(checkpoint: Mapping[str, Any], job: Mapping[str, Any]) -> Verdict:
 
 def _outcome(change: Difference, checkpoint: Mapping[str, Any]) -> str:
     # Where a whole training input is on one side only, another version of kaggle-relay wrote the other.
-    if "." not in change.path and change.path not in OPTIONAL_INPUTS and ABSENT in (change.before, change.after):
+    one_sided = "." not in change.path and ABSENT in (change.before, change.after)
+    if one_sided and change.path not in OPTIONAL_INPUTS:
         return "incompatible"
     rule = find_rule(change, checkpoint)
     return rule.outcome if rule else "incompatible"
