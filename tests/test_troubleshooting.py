@@ -84,6 +84,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a wheel in packages.lock is gone from where pip looks, or another file has its name": (
         "runner/test_packages.py::test_a_wheel_that_is_not_the_one_that_was_locked_is_refused",
     ),
+    "packages.lock was damaged, by a merge say": ("runner/test_packages.py::test_a_lock_that_cannot_be_read_says_so",),
     "data listed under `kaggle` have no folder in `data`, and the job runs here or in a container": (
         "runner/test_data.py::test_what_has_no_folder_or_no_use_is_one_sentence",
         "scenarios/test_kaggles_data.py::test_data_without_a_folder_here_are_refused_before_anything_is_packaged",
