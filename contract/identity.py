@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
-OPTIONAL_INPUTS = ("callbacks",)
+OPTIONAL_INPUTS = ("callbacks", "packages")
 """Further ones, which a job has only where they are set: one without is the job that it was before there were any."""
 FREE_OF_ENV = ("check",)
 """Keys of the `env` block that no weight depends on."""

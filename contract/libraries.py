@@ -11,9 +11,14 @@ DISTRIBUTIONS = ("gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "torc
 
 
 @functools.cache
-def library_versions() -> dict[str, str]:
-    """Versions by distribution name, and of `python`; what is not installed is left out."""
-    versions = {name: version for name in DISTRIBUTIONS if (version := _version(name)) is not None}
+def library_versions(packages: tuple[str, ...] = ()) -> dict[str, str]:
+    """Versions by distribution name, and of `python`; what is not installed is left out.
+
+    Args:
+        packages: what a job asks for beside what every session computes with, as `name==version`.
+    """
+    names = (*DISTRIBUTIONS, *(each.partition("==")[0] for each in packages))
+    versions = {name: version for name in names if (version := _version(name)) is not None}
     return versions | {"python": platform.python_version()}
 
 

@@ -46,6 +46,7 @@ class Workload:
         internet: whether it may reach the network, where the executor can tell.
         gpu: whether it needs one.
         limit_seconds: after which it is killed, or None.
+        data: as `inputs`, of folders that may be large: an executor that can links their files.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Workload:
     internet: bool = False
     gpu: bool = False
     limit_seconds: float | None = None
+    data: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Closeable(Protocol):

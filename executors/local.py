@@ -20,7 +20,7 @@ from contract.storage import files
 from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
-from executors.local_files import fetch_files, is_segment
+from executors.local_files import fetch_files, is_segment, mount
 from executors.short_folders import name_short_folder, short_folder_named
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class LocalExecutor(Closeable):
         mounted.mkdir(parents=True)
         for place, folder in workload.inputs.items():
             shutil.copytree(folder, mounted / PurePosixPath(place), copy_function=_place)
+        for place, folder in workload.data.items():
+            mount(folder, mounted / PurePosixPath(place))
         script = building / launcher.SCRIPT
         script.parent.mkdir(parents=True)
         shutil.copyfile(workload.script, script)
@@ -161,7 +163,7 @@ class LocalExecutor(Closeable):
             (building / name).mkdir(parents=True)
         for path in (script, *mounted.rglob("*")):
             # A segment may be a second name of the parent's artifact, which would become read-only with it.
-            if path.is_file() and not is_segment(path):
+            if path.is_file() and not path.is_symlink() and not is_segment(path):
                 path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
         orders = {
             "environment": dict(workload.environment),

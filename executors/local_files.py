@@ -75,3 +75,19 @@ def _has_arrived(segment: Path, target: Path) -> bool:
     if not target.is_file() or target.stat().st_size != segment.stat().st_size:
         return False
     return target.samefile(segment) or files.sha256_of_file(target) == segment.stem
+
+
+def mount(folder: Path, place: Path) -> None:
+    """Have the files of `folder` at `place` too: as links to them where the system lets its users make any.
+
+    Folders are folders, so that a search that follows no links finds the files.
+    """
+    for parent, _, names in os.walk(folder, followlinks=True):
+        here = place / Path(parent).relative_to(folder)
+        here.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            source = Path(parent, name).resolve()
+            try:
+                (here / name).symlink_to(source)
+            except OSError:  # Windows lets few users make links
+                shutil.copyfile(source, here / name)

@@ -47,6 +47,10 @@ DEFAULT_TRIAL_LIMIT = "2m"
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
+_CLAUSE = r"(?:===?|~=|!=|<=?|>=?) *[A-Za-z0-9.*+!_-]+"
+_REQUIREMENT = re.compile(
+    rf"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._, -]+\])? *(?:{_CLAUSE}(?: *, *{_CLAUSE})*)?"
+)
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
 
 
@@ -71,6 +75,18 @@ def _folder_in_project(value: str) -> str:
     return str(path)
 
 
+def _requirement(value: str) -> str:
+    """A distribution with the versions that will do, and nothing that pip would take for an option or an address."""
+    if not _REQUIREMENT.fullmatch(value):
+        raise ValueError("must be the name of a package and its versions, such as minigrid==3.0.0 or ale-py>=0.11,<1")
+    return "".join(value.split())
+
+
+Packages = Annotated[
+    tuple[Annotated[str, AfterValidator(_requirement)], ...],
+    Field(strict=False, exclude_if=lambda packages: not packages),
+    AfterValidator(lambda packages: tuple(dict.fromkeys(packages))),
+]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
@@ -171,6 +187,7 @@ class Job(Section):
     threads: Count = 1
     internet: bool = False
     sources: Sources = ()
+    packages: Packages = ()
     validation: Validation = Validation()
 
     @property

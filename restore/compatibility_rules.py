@@ -120,6 +120,7 @@ RULES = (
     Rule("threads", "recorded", "sums are rounded in another order"),
     Rule("callbacks", "recorded", "what watches the training may change it; a new one begins where it is added"),
     Rule("sources", "recorded", "what they mean is compared, file by file: other code may compute otherwise"),
+    Rule("packages", "recorded", "other versions may compute otherwise"),
     # How long, how often, where and how judged.
     Rule("total_timesteps", "free", "the goal may move; only a schedule that ends at it takes a new line"),
     Rule("max_sessions", "free", "counts sessions"),
@@ -132,6 +133,7 @@ RULES = (
     Rule("backend", "free", "the same session elsewhere"),
     Rule("notify", "free", "says who is told, and no session knows it"),
     Rule("internet", "free", "says what a session may reach, not what it learns"),
+    Rule("data", "free", "says where on this machine lies what a session mounts"),
     Rule("validation.max_checkpoint_bytes", "free", "judges what is there"),
     Rule("validation.max_replay_bytes", "free", "judges what is there"),
     Rule("validation.max_artifact_files", "free", "judges what is there"),

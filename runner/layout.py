@@ -14,6 +14,7 @@ BACKENDS = ".backends"
 LOCKS = ".locks"
 RECOVERING = ".recovering"
 JOBS_FILE = "jobs.yaml"
+PACKAGES_LOCK = "packages.lock"
 
 
 class SessionFolder(NamedTuple):
@@ -163,6 +164,16 @@ class RunsFolder(NamedTuple):
     def cache(self, name: str) -> Path:
         """A file that can be made again at any time."""
         return self.path / CACHE / f"{name}.json"
+
+    @property
+    def wheels(self) -> Path:
+        """Wheels that sessions bring along, each below its digest."""
+        return self.path / CACHE / "wheels"
+
+    @property
+    def packages_lock(self) -> Path:
+        """Which wheels the packages of jobs became; beside jobs.yaml, since it is the user's to keep."""
+        return self.root / PACKAGES_LOCK
 
     def backend(self, name: str) -> Path:
         """A folder of a backend's own."""

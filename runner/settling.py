@@ -19,7 +19,7 @@ import trainer
 from contract.storage import files
 from runner import settled
 from runner.commands.outcome import nothing_to_do
-from runner.layout import JOBS_FILE
+from runner.layout import JOBS_FILE, PACKAGES_LOCK
 from runner.settled import Answer, Look, Memory
 from runner.sources.reading import SETTLING_NS
 from runner.sources.walk import is_left_out
@@ -81,7 +81,7 @@ def _write(workspace: Workspace, memory: Memory, profile: str, answers: dict[str
 
 def _files(root: Path, database: Path) -> list[str]:
     """What doit goes by, and the jobs."""
-    own = [str(root / name) for name in (DODO_FILE, *_CONFIGURATION, JOBS_FILE)]
+    own = [str(root / name) for name in (DODO_FILE, *_CONFIGURATION, JOBS_FILE, PACKAGES_LOCK)]
     return list(dict.fromkeys([*own, *_imported(root), str(database), f"{database}-wal"]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import restore
 from contract.documents.runs import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
-from runner.backends.registry import is_known, known_backends
+from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
 from runner.jobs.own_keys import NOTIFY
@@ -166,17 +166,67 @@ class Workspace:
         values = {name: value for name, value in self._jobs.job(job)[profile].items() if name != NOTIFY}
         if self._backend is not None:
             values["backend"] = self._backend
+        pins = self._pin(values)
         carried = self._sources.read(self.source_folders(values))
         return Wanted(
             job=values,
             profile=profile,
             sources=self._sources.read(self.own_sources(values)).identity(),
-            libraries=library_versions() if values["backend"] == "local" else {},
+            libraries={**library_versions(), **pins} if values["backend"] == "local" else {},
             code=self._code,
             rules=Rules(job=values["validation"], code=self._judging_code),
             source_table=carried.table,
             redo=redo,
         )
+
+    def locked(self, live: LiveSession) -> LiveSession:
+        """A session to come, whose packages are locked as they will be from then on.
+
+        Raises:
+            InputError: no wheels of them fit where it is to run.
+        """
+        if not self.wheels(live.plan):
+            return live
+        values = dict(live.plan.wanted.job, packages=self._stated_packages(live.plan))
+        pins = self._pin(values)
+        libraries = {**live.plan.wanted.libraries, **pins} if live.plan.wanted.libraries else {}
+        wanted = replace(live.plan.wanted, job=values, libraries=libraries)
+        return replace(live, plan=replace(live.plan, wanted=wanted))
+
+    def wheels(self, plan: Plan, *, here: bool = False) -> list[Path]:
+        """The wheels of a job's packages.
+
+        Args:
+            plan: of the job.
+            here: whether for this machine, and not for where the job's sessions run.
+
+        Raises:
+            InputError: no wheels of them fit there.
+        """
+        stated, job = self._stated_packages(plan), plan.wanted.job
+        if not stated:
+            return []
+        from runner.packages.carrying import wheels_for  # noqa: PLC0415 - few jobs have packages
+        from runner.packages.places import this_machine  # noqa: PLC0415 - likewise
+
+        there = backend_entry(job["backend"]).places(job)
+        return wheels_for(self.runs, job, stated, (this_machine(),) if here else there)
+
+    def _stated_packages(self, plan: Plan) -> list[str]:
+        """As jobs.yaml has them."""
+        stated: list[str] = self._jobs.job(plan.job)[plan.wanted.profile].get("packages", [])
+        return stated
+
+    def _pin(self, job: dict[str, Any]) -> dict[str, str]:
+        """Put the locked versions of a job's packages in the place of what it states; return them."""
+        if not job.get("packages"):
+            return {}
+        from runner.packages.lockfile import read_lock  # noqa: PLC0415 - few jobs have packages
+
+        lock = read_lock(self.runs.packages_lock)
+        found = lock.of(job["packages"])
+        job["packages"] = lock.pinned(job["packages"])
+        return found.versions if found is not None else {}
 
     @functools.cached_property
     def _code(self) -> Identity:

@@ -105,6 +105,21 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a folder of `sources` holds a key or a token (kaggle.json, access_token, credentials.json, id_rsa, \\*.pem)": (
         "runner/sources/test_walk.py::test_a_key_or_a_token_is_not_uploaded",
     ),
+    "a package of `packages` has no wheel for where the sessions run, or would replace what is there": (
+        "runner/test_packages.py::test_what_has_no_wheel_for_the_place_is_refused_by_name",
+        "scenarios/test_packages.py::test_what_has_no_wheel_is_refused_before_anything_is_packaged",
+    ),
+    "a wheel in packages.lock is gone from where pip looks, or another file has its name": (
+        "runner/test_packages.py::test_a_wheel_that_is_not_the_one_that_was_locked_is_refused",
+    ),
+    "packages.lock was damaged, by a merge say": ("runner/test_packages.py::test_a_lock_that_cannot_be_read_says_so",),
+    "data listed under `kaggle` have no folder in `data`, and the job runs here or in a container": (
+        "runner/test_data.py::test_what_has_no_folder_or_no_use_is_one_sentence",
+        "scenarios/test_kaggles_data.py::test_data_without_a_folder_here_are_refused_before_anything_is_packaged",
+    ),
+    "a dataset listed under `kaggle.datasets` is not there": (
+        "scenarios/test_kaggles_data.py::test_sessions_here_and_on_kaggle_read_the_same_data",
+    ),
     "this machine lacks a module that the backend's may have": (
         "runner/stages/test_wiring.py::test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here",
         "scenarios/test_tried_there_first.py::test_what_cannot_be_tried_here_is_tried_first_in_the_session_on_kaggle",

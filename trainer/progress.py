@@ -120,7 +120,7 @@ class Progress:
             best_mean_reward=self.milestones.best_mean_reward,
             episodes=self.milestones.episodes,
             steps_per_second=self.steps_per_second,
-            libraries=library_versions(),
+            libraries=library_versions(self.session_input.job.packages),
         )
 
     def record(self, model: BaseAlgorithm, kind: Literal["checkpoint", "best", "final"]) -> CheckpointRecord:
@@ -137,7 +137,7 @@ class Progress:
             observation_space=describe_space(model.observation_space),
             action_space=describe_space(model.action_space),
             parameters=parameter_shapes(model),
-            libraries=library_versions(),
+            libraries=library_versions(self.session_input.job.packages),
             resume=self.verdict,
             mean_reward=self.mean_reward,
             best_mean_reward=self.milestones.best_mean_reward,

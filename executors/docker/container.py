@@ -95,7 +95,7 @@ def container_names(root: Path) -> Names:
 def workload_files(workload: Workload) -> Iterator[ArchiveEntry]:
     """What a container finds below `/`."""
     yield from (ArchiveEntry("kaggle"), ArchiveEntry("kaggle/input"))
-    for place, folder in workload.inputs.items():
+    for place, folder in {**workload.inputs, **workload.data}.items():
         yield from folder_entries(folder, f"kaggle/input/{place}")
     yield from (ArchiveEntry("kaggle/src"), ArchiveEntry("kaggle/src/script.py", workload.script, FILE_MODE))
     yield from (ArchiveEntry(name, mode=OPEN_FOLDER_MODE) for name in ("kaggle/working", "kaggle/temp"))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contract.states import State
     from executors.base import Status
     from runner.layout import SessionFolder
+    from runner.packages.places import Place
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
 
 
+def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
+    """Where the sessions of a backend run that says nothing else: as the commands do."""
+    from runner.packages.places import this_machine  # noqa: PLC0415 - only jobs with packages ask
+
+    return (this_machine(),)
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """What is known of a backend before it is opened: what an entry point of the group names.
@@ -116,6 +124,8 @@ class BackendEntry:
             same folder, and None where nothing is held for whoever has lost his own.
         tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
             agrees; None where nothing is kept.
+        places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
+        has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
     """
 
@@ -125,6 +135,8 @@ class BackendEntry:
     calibrate: Callable[[Path], None] | None = None
     held: Callable[[Path, Mapping[str, Any], AbstractSet[str]], Sequence[Held]] | None = None
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
+    has_data: bool = False
+    places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
 
 
 class Backend(Closeable, Protocol):

@@ -50,9 +50,12 @@ class ExecutorBackend(Closeable):
 
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
+        from runner.data import mounts  # noqa: PLC0415 - whoever reads jobs.yaml loads this module
+
         limit = float(packaged_job(folder)["session_limit"]) + KILL_GRACE_SECONDS
         inputs = {folder.path.parent.name: folder.payload}
-        return Workload(sandbox_name(key), folder.script, inputs, limit_seconds=limit)
+        data = mounts(folder.path.parents[2], packaged_job(folder))
+        return Workload(sandbox_name(key), folder.script, inputs, limit_seconds=limit, data=data)
 
     def find(self, key: str) -> str | None:
         """The key, if its session was ever started here."""

@@ -1,4 +1,6 @@
 """Keys of a job in jobs.yaml that are neither a session's nor a backend's: they stay with the commands."""
 
+DATA = "data"
+"""The folders of this machine that stand for data of Kaggle's."""
 NOTIFY = "notify"
 """Who is told of the job. An address may be a secret, so that it is in no package."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, create_model
+from pydantic import AfterValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from contract.errors import InputError
 from job.model import Job
-from runner.jobs.own_keys import NOTIFY
+from runner.jobs.own_keys import DATA, NOTIFY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 def job_with(sections: Sections) -> type[Job]:
-    """The model of a job that has, under the name of each backend, the section which that backend reads, and `notify`.
+    """The model of a job that has `data`, `notify`, and under each backend's name the section which that backend reads.
 
     Args:
         sections: their models by the backend's name, None for a backend that reads none.
@@ -43,7 +43,8 @@ def job_with(sections: Sections) -> type[Job]:
     """
     fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
     for name in fields:
-        if name in Job.model_fields or name == NOTIFY:
+        if name in Job.model_fields or name in (DATA, NOTIFY):
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")
+    fields[DATA] = (dict[str, str], Field(default={}, exclude_if=lambda folders: not folders))
     fields[NOTIFY] = (Address | None, None)
     return create_model("Job", __base__=Job, **fields)

@@ -59,11 +59,11 @@ def module_hidden_by(name: str) -> str | None:
     if not name.isidentifier() or PathFinder.find_spec(name, sorted(installed)) is None:
         return None
     # What else is installed is not ours to protect: it may be the very folder, for use outside of sessions.
-    owner = next((each for each in _requirements() if name in _top_level(each)), None)
+    owner = next((each for each in requirements() if name in _top_level(each)), None)
     return None if owner is None else f"the module {name} of {owner.metadata['Name']}"
 
 
-def _requirements() -> Iterator[Distribution]:
+def requirements() -> Iterator[Distribution]:
     """Our distribution's requirements, and theirs, as far as they are installed."""
     waiting, seen = [OWN_DISTRIBUTION], set()
     while waiting:

@@ -18,17 +18,28 @@ from contract.documents.runs import Request
 from contract.documents.trial import Trial
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
+from executors.local_files import mount
 from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
+from runner.packages.carrying import names_in_payload
+from runner.stages.session_script import bring_wheels
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping, Sequence
 
     from runner.wanted import Profile
 
-_SOURCES = Path("sources")
+_SOURCES, _PACKAGES = Path("sources"), Path("packages")
 
 
-def try_job(job: dict[str, Any], profile: Profile, bundle: bytes, seconds: float | None = None) -> Trial:
+def try_job(
+    job: dict[str, Any],
+    profile: Profile,
+    bundle: bytes,
+    seconds: float | None = None,
+    wheels: Sequence[Path] = (),
+    data: Mapping[str, Path] | None = None,
+) -> Trial:
     """Make the job's environment and model once, step, save and load them.
 
     Args:
@@ -36,6 +47,8 @@ def try_job(job: dict[str, Any], profile: Profile, bundle: bytes, seconds: float
         profile: which.
         bundle: the sources that a session of it would carry.
         seconds: how long it may take; as the job says if not given.
+        wheels: of its packages, for this machine.
+        data: folders that it reads, by their place below the input.
 
     Raises:
         InputError: no session of the job could train, or the trial hangs.
@@ -44,6 +57,9 @@ def try_job(job: dict[str, Any], profile: Profile, bundle: bytes, seconds: float
     with tempfile.TemporaryDirectory(prefix="relay-trial-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _lay_out(folder, job, profile, bundle)
+        bring_wheels(dict(zip(names_in_payload(wheels), wheels, strict=True)), folder / _PACKAGES)
+        for place, each in (data or {}).items():
+            mount(each, folder / INPUT / place)
         course = _run(folder, seconds or job["trial_limit"])
     return msgspec.convert(found_by(course, job["env"]["id"]), Trial)
 
@@ -69,7 +85,7 @@ def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes)
 
 
 def _run(folder: Path, seconds: float) -> Course:
-    paths = [str(folder / _SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     as_in_a_session = variables(folder, folder / TEMPORARY)
     environment = {**os.environ, **as_in_a_session, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-m", "trainer", "--try", "--input", str(folder / INPUT)]

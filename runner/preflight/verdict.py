@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from contract.documents.trial import Trial
-from contract.errors import UnavailableError
+from contract.errors import InputError, UnavailableError
 from contract.storage import files
 from runner.backends.registry import backend_entry, installed
+from runner.data import mounts
 from runner.decide import Continue, Redo, Start
 from runner.preflight import trial
 from runner.preflight.memory import memory_note
@@ -48,37 +49,62 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     Raises:
         InputError: no session of it could train where it is to run.
     """
-    job = plan.wanted.job
+    job, entry = plan.wanted.job, backend_entry(plan.wanted.job["backend"])
     try:
-        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan))
+        data = mounts(workspace.runs.root, job)
+    except UnavailableError as error:
+        if not entry.has_data:
+            raise
+        return _untried(job, error)
+    try:
+        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan), data)
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
-        place = f"this machine, which may lack what the {job['backend']} backend has"
-        doubt = f"it could not be tried on {place}, and is tried there first"
-        return Verdict(None, (f"{doubt}: {error}",))
-    note = memory_note(job, found.memory, backend_entry(job["backend"]).memory(job))
+        return _untried(job, error)
+    note = memory_note(job, found.memory, entry.memory(job))
     return Verdict(found, (*found.notes, *([note] if note else [])))
 
 
-def _tried(cache: Path, plan: Plan, sources: Sources) -> Trial:
-    key = _trial_digest(plan.wanted.job, sources)
+def _untried(job: dict[str, Any], error: UnavailableError) -> Verdict:
+    place = f"this machine, which may lack what the {job['backend']} backend has"
+    doubt = f"it could not be tried on {place}, and is tried there first"
+    return Verdict(None, (f"{doubt}: {error}",))
+
+
+def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
+    """The wheels of a job's packages for this machine, once there are some for where its sessions run.
+
+    Raises:
+        UnavailableError: for this machine alone there are none.
+        InputError: there are none for where its sessions run.
+    """
+    workspace.wheels(plan)
+    try:
+        return workspace.wheels(plan, here=True)
+    except InputError as error:
+        raise UnavailableError(error.subject, error.problem, error.remedy) from error
+
+
+def _tried(cache: Path, plan: Plan, sources: Sources, wheels: list[Path], data: dict[str, Path]) -> Trial:
+    key = _trial_digest(plan.wanted.job, sources, wheels)
     known = _remembered(cache)
     if key in known:
         return known[key]
-    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle())
+    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle(), None, wheels, data)
     latest = [*known.items(), (key, found)][-MOST_REMEMBERED:]
     with contextlib.suppress(OSError):  # a project that may only be read is tried anew each time
         files.write_bytes(cache, msgspec.json.encode(dict(latest)))
     return found
 
 
-def _trial_digest(job: dict[str, Any], sources: Sources) -> str:
+def _trial_digest(job: dict[str, Any], sources: Sources, wheels: list[Path]) -> str:
     """A digest of all that a trial depends on; what was refused is not remembered, since its cause may be anywhere."""
     parts = {name: job[name] for name in ("env", "algorithm", "policy", "hyperparameters")}
     evaluation = job["eval"]["episodes"] if job["eval"]["frequency"] else 0
+    beside = [files.sha256_of_file(each) for each in wheels]
     return files.sha256_of_value(
-        [parts, evaluation, sources.identity().content, installed(), platform.python_version()]
+        [parts, evaluation, sources.identity().content, installed(), platform.python_version(), *beside]
     )
 
 

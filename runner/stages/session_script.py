@@ -11,6 +11,7 @@ import importlib.util
 import io
 import json
 import os
+import platform
 import re
 import runpy
 import shutil
@@ -24,6 +25,7 @@ KEY = ""
 PAYLOAD_FILE = "payload.json"
 SOURCES_BUNDLE = "sources.bundle"
 PACKAGE_SUFFIX = ".wheel.bundle"
+WHEEL_SUFFIX = ".whl.bundle"
 PACK_SUFFIX = ".pack"
 PACKS_FROM = "every mount"
 ACCELERATOR_FILE = "accelerator.json"
@@ -47,10 +49,16 @@ def main() -> None:
     for name in places:
         if name.endswith(PACKAGE_SUFFIX):
             bring(name, places[name], unpacked)
+    packages = Path(tempfile.mkdtemp(prefix="relay-packages-")) if any(map(is_wheel, places)) else None
+    if packages is not None:
+        bring_wheels(places, packages)
+        sys.path.insert(1, str(packages))
     keep_tensorflow_out(unpacked)
     if ACCELERATOR_FILE in places:
         require_gpu(json.loads(places[ACCELERATOR_FILE].read_text(encoding="utf-8"))["accelerator"])
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(unpacked), *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [*map(str, filter(None, (unpacked, packages))), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     sys.argv = ["trainer", "--input", str(folder), "--output", str(working)]
     try:
         runpy.run_module("trainer", run_name="__main__", alter_sys=False)
@@ -174,6 +182,52 @@ def bring(name: str, bundle: Path, target: Path) -> None:
         if metadata.version(distribution) == version:
             return
     unpack(bundle.read_bytes(), target)
+
+
+def is_wheel(name: str) -> bool:
+    """Whether a file of the input is a wheel."""
+    return name.endswith(WHEEL_SUFFIX)
+
+
+def bring_wheels(places: "dict[str, Path]", target: Path) -> None:
+    """Unpack the wheels among `places`: of each distribution the one that fits this Python on this machine."""
+    names = [name for name in places if is_wheel(name)]
+    for distribution in sorted({name.partition("-")[0] for name in names}):
+        offered = [name for name in names if name.partition("-")[0] == distribution]
+        fitting = sorted(filter(fits_here, offered), key=lambda name: name.endswith(f"-any{WHEEL_SUFFIX}"))
+        if not fitting:
+            here = f"Python {platform.python_version()} on {platform.machine()}"
+            remedy = "choose another image, or a version in `packages` in jobs.yaml that has a wheel for it"
+            sys.exit(f"package {distribution}: no wheel of it that was packaged fits {here}: {remedy}")
+        unpack_wheel(places[fitting[0]], target)
+
+
+def fits_here(name: str) -> bool:
+    """Whether the tags of a wheel's name are for this Python on this machine, of the system that it was locked for."""
+    pythons, abis, platforms = name[: -len(WHEEL_SUFFIX)].split("-")[-3:]
+    machine, minor = platform.machine().lower(), sys.version_info.minor
+    if not any(each == "any" or each.endswith((machine, "universal2")) for each in platforms.split(".")):
+        return False
+    for python in pythons.split("."):
+        found = re.fullmatch(r"(py|cp)3(\d*)", python)
+        if found is not None:
+            since = int(found[2] or 0)
+            later_too = found[1] == "py" or "abi3" in abis.split(".")
+            if since == minor or (later_too and since < minor):
+                return True
+    return False
+
+
+def unpack_wheel(wheel: Path, target: Path) -> None:
+    """Unpack what of a wheel is imported, for which it has up to two places."""
+    with zipfile.ZipFile(wheel) as packed:
+        for member in packed.infolist():
+            top, _, rest = member.filename.partition("/")
+            if top.endswith(".data"):
+                kind, _, member.filename = rest.partition("/")
+                if kind not in ("purelib", "platlib") or not member.filename:
+                    continue
+            packed.extract(member, target)
 
 
 def keep_tensorflow_out(unpacked: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from runner.backends.registry import open_backend
 from runner.changes import changed_code, sources_changed
 from runner.display import Display
 from runner.lineage import Phase, SessionState
+from runner.packages.carrying import as_payload
 from runner.preflight.verdict import judge
 from runner.stages import download as downloading
 from runner.stages import execute as executing
@@ -34,6 +36,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
     """
     if live.folder.package_json.exists():
         return
+    live = workspace.locked(live)
     wanted = live.plan.wanted
     parent = _choose_parent(workspace, live)
     made_by = SessionState(workspace.runs.session(live.plan.job, int(parent.session))) if parent else None
@@ -58,6 +61,8 @@ def package(workspace: Workspace, live: LiveSession) -> None:
         refuse_misfit(wanted.job, request, made_by, verdict.trial)
     with open_backend(wanted.job["backend"], workspace.runs) as backend:
         provisions = backend.provisions(wanted.job, Origin(parent.size, _output(live, made_by)) if parent else None)
+    if wheels := workspace.wheels(live.plan):
+        provisions = replace(provisions, payload={**provisions.payload, **as_payload(wheels)})
     packaging.package(
         live.folder,
         job=wanted.job,

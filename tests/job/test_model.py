@@ -305,3 +305,27 @@ def test_the_reference_states_the_save_frequencies() -> None:
         [first.replace("under", "for goals under"), *others, f"{SAVE_FREQUENCY_OF_LONG_RUNS:,} from there"]
     )
     assert stated in REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [("minigrid", "minigrid"), ("ale-py == 0.11.*", "ale-py==0.11.*"), ("a[b,c] >=1, <2", "a[b,c]>=1,<2")],
+)
+def test_a_package_is_a_name_and_its_versions(stated: str, read: str) -> None:
+    job = parse_job(values(packages=[stated, stated]))
+    assert job.packages == (read,)
+    assert job.training_inputs()["packages"] == [read]
+
+
+@pytest.mark.parametrize(
+    "stated", ["--index-url=x", "-e .", "lab @ https://a.example/lab.whl", "./lab", "a;b", "", "a=1"]
+)
+def test_a_package_is_no_option_path_or_address(stated: str) -> None:
+    with pytest.raises(InvalidJobError, match="must be the name of a package and its versions"):
+        parse_job(values(packages=[stated]))
+
+
+def test_a_job_without_packages_is_the_job_that_it_was_before_there_were_any() -> None:
+    job = parse_job(values())
+    assert "packages" not in job.model_dump(mode="json")
+    assert "packages" not in job.training_inputs()

@@ -418,3 +418,15 @@ def test_a_path_that_ends_in_a_star_is_about_what_is_inside_only(rule: str, path
 def test_a_rule_covers_its_path_and_all_below(path: str, rule: str | None) -> None:
     found = find_rule(Difference(path, 1, 2), {})
     assert (found.path if found else None) == rule
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, ["maze==1"]), (["maze==1"], ["maze==2"]), (["maze==1", "grid==1"], None)]
+)
+def test_a_run_goes_on_with_other_packages_and_says_so(before: list[str] | None, after: list[str] | None) -> None:
+    def stated(packages: list[str] | None) -> dict[str, Any]:
+        return {"training": {"seed": 1, **({"packages": packages} if packages else {})}}
+
+    verdict = compare(stated(before), stated(after))
+    assert verdict.incompatible == ()
+    assert [change.path for change in verdict.recorded] == ["packages"]

@@ -103,7 +103,7 @@ def _fill_replay(model: BaseAlgorithm, record: CheckpointRecord, state: ResumeSt
 
 def _changes(record: CheckpointRecord, session: SessionInput) -> tuple[str, ...]:
     changes = differences(record.training, session.job.training_inputs())
-    changes += differences(record.libraries, library_versions())
+    changes += differences(record.libraries, library_versions(session.job.packages))
     named = [str(change) for change in changes]
     if session.request.sources_changed:
         named.append("the sources changed")

@@ -9,10 +9,11 @@ from runner.backends.base import BackendEntry
 from runner.backends.docker.section import Docker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from runner.backends.base import Backend
+    from runner.packages.places import Place
 
 
 def _open(root: Path) -> Backend:
@@ -25,4 +26,10 @@ def _memory(job: Mapping[str, Any]) -> int:
     return int(job["docker"]["memory"] or KAGGLE_MEMORY)
 
 
-ENTRY = BackendEntry(_open, Docker, _memory)
+def _places(job: Mapping[str, Any]) -> Sequence[Place]:
+    from runner.backends.docker.place import places  # noqa: PLC0415 - it imports the SDK
+
+    return places(job)
+
+
+ENTRY = BackendEntry(_open, Docker, _memory, places=_places)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.backends.base import Backend, Held
+    from runner.packages.places import Place
 
 
 def _open(root: Path) -> Backend:
@@ -25,6 +26,12 @@ def _open(root: Path) -> Backend:
 
 def _memory(_job: Mapping[str, Any]) -> int:
     return KAGGLE_MEMORY
+
+
+def _places(job: Mapping[str, Any]) -> Sequence[Place]:
+    from runner.backends.kaggle.place import places  # noqa: PLC0415 - only jobs with packages ask
+
+    return places(job)
 
 
 def _calibrate(root: Path) -> None:
@@ -57,4 +64,6 @@ def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequen
         return held(connection, root, job, known)
 
 
-ENTRY = BackendEntry(_open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held)
+ENTRY = BackendEntry(
+    _open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held, has_data=True, places=_places
+)

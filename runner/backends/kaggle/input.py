@@ -8,6 +8,7 @@ from contract.storage import files
 from runner.backends.kaggle.calibration.facts import read_facts
 from runner.backends.kaggle.dataset import Content, Dataset
 from runner.backends.kaggle.files.payload import MOST_FILES, dataset_files, replay_files
+from runner.backends.kaggle.mounted import refuse_absent
 from runner.backends.kaggle.replay import hold
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def put_input(connection: Connection, root: Path, store_bytes: int, session: Ses
         BackendError: the input has more files than Kaggle takes.
     """
     folder, metadata, key = session
+    dataset, *others = metadata["dataset_sources"]
+    refuse_absent(connection, others)
     facts = read_facts(root)
     most_files = None if facts is not None and facts.takes_many_files else MOST_FILES
     dataset_files(folder, metadata, key, most_files=most_files)  # what is refused is refused before anything is sent
     held = hold(connection, root, metadata["id"], replay_files(folder, metadata), store_bytes)
-    (dataset,) = metadata["dataset_sources"]
     note = f"session {folder.number}, key {files.short(key)}"
     chosen = dataset_files(folder, metadata, key, held.names, most_files)
     Dataset(connection, dataset).ensure(Content(chosen, key, note))

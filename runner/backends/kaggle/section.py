@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from job.model import Section
 
+Each = TypeVar("Each")
 NO_ACCELERATOR = "none"
 
 _ACCELERATOR = re.compile(rf"{NO_ACCELERATOR}|Nvidia[A-Za-z0-9]+")
 _SLUG = re.compile(r"(?=.{6,44}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_DATASET = re.compile(rf"{_NAME.pattern}(?:/{_NAME.pattern}(?:/[1-9][0-9]*)?)?")
+_MODEL = re.compile(rf"{_NAME.pattern}/{_NAME.pattern}/{_NAME.pattern}/[A-Za-z0-9][A-Za-z0-9._-]*/[1-9][0-9]*")
 _IMAGE = re.compile(r"original|latest|[a-z0-9][a-z0-9.:-]*(?:/[a-z0-9._-]+)+(?:@sha256:[0-9a-f]{64}|:[\w.-]+)?")
 
 
@@ -38,16 +42,45 @@ def _slug(value: str) -> str:
     return value
 
 
+def _dataset(value: str) -> str:
+    if not _DATASET.fullmatch(value):
+        raise ValueError("must be owner/dataset or owner/dataset/VERSION, or the name alone of a dataset of your own")
+    return value
+
+
+def _competition(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("must be the name of a competition as it stands in its address, such as titanic")
+    return value
+
+
+def _model(value: str) -> str:
+    if not _MODEL.fullmatch(value):
+        raise ValueError("must be owner/model/framework/variation/VERSION")
+    return value
+
+
+_Names = Annotated[
+    tuple[Each, ...],
+    Field(strict=False, exclude_if=lambda names: not names),
+    AfterValidator(lambda names: tuple(dict.fromkeys(names))),
+]
+
+
 class Kaggle(Section):
     """How a session runs on Kaggle.
 
     `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
     reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
     size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
-    `slug` is what the job's kernel is called, where the job's own name will not do.
+    `slug` is what the job's kernel is called, where the job's own name will not do. `datasets`, `competitions`
+    and `models` are what of Kaggle's data its sessions mount.
     """
 
     accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
     carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
     image: Annotated[str, AfterValidator(_image)] = "original"
     slug: Annotated[str, AfterValidator(_slug)] | None = None
+    datasets: _Names[Annotated[str, AfterValidator(_dataset)]] = ()
+    competitions: _Names[Annotated[str, AfterValidator(_competition)]] = ()
+    models: _Names[Annotated[str, AfterValidator(_model)]] = ()

@@ -129,8 +129,8 @@ class Kernel:
             raise refusal_of_push(self._slug, self._anonymous(refusal.words), is_busy=is_busy) from None
         if answer.error:
             raise refusal_of_push(self._slug, self._anonymous(answer.error))
-        missing = [*answer.invalid_dataset_sources, *answer.invalid_kernel_sources]
-        if missing:
+        kinds = ("dataset", "kernel", "competition", "model")
+        if missing := [name for kind in kinds for name in getattr(answer, f"invalid_{kind}_sources")]:
             names = ", ".join(self._anonymous(name) for name in missing)
             problem = f"Kaggle does not mount {names}"
             raise BackendError(f"kernel {self._slug}", problem, "run the same command again in a minute")

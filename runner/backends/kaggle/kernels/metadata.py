@@ -64,10 +64,10 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
         "enable_gpu": has_gpu,
         "enable_tpu": False,
         "enable_internet": bool(job["internet"]),
-        "dataset_sources": [dataset_slug(slug)],
-        "competition_sources": [],
+        "dataset_sources": [dataset_slug(slug), *settings.datasets],
+        "competition_sources": [*settings.competitions],
         "kernel_sources": [slug] if comes_from_kernel(slug, carry, parent) else [],
-        "model_sources": [],
+        "model_sources": [*settings.models],
         "keywords": [],
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
     }

@@ -45,7 +45,7 @@ def run_request(owner: str, slug: str, metadata: Mapping[str, Any], script: str)
     request.kernel_type, request.is_private = metadata["kernel_type"], metadata["is_private"]
     request.enable_gpu, request.enable_tpu = metadata["enable_gpu"], metadata["enable_tpu"]
     request.enable_internet = metadata["enable_internet"]
-    request.dataset_data_sources = [f"{owner}/{each}" for each in metadata["dataset_sources"]]
+    request.dataset_data_sources = [each if "/" in each else f"{owner}/{each}" for each in metadata["dataset_sources"]]
     request.kernel_data_sources = [f"{owner}/{each}" for each in metadata["kernel_sources"]]
     request.competition_data_sources = metadata["competition_sources"]
     request.model_data_sources = metadata["model_sources"]
@@ -63,7 +63,8 @@ def first_request(owner: str, slug: str, metadata: Mapping[str, Any]) -> ApiSave
     It takes no slot and no quota, so that it cannot be refused for want of them. The first push of a kernel that is
     refused so leaves a notebook without a version, under whose name Kaggle takes nothing any more.
     """
-    bare = {**metadata, "dataset_sources": [], "kernel_sources": [], "enable_gpu": False, "machine_shape": None}
+    nothing: dict[str, list[str]] = {f"{kind}_sources": [] for kind in ("dataset", "kernel", "competition", "model")}
+    bare = {**metadata, **nothing, "enable_gpu": False, "machine_shape": None}
     request = run_request(owner, slug, bare, FIRST_SCRIPT)
     request.kernel_execution_type = KernelExecutionType.QUICK_SAVE
     return request

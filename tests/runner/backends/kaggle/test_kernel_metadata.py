@@ -17,6 +17,7 @@ from runner.backends.kaggle.kernels.metadata import (
     kernel_metadata,
     timeout_seconds,
 )
+from runner.backends.kaggle.kernels.pushing import first_request, run_request
 from runner.backends.kaggle.names import Handle
 from tests.runner.conftest import job_json
 
@@ -48,6 +49,17 @@ def test_every_field_is_set_on_purpose() -> None:
         "keywords": [],
         "session_timeout_seconds": 8 * 3600 + 45 * 60 + SESSION_MARGIN_SECONDS,
     }
+
+
+def test_the_job_decides_which_of_kaggles_data_are_mounted() -> None:
+    model = "google/gemma/pyTorch/2b/1"
+    told = metadata(kaggle={"datasets": ["bob/heights/3", "my-keys"], "competitions": ["titanic"], "models": [model]})
+    assert told["dataset_sources"] == ["relay-cart-input", "bob/heights/3", "my-keys"]
+    assert (told["competition_sources"], told["model_sources"]) == (["titanic"], [model])
+    request = run_request("alice", "relay-cart", told, "")
+    assert request.dataset_data_sources == ["alice/relay-cart-input", "bob/heights/3", "alice/my-keys"]
+    first = first_request("alice", "relay-cart", told)
+    assert [*first.dataset_data_sources, *first.competition_data_sources, *first.model_data_sources] == []
 
 
 def test_the_job_decides_on_internet_gpu_and_image() -> None:

@@ -52,3 +52,23 @@ def test_a_parent_is_carried_in_one_of_three_ways() -> None:
 def test_an_unknown_key_is_refused() -> None:
     (problem,) = problems(acelerator="none")
     assert (problem.path, problem.message) == (("kaggle", "acelerator"), "unknown key")
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "message"),
+    [
+        ("datasets", "bob/heights/latest", "must be owner/dataset or owner/dataset/VERSION"),
+        ("datasets", "https://www.kaggle.com/datasets/bob/heights", "must be owner/dataset"),
+        ("competitions", "c/titanic", "must be the name of a competition"),
+        ("models", "google/gemma", "must be owner/model/framework/variation/VERSION"),
+    ],
+)
+def test_data_have_the_names_that_kaggle_mounts_them_by(key: str, wrong: str, message: str) -> None:
+    (problem,) = problems(**{key: [wrong]})
+    assert problem.path == ("kaggle", key, 0)
+    assert problem.message.startswith(message)
+
+
+def test_data_that_are_not_there_leave_no_trace() -> None:
+    assert not {"datasets", "competitions", "models"} & Kaggle().model_dump().keys()
+    assert Kaggle(datasets=("a/b", "a/b", "mine")).datasets == ("a/b", "mine")
