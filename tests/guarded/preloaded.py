@@ -28,7 +28,7 @@ from pathlib import Path
 
 assert sys.platform == "linux"
 
-DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH_", "CUDA", "CUBLAS", "LD_")
+DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH_", "CUDA", "CUBLAS")
 """How the names of variables begin that are looked at when something is imported."""
 OF_NO_MATTER = frozenset({"PYTHONPATH", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONUTF8"})
 """Those of them that a fork heeds by itself; the last says what tests' machines do anyway."""
