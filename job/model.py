@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from contract.identity import training_inputs
-from contract.storage.confinement import Strictness, confined
 from job.algorithms.hyperparameters import Count, Fraction, whole_number
 from job.algorithms.registry import ALGORITHMS, Algorithm
+from job.brought import Packages, Sources
 from job.components import (
     CLASS_REFERENCE,
     STOPS_BY_EVALUATION,
@@ -47,10 +47,6 @@ DEFAULT_TRIAL_LIMIT = "2m"
 SAVE_FREQUENCIES = ((5_000, 100), (20_000, 500), (100_000, 1_000))
 SAVE_FREQUENCY_OF_LONG_RUNS = 10_000
 
-_CLAUSE = r"(?:===?|~=|!=|<=?|>=?) *[A-Za-z0-9.*+!_-]+"
-_REQUIREMENT = re.compile(
-    rf"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._, -]+\])? *(?:{_CLAUSE}(?: *, *{_CLAUSE})*)?"
-)
 _ENVIRONMENT_ID = re.compile(r"(?:[^\W\d]\w*(?:\.[^\W\d]\w*)*:)?(?:[\w-]+/)*[\w.-]*\w")
 
 
@@ -67,34 +63,9 @@ def _save_frequency(value: object) -> object:
     return value
 
 
-def _folder_in_project(value: str) -> str:
-    """A relative folder with `/` between its parts, so that one job means the same on every system."""
-    path = confined(value, Strictness.NO_SYSTEM)
-    if path is None or value.startswith("~"):
-        raise ValueError("must be a folder inside the project, relative to jobs.yaml, with / between its parts")
-    return str(path)
-
-
-def _requirement(value: str) -> str:
-    """A distribution with the versions that will do, and nothing that pip would take for an option or an address."""
-    if not _REQUIREMENT.fullmatch(value):
-        raise ValueError("must be the name of a package and its versions, such as minigrid==3.0.0 or ale-py>=0.11,<1")
-    return "".join(value.split())
-
-
-Packages = Annotated[
-    tuple[Annotated[str, AfterValidator(_requirement)], ...],
-    Field(strict=False, exclude_if=lambda packages: not packages),
-    AfterValidator(lambda packages: tuple(dict.fromkeys(packages))),
-]
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
-Sources = Annotated[
-    tuple[Annotated[str, AfterValidator(_folder_in_project)], ...],
-    Field(strict=False),
-    AfterValidator(lambda folders: tuple(dict.fromkeys(folders))),
-]
 
 
 def _is_empty(value: tuple[object, ...]) -> bool:

@@ -16,14 +16,20 @@ from tests.network_guard import GUARDED
 if TYPE_CHECKING:
     from pathlib import Path
 
+if sys.platform == "linux":
+    import resource
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked so on Linux only")
 
 TELLS = """\
-import json, os, sys
+import json, os, resource, sys
 has_torch = "torch" in sys.modules
-here = {"has_torch": has_torch, "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "input": sys.stdin.read(),
-        "name": __name__, "word": os.environ.get("WORD"), "command": sys.orig_argv, "pid": os.getpid(),
-        "leads": os.getsid(0) == os.getpid(), "open": sorted(map(int, os.listdir("/proc/self/fd")))[:4]}
+here = {
+    "has_torch": has_torch, "argv": sys.argv, "path": sys.path, "cwd": os.getcwd(), "input": sys.stdin.read(),
+    "name": __name__, "word": os.environ.get("WORD"), "command": sys.orig_argv, "pid": os.getpid(),
+    "limit": resource.getrlimit(resource.RLIMIT_NOFILE), "leads": os.getsid(0) == os.getpid(),
+    "open": sorted(map(int, os.listdir("/proc/self/fd")))[:4],
+}
 print(json.dumps(here), flush=True)
 exec(sys.argv[-1])
 """
@@ -53,7 +59,13 @@ def told(process: subprocess.Popen[str], given: str = "") -> tuple[dict[str, Any
 
 
 @pytest.mark.parametrize("arguments", [["-m", "trainer"], ["local_launcher.py"]])
-def test_it_is_what_it_would_be_but_for_torch(tmp_path: Path, arguments: list[str]) -> None:
+def test_it_is_what_it_would_be_but_for_torch(
+    tmp_path: Path, arguments: list[str], request: pytest.FixtureRequest
+) -> None:
+    if sys.platform == "linux":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))  # other than the server's
+        request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)))
     asked = [*arguments, "pass"]
     fork, _ = told(start(tmp_path, *asked, WORD="ünïcode"), "said to it")
     alone, _ = told(start(tmp_path, *asked, WORD="ünïcode", PYTHONHASHSEED="1"), "said to it")

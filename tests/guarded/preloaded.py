@@ -3,9 +3,9 @@
     python preloaded.py DESCRIPTOR PADDING
 
 The descriptor is of a socket that listens. `sitecustomize` hands a process over at its start: it sends what it is, and
-ends as its fork does. What could make a difference to an import (variables of Python, OpenMP and the like; limits) must
-be as it is here, or the process goes on by itself. On Linux only. Everything that is this project's own is imported by
-the fork, from where it lies.
+ends as its fork does. Variables that an import may look at (of Python, OpenMP and the like) must be as they are here,
+or the process goes on by itself. On Linux only. Everything that is this project's own is imported by the fork, from
+where it lies.
 """
 
 from __future__ import annotations
@@ -66,11 +66,6 @@ def added_paths(variables: dict[str, str]) -> list[str]:
     return [os.path.abspath(each) for each in added.split(os.pathsep)] if added else []  # noqa: PTH100 - as Python does
 
 
-def limits() -> list[list[int]]:
-    """The limits of this process."""
-    return [list(resource.getrlimit(each)) for each in range(resource.RLIMIT_CPU, resource.RLIMIT_RTTIME + 1)]
-
-
 class Server:
     """Forks whatever is asked for.
 
@@ -113,7 +108,7 @@ class Server:
             if not data:
                 break
         start = Start(**json.loads(request)) if request.endswith(b"\n") else None
-        if start is not None and deciding(start.variables) == deciding(dict(os.environ)) and start.limits == limits():
+        if start is not None and deciding(start.variables) == deciding(dict(os.environ)):
             pid = os.fork()
             if pid == 0:
                 os.setsid()
@@ -173,6 +168,8 @@ def become(start: Start, path: list[str]) -> None:
         path: what Python has by itself to import from.
     """
     os.umask(start.mask)
+    for number, limit in enumerate(start.limits):
+        resource.setrlimit(number, (limit[0], limit[1]))
     os.chdir(start.folder)
     os.environ.clear()
     os.environ.update(start.variables)
