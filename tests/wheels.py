@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import zipfile
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 from contract.storage.zips import timeless_member
@@ -83,6 +84,20 @@ def make_gridlab(folder: Path, version: str = "1.2", length: int = 6) -> None:
     make_wheel(folder, "gridtools", "0.3", {"gridtools.py": f"LENGTH = {length}\n"})
     needs = ("gridtools>=0.3", "gymnasium>=1", "numpy")
     make_wheel(folder, "gridlab", version, {"gridlab/__init__.py": WALK}, needs)
+
+
+def make_wheel_of_installed(folder: Path, name: str) -> None:
+    """A wheel of a distribution that is installed beside these tests, as its registry has it."""
+    found = metadata.distribution(name)
+    (tag,) = [line.removeprefix("Tag: ") for line in str(found.read_text("WHEEL")).splitlines() if line[:5] == "Tag: "][
+        :1
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel_name = f"{name.replace('-', '_')}-{found.version}-{tag}.whl"
+    with zipfile.ZipFile(folder / wheel_name, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for path in found.files or ():
+            if ".." not in path.parts and "__pycache__" not in path.parts:
+                wheel.write(path.locate(), path.as_posix())
 
 
 def pip_finds_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tests.emulated import emulated
 from tests.engine import Containers, engine_itself, image
 from tests.project import ROOT, Project, cart_pole
 from tests.trainer.environments.wrapping.test_wrappers import NEEDS_ATARI, PONG
+from tests.wheels import make_gridlab, make_wheel_of_installed, pip_finds_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
 ]
 LAB = "lab"
+BASIC: dict[str, Any] = {"total_timesteps": 320, "device": "cpu"}
 
 
 def own_parts(**changes: Any) -> dict[str, Any]:
@@ -43,6 +45,13 @@ def atari(**changes: Any) -> dict[str, Any]:
     own = {"policy": "CnnPolicy", "hyperparameters": {"n_steps": 32, "batch_size": 32, "n_epochs": 1}}
     env = {**PONG, "n_envs": 2, "wrappers": ["AtariWrapper"]}
     return cart_pole(**{"env": env, **own, "sources": [LAB], "total_timesteps": 320, "device": "cpu", **changes})
+
+
+def packaged(**changes: Any) -> dict[str, Any]:
+    """A job whose environment is in a package that no place has."""
+    return cart_pole(
+        env={"id": "gridlab:Walk-v0", "n_envs": 2}, packages=["gridlab"], sources=[LAB], **BASIC, **changes
+    )
 
 
 def struck(begun_below: int) -> dict[str, Any]:
@@ -113,3 +122,39 @@ def test_three_killed_processes_of_atari_are_one_training(project: Project) -> N
 @pytest.mark.usefixtures("at_length", "on_kaggle")
 def test_three_killed_kernels_of_atari_are_one_training(project: Project) -> None:
     relayed(project, atari(), "backend=kaggle")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder that pip finds anything in."""
+    pip_finds_only(tmp_path / "index", monkeypatch)
+    make_gridlab(tmp_path / "index")
+    return tmp_path / "index"
+
+
+@NEEDS_ATARI
+@pytest.mark.usefixtures("at_length")
+def test_three_killed_containers_of_atari_are_one_training(
+    project: Project, in_containers: dict[str, Any], index: Path
+) -> None:
+    packages = ["ale-py", "opencv-python-headless"]
+    for name in packages:
+        make_wheel_of_installed(index, name)
+    relayed(project, atari(packages=packages, **in_containers), "backend=docker")
+
+
+@pytest.mark.usefixtures("at_length", "index")
+def test_three_killed_processes_with_a_package_are_one_training(project: Project) -> None:
+    relayed(project, packaged())
+
+
+@pytest.mark.usefixtures("at_length", "index")
+def test_three_killed_containers_with_a_package_are_one_training(
+    project: Project, in_containers: dict[str, Any]
+) -> None:
+    relayed(project, packaged(**in_containers), "backend=docker")
+
+
+@pytest.mark.usefixtures("at_length", "index", "on_kaggle")
+def test_three_killed_kernels_with_a_package_are_one_training(project: Project) -> None:
+    relayed(project, packaged(), "backend=kaggle")
