@@ -11,6 +11,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from tests.guarded.sitecustomize import PRELOADED_VARIABLE
 from tests.network_guard import GUARDED
@@ -37,11 +38,10 @@ def preloaded() -> Iterator[None]:
         number = listener.fileno()
         command = [sys.executable, str(PROGRAM), str(number), "-" * PADDING]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number])
-    os.environ[PRELOADED_VARIABLE] = address
     try:
-        yield
+        with mock.patch.dict(os.environ, {PRELOADED_VARIABLE: address}):
+            yield
     finally:
-        del os.environ[PRELOADED_VARIABLE]
         with server:
             assert server.stdin is not None
             server.stdin.close()

@@ -12,8 +12,10 @@ import psutil
 import pytest
 
 from tests.network_guard import GUARDED
+from tests.preloading import preloaded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 if sys.platform == "linux":
@@ -33,6 +35,13 @@ here = {
 print(json.dumps(here), flush=True)
 exec(sys.argv[-1])
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _of_their_own() -> Iterator[None]:
+    """The server of all tests may be of another time: what they have set since counts against a fork."""
+    with preloaded():
+        yield
 
 
 def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
