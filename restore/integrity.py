@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import stat
-import struct
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import ValidationError
 
 from contract.documents.session import FORMAT, CheckpointRecord
-from contract.errors import CheckpointError, shown
+from contract.errors import shown
 from contract.storage.files import short
 from contract.storage.layout import (
     OPTIMIZER_MEMBER,
@@ -28,6 +27,7 @@ from contract.storage.layout import (
     timesteps_in_name,
 )
 from job.algorithms.registry import ALGORITHMS
+from restore.reading.judging import judging, refuse_large
 from restore.reading.spans import Span, UnsoundError, number
 from restore.reading.strict_json import read_object
 from restore.reading.tensors import read_tensor_specs
@@ -47,11 +47,10 @@ MAX_DATA_BYTES = 16 << 20
 MAX_JSON_VALUES = 200_000
 """JSON of this many values takes some tens of MB in memory; `data` has about 300."""
 
-_DATA_MEMBER = "data"
+DATA_MEMBER, TORCH_SUFFIX = "data", ".pth"
 _VERSION_MEMBER = "_stable_baselines3_version"
-_TORCH_SUFFIX = ".pth"
 _OPTIMIZER_WORD = "optimizer"
-_REQUIRED = (_DATA_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER, _VERSION_MEMBER)
+_REQUIRED = (DATA_MEMBER, POLICY_MEMBER, VARIABLES_MEMBER, _VERSION_MEMBER)
 
 _REMEDY = "download it again, or go on from an earlier checkpoint"
 _UPDATE = "read it with the version of kaggle-relay that wrote it, or a later one"
@@ -73,7 +72,7 @@ def inspect_checkpoint(path: Path, *, job: str | None, expected: FileEntry | Non
     Raises:
         CheckpointError: it is not sound; no other error leaves here, whatever the file holds.
     """
-    try:
+    with judging(path.name, _REMEDY):
         if not stat.S_ISREG(path.lstat().st_mode):
             _refuse("is not a plain file (a link, a folder or a device)")
         with path.open("rb") as stream:
@@ -86,14 +85,6 @@ def inspect_checkpoint(path: Path, *, job: str | None, expected: FileEntry | Non
             _check_data(archive, record)
             _check_tensors(archive, record)
             return record
-    except UnsoundError as error:
-        raise CheckpointError(path.name, error.problem, error.remedy or _REMEDY) from None
-    except OSError as error:
-        raise CheckpointError(path.name, f"cannot be read: {error.strerror or error}", _REMEDY) from error
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError, struct.error) as error:
-        # What no check foresaw is a reason to refuse like any other, and its traceback stays attached.
-        problem = f"cannot be understood ({type(error).__name__}: {shown(str(error))})"
-        raise CheckpointError(path.name, problem, _REMEDY) from error
 
 
 def _refuse(problem: str, remedy: str | None = None) -> NoReturn:
@@ -107,10 +98,7 @@ def _check_file(span: Span, expected: FileEntry | None, max_bytes: int) -> None:
     if not beginning.startswith(LOCAL_SIGNATURE[:2]):
         guess = ", a web page or message that was saved as a file" if beginning.lstrip()[:1] in {b"<", b"{"} else ""
         _refuse(f"is not a zip{guess}: it has {span.size:,} bytes and begins with {shown(beginning)}")
-    if span.size > max_bytes:
-        _refuse(
-            f"has {span.size:,} bytes, more than the {max_bytes:,} allowed", "raise validation.max_checkpoint_bytes"
-        )
+    refuse_large(span.size, max_bytes, "validation.max_checkpoint_bytes")
     if expected is None:
         return
     if span.size != expected.bytes:
@@ -198,17 +186,17 @@ def _check_optimizers(found: set[str], algorithm: object) -> None:
     """The state of each optimizer of the algorithm; one that is not known here has at least one."""
     known = ALGORITHMS.get(algorithm) if isinstance(algorithm, str) else None
     if known is None:
-        if not any(_OPTIMIZER_WORD in name and name.endswith(_TORCH_SUFFIX) for name in found):
+        if not any(_OPTIMIZER_WORD in name and name.endswith(TORCH_SUFFIX) for name in found):
             _refuse(f"lacks the state of its optimizer ({OPTIMIZER_MEMBER})")
         return
     for name in known.optimizers:
-        if (member := f"{name}{_TORCH_SUFFIX}") not in found:
+        if (member := f"{name}{TORCH_SUFFIX}") not in found:
             _refuse(f"lacks the state of its optimizer ({member})")
 
 
 def _check_data(archive: StrictZip, record: CheckpointRecord) -> None:
     """SB3's own JSON; the pickles inside its strings stay shut."""
-    values = _read_json(_DATA_MEMBER, archive.read(_DATA_MEMBER, MAX_DATA_BYTES), strict=False)
+    values = _read_json(DATA_MEMBER, archive.read(DATA_MEMBER, MAX_DATA_BYTES), strict=False)
     timesteps = values.get("num_timesteps")
     if type(timesteps) is not int or timesteps != record.timesteps:  # 32.0 would be counted on from
         _refuse(f"holds a model at {shown(timesteps)} timesteps, and its record says {number(record.timesteps)}")
@@ -217,7 +205,7 @@ def _check_data(archive: StrictZip, record: CheckpointRecord) -> None:
 def _check_tensors(archive: StrictZip, record: CheckpointRecord) -> None:
     """Every torch file in it, since SB3 loads each; the policy's tensors are those of the record."""
     for name in archive.names:
-        if not name.endswith(_TORCH_SUFFIX):
+        if not name.endswith(TORCH_SUFFIX):
             continue
         try:
             tensors = read_tensor_specs(archive.span(name))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contract.errors import CheckpointError, shown
+from contract.errors import shown
+from restore.reading.judging import judging, refuse_large
 from restore.reading.object_machine import read_object
 from restore.reading.spans import UnsoundError
 
@@ -30,18 +31,9 @@ def read_pickle(path: Path, max_bytes: int, extract: Callable[[Made], T]) -> T:
     Raises:
         CheckpointError: it cannot be read, does what it need not, or holds something else.
     """
-    try:
-        if (size := path.stat().st_size) > max_bytes:
-            problem = f"has {size:,} bytes, more than the {max_bytes:,} allowed"
-            raise CheckpointError(path.name, problem, "raise validation.max_replay_bytes")
+    with judging(path.name, _REMEDY):
+        refuse_large(path.stat().st_size, max_bytes, "validation.max_replay_bytes")
         return extract(read_object(path.read_bytes()))
-    except UnsoundError as error:
-        raise CheckpointError(path.name, error.problem, error.remedy or _REMEDY) from None
-    except OSError as error:
-        raise CheckpointError(path.name, f"cannot be read: {error.strerror or error}", _REMEDY) from error
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError) as error:
-        problem = f"cannot be understood ({type(error).__name__}: {shown(str(error))})"
-        raise CheckpointError(path.name, problem, _REMEDY) from error
 
 
 def refuse_infinite(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
