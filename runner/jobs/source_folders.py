@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 import sysconfig
-from importlib import metadata
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 from job.problems import Problem, as_json
+from runner.jobs.distributions import OWN_DISTRIBUTION, requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution
     from pathlib import Path
 
-OWN_DISTRIBUTION = "kaggle-relay"
 OWN_PACKAGES = frozenset({"contract", "job", "trainer", "restore", "executors", "runner", "emulator", "kaggle_relay"})
-_NAME_OF_REQUIREMENT = re.compile(r"[\w.-]+", re.ASCII)
 
 
 def problems_of_sources(project: Path, sources: list[str]) -> Iterator[Problem]:
@@ -61,25 +58,6 @@ def module_hidden_by(name: str) -> str | None:
     # What else is installed is not ours to protect: it may be the very folder, for use outside of sessions.
     owner = next((each for each in requirements() if name in _top_level(each)), None)
     return None if owner is None else f"the module {name} of {owner.metadata['Name']}"
-
-
-def requirements() -> Iterator[Distribution]:
-    """Our distribution's requirements, and theirs, as far as they are installed."""
-    waiting, seen = [OWN_DISTRIBUTION], set()
-    while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            found = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        yield found
-        for requirement in found.requires or ():
-            # Of our own optional requirements, whatever is installed counts: sessions of some jobs import it.
-            if name == OWN_DISTRIBUTION or "extra ==" not in requirement:
-                waiting += _NAME_OF_REQUIREMENT.findall(requirement)[:1]
 
 
 def _top_level(distribution: Distribution) -> set[str]:

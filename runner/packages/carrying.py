@@ -13,9 +13,9 @@ from filelock import FileLock
 from contract.errors import InputError
 from contract.storage import files
 from contract.storage.layout import WHEEL_SUFFIX
+from runner.jobs.distributions import name_in, normalised
 from runner.packages import pip
 from runner.packages.lockfile import Locked, Wheel, add, read_lock
-from runner.packages.places import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def _lock(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], place
             raise _refusal(job, place, error.problem) from None
         chosen = [_keep(runs, each) for each in wheels]
     versions = {**place.has, **{each.name: each.version for each in chosen}}
-    listed = {normalised(pip.name_of(each)): versions[normalised(pip.name_of(each))] for each in stated}
+    listed = {name: versions[name] for name in map(name_in, stated)}
     locked = Locked(tuple(stated), place.name, listed, tuple(chosen))
     add(runs.packages_lock, locked)
     return locked

@@ -31,11 +31,6 @@ _HELD = re.compile(rf"The user requested \(constraint\) (?P<name>[\w.-]+)==(?P<v
 _ADDRESS = re.compile(r"\w+://\S+")
 
 
-def name_of(requirement: str) -> str:
-    """The distribution that a requirement is about."""
-    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-
-
 class NoWheelError(Exception):
     """pip found no set of wheels.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.jobs.distributions import normalised, requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +45,6 @@ class Place:
 
 def this_machine() -> Place:
     """Where local sessions run, and trials; of what is installed, only what kaggle-relay needs belongs to it."""
-    from runner.jobs.source_folders import requirements  # noqa: PLC0415 - it imports pydantic
-
     python = ".".join(platform.python_version_tuple()[:2])
     has = {normalised(each.name): each.version for each in requirements()}
     machine = platform.machine().lower()
@@ -56,8 +55,3 @@ def linux(glibc: int, machine: str = "x86_64") -> tuple[str, ...]:
     """The tags of wheels that run on Linux with glibc 2.`glibc`, best first."""
     numbered = [f"manylinux_2_{minor}_{machine}" for minor in range(glibc, OLDEST_GLIBC - 1, -1)]
     return (*numbered, *(f"{each}_{machine}" for each in LEGACY), f"linux_{machine}")
-
-
-def normalised(name: str) -> str:
-    """Spell a distribution's name as registries do (https://peps.python.org/pep-0503/#normalized-names)."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -11,7 +11,8 @@ from contract.errors import BackendError
 from contract.storage import files
 from executors.docker.engine import open_engine, talking_to_engine
 from runner.backends.docker.section import Docker
-from runner.packages.places import Place, linux, normalised
+from runner.jobs.distributions import normalised
+from runner.packages.places import Place, linux
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """What a session on Kaggle can be given: the Pythons of its images, and what they have.
 
 The versions are those of `docker/kaggle-packages.txt` and `docker/kaggle-packages-3.13.txt`, where it says how each is
-known; a test holds both against each other. Which of the two a new kernel gets is not known before it runs.
+known; a test holds both against each other, since a project that has copied the packages has no `docker/`. Which of
+the two a new kernel gets is not known before it runs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from runner.backends.kaggle.kernels.metadata import LACKING
-from runner.packages.places import Place, linux, normalised
+from runner.jobs.distributions import normalised
+from runner.packages.places import Place, linux
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
