@@ -104,17 +104,41 @@ def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code:
     assert errors.endswith(said)
 
 
-def test_it_is_found_by_its_command_line_and_goes_with_who_waits_for_it(tmp_path: Path) -> None:
-    process = start(tmp_path, "local_launcher.py", "import time; time.sleep(600)")
+def sleeping(folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """A process that waits for a fork, and that fork, which sleeps."""
+    process = start(folder, "local_launcher.py", "import time; time.sleep(600)")
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.close()
-    fork = psutil.Process(json.loads(process.stdout.readline())["pid"])
+    return process, psutil.Process(json.loads(process.stdout.readline())["pid"])
+
+
+def test_it_is_found_by_its_command_line_and_goes_with_who_waits_for_it(tmp_path: Path) -> None:
+    process, fork = sleeping(tmp_path)
     assert fork.cmdline()[-2:] == ["local_launcher.py", "import time; time.sleep(600)"]
     process.kill()
-    process.wait()
+    ended(process)
     psutil.wait_procs([fork], timeout=60)
     assert not fork.is_running()
+
+
+def test_a_fork_that_is_killed_together_with_who_waits_for_it_takes_no_other_along(tmp_path: Path) -> None:
+    process, fork = sleeping(tmp_path)
+    server = fork.parent()
+    assert server is not None
+    server.suspend()  # so that it hears of both at once
+    fork.kill()
+    while fork.status() != psutil.STATUS_ZOMBIE:
+        pass
+    process.kill()
+    ended(process)
+    server.resume()
+    another, _ = told(start(tmp_path, "local_launcher.py", "pass"))
+    assert another["has_torch"]
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    process.wait()
     for pipe in (process.stdout, process.stderr):
         assert pipe is not None
         pipe.close()

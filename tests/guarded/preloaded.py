@@ -85,6 +85,8 @@ class Server:
         self._selector.register(0, selectors.EVENT_READ)
         while True:
             for key, _ in self._selector.select():
+                if self._selector.get_map().get(key.fd) is not key:
+                    continue  # what was heard before it in the same breath has closed it
                 if key.fileobj == 0:
                     os._exit(0)
                 elif key.fileobj is self._listener:
