@@ -118,6 +118,14 @@ class Environment(Section):
     check: bool = Field(default=True, exclude_if=lambda value: value is True)
 
 
+def normalization_of(env: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How the VecNormalize of an `env` block (as JSON) scales, whichever key names one; None where none does."""
+    if env["wrapper"] is not None:
+        return dict(env["wrapper_kwargs"])
+    named: list[dict[str, Any]] = [each[VEC_NORMALIZE] for each in env.get("vec_wrappers", ()) if VEC_NORMALIZE in each]
+    return Normalization().model_dump() | named[0] if named else None
+
+
 class Evaluation(Section):
     """How often the policy is measured to find the best one; `frequency` in timesteps, 0 for never."""
 

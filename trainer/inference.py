@@ -13,8 +13,8 @@ from contract.documents.session import CheckpointRecord
 from contract.errors import InputError, UnavailableError
 from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.registry import ALGORITHMS
-from job.components import CLASS_REFERENCE, VEC_NORMALIZE
-from job.model import Environment, Normalization
+from job.components import CLASS_REFERENCE
+from job.model import Environment, normalization_of
 from trainer.checkpoint.resume_state import ResumeState
 from trainer.environments.making import make_envs_to_act_in
 from trainer.environments.wrapping.states import put_back
@@ -58,7 +58,7 @@ def load_for_inference(path: Path) -> tuple[BaseAlgorithm, Callable[[Observation
     """
     record, state = _read(path)
     model = _load_model(path, record, None if state.replay is None else _SMALLEST_BUFFER)
-    settings = _normalization(record)
+    settings = normalization_of(record.training["env"])
     if settings is None or not settings["norm_obs"]:
         return model, lambda observation: observation
     statistics = next(each["obs_rms"] for each in state.statistics if "obs_rms" in each)
@@ -129,15 +129,6 @@ def own_classes(training: dict[str, Any]) -> list[str]:
     named = [training["policy"], *policy_kwargs.values()]
     named += [name for key in ("wrappers", "vec_wrappers") for each in env.get(key, ()) for name in each]
     return [each for each in named if isinstance(each, str) and CLASS_REFERENCE.fullmatch(each)]
-
-
-def _normalization(record: CheckpointRecord) -> dict[str, Any] | None:
-    """How the job's VecNormalize scales; None where it has none."""
-    env = record.training["env"]
-    if env["wrapper"] is not None:
-        return dict(env["wrapper_kwargs"])
-    named: list[dict[str, Any]] = [each[VEC_NORMALIZE] for each in env.get("vec_wrappers", ()) if VEC_NORMALIZE in each]
-    return Normalization().model_dump() | named[0] if named else None
 
 
 def _scaled(observation: Observation, known: RunningMeanStd, settings: dict[str, Any]) -> Observation:

@@ -15,6 +15,7 @@ from contract.errors import InputError
 _MODEL = re.compile(r"(?P<prefix>.+?)_(?P<timesteps>0|[1-9][0-9]{0,18})_steps\.zip")
 _OURS = "_checkpoint"
 _MOST_FILES = 100_000
+_MOST_SHOWN = 4
 
 
 class Found(NamedTuple):
@@ -56,8 +57,9 @@ def find_checkpoints(folder: Path, job: str) -> list[Found]:
     named = [run for run in runs if run[1] in (job, job + _OURS)]
     meant = named if len(named) == 1 else list(runs)
     if len(meant) > 1:
-        shown = ", ".join(sorted(str((parent / prefix).relative_to(folder)) for parent, prefix in meant)[:4])
-        problem = f"holds checkpoints of {len(meant)} runs ({shown}{', ...' if len(meant) > 4 else ''})"  # noqa: PLR2004 - as above
+        shown = sorted(str((parent / prefix).relative_to(folder)) for parent, prefix in meant)
+        more = ", ..." if len(shown) > _MOST_SHOWN else ""
+        problem = f"holds checkpoints of {len(meant)} runs ({', '.join(shown[:_MOST_SHOWN])}{more})"
         raise InputError(f"folder {folder}", problem, "name a folder that holds those of one run")
     return sorted(runs[meant[0]], key=lambda each: each.timesteps, reverse=True)
 

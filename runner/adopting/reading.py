@@ -9,6 +9,8 @@ import numpy as np
 
 from contract.errors import CheckpointError, InputError, RelayError
 from contract.storage import files, layout
+from job.components import VEC_NORMALIZE
+from job.model import normalization_of
 from restore.adoptable.model import read_model
 from restore.adoptable.normalization import Normalization, read_normalization
 from restore.adoptable.transitions import read_transitions
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from runner.adopting.finding import Found
 
-_NORMALIZING = "VecNormalize"
 _REPLAY_KEY = "buffer_size"
 _CANNOT = "ARS"
 
@@ -82,15 +83,15 @@ def _files(found: Found, job: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 def _refuse_other_normalization(found: Found, job: dict[str, Any], normalization: Normalization | None) -> None:
     """A policy that has learned from normalized observations is nothing without their statistics."""
     subject = f"job {job['name']}"
-    normalizes = job["env"]["wrapper"] == _NORMALIZING
-    if normalization is None and normalizes:
+    settings = normalization_of(job["env"])
+    if normalization is None and settings is not None:
         pickle = found.model.name.replace(f"_{found.timesteps}_", f"_vecnormalize_{found.timesteps}_")
-        problem = f"has the wrapper {_NORMALIZING}, and beside {found.model.name} there are no statistics of one"
+        problem = f"has the wrapper {VEC_NORMALIZE}, and beside {found.model.name} there are no statistics of one"
         raise InputError(subject, problem, f"put {pickle.replace('.zip', '.pkl')} there")
-    if normalization is not None and not normalizes:
-        problem = f"has no {_NORMALIZING}, and {found.model.name} was trained with one"
-        raise InputError(subject, problem, f"write `wrapper: {_NORMALIZING}` under env")
-    wanted = bool((job["env"]["wrapper_kwargs"] or {}).get("norm_obs", True))
-    if normalization is not None and normalization.norm_obs != wanted:
-        problem = f"sets norm_obs to {str(wanted).lower()}, and {found.model.name} was trained with the opposite"
+    if normalization is not None and settings is None:
+        problem = f"has no {VEC_NORMALIZE}, and {found.model.name} was trained with one"
+        raise InputError(subject, problem, f"write `wrapper: {VEC_NORMALIZE}` under env")
+    if normalization is not None and settings is not None and normalization.norm_obs != settings["norm_obs"]:
+        stated = str(settings["norm_obs"]).lower()
+        problem = f"sets norm_obs to {stated}, and {found.model.name} was trained with the opposite"
         raise InputError(subject, problem, "change it under env.wrapper_kwargs")

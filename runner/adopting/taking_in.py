@@ -89,7 +89,7 @@ def _make_session(workspace: Workspace, plan: Plan, provided: dict[str, bytes]) 
         _refuse_failure(plan.job, folder)
         folder.path.rename(target.path)
         files.fsync_directory(job_folder)
-    except BaseException:
+    except BaseException:  # Ctrl-C too leaves no half of a session
         shutil.rmtree(folder.path, ignore_errors=True)
         if not any(job_folder.iterdir()):
             job_folder.rmdir()

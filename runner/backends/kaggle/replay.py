@@ -23,7 +23,7 @@ _MARK_LENGTH = 16
 
 
 @dataclass(frozen=True)
-class Held:
+class Mounted:
     """What a session finds beside its own input.
 
     Args:
@@ -35,7 +35,7 @@ class Held:
     names: frozenset[str] = frozenset()
 
 
-def hold(connection: Connection, root: Path, kernel: str, paths: Mapping[str, Path], from_bytes: int) -> Held:
+def hold(connection: Connection, root: Path, kernel: str, paths: Mapping[str, Path], from_bytes: int) -> Mounted:
     """Have segments on Kaggle where later sessions find them too, and send those that are not there yet.
 
     Args:
@@ -51,7 +51,7 @@ def hold(connection: Connection, root: Path, kernel: str, paths: Mapping[str, Pa
     """
     known = read_stores(root, kernel)
     if not paths or not known.are_found:
-        return Held()
+        return Mounted()
     sizes = {name: path.stat().st_size for name, path in paths.items()}
     there = [store for store in known.stores if store.held & sizes.keys() and _is_there(connection, store)]
     division = divided(sizes, there)
@@ -62,7 +62,7 @@ def hold(connection: Connection, root: Path, kernel: str, paths: Mapping[str, Pa
             msgspec.structs.replace(known, stores=(*known.stores, made)).write(root, kernel)
         mounted = (*mounted, made)
     held = frozenset[str]().union(*(store.held for store in mounted)) & sizes.keys()
-    return Held(tuple(store.slug for store in mounted), held)
+    return Mounted(tuple(store.slug for store in mounted), held)
 
 
 def _is_there(connection: Connection, store: Store) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from stable_baselines3.common.callbacks import CheckpointCallback
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 
 from contract.documents.session import Request
 from contract.errors import RelayError, SessionError
@@ -110,6 +111,18 @@ def test_a_model_is_taken_in_with_all_that_was_saved_of_it(
             found[each].pop()
             expected[each].pop()
         assert found == expected
+
+
+def test_statistics_are_taken_in_whichever_key_names_their_wrapper(tmp_path: Path) -> None:
+    values = job_for("PPO")
+    values["env"] = {**values["env"], "vec_wrappers": [{"VecNormalize": {"norm_reward": False}}]}
+    job = parse_job(values)
+    trained_by_hand(job, tmp_path / "old")
+    model, _ = taken_in(job, find_checkpoints(tmp_path / "old", job.name), tmp_path / "input")
+    normalizing = model.get_vec_normalize_env()
+    assert normalizing is not None
+    assert isinstance(normalizing.obs_rms, RunningMeanStd)
+    assert normalizing.obs_rms.count > 64  # all that was seen by hand
 
 
 @pytest.mark.parametrize(
