@@ -46,8 +46,14 @@ def pytest_unconfigure() -> None:
     network_guard.stop()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files with slow tests first, so that no worker is at a long one when the others have nothing left."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the files with slow tests first, so that no worker is at a long one when the others have nothing left.
+
+    Without `--long`, long tests are left out before anything is made for them.
+    """
+    for item in items if not config.getoption("--long") else ():
+        if (long := item.get_closest_marker("long")) is not None:
+            item.add_marker(pytest.mark.skip(reason=long.args[0]))
     slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name == "scenarios"}
     items.sort(key=lambda item: item.path not in slow)
 

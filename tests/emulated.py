@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import pytest
+
 
 USER, KEY = "alice", "key-of-alice"
 OTHER_USER, OTHER_KEY = "bob", "key-of-bob"
@@ -71,6 +73,21 @@ class EmulatedKaggle:
         inherited = {name: value for name, value in os.environ.items() if name not in NO_CREDENTIALS}
         home = {"HOME": str(self.home), "USERPROFILE": str(self.home), "KAGGLE_CONFIG_DIR": str(self.home / ".kaggle")}
         return {**inherited, **self.running.environment(user), **home}
+
+    def reached_by_commands(
+        self, monkeypatch: pytest.MonkeyPatch, *, poll: float | None = None, patience: float | None = None
+    ) -> None:
+        """Let this process and those that it starts reach it, as its user.
+
+        Args:
+            monkeypatch: the test's.
+            poll: seconds between two questions after a session.
+            patience: seconds for which what should be there is waited for.
+        """
+        waits = {"RELAY_KAGGLE_POLL_SECONDS": poll, "RELAY_KAGGLE_PATIENCE_SECONDS": patience}
+        stated = {name: str(seconds) for name, seconds in waits.items() if seconds is not None}
+        for name, value in {**self.environment(), **stated}.items():
+            monkeypatch.setenv(name, value)
 
     def cli(self, *arguments: str | Path, user: str = USER, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run the official command line."""

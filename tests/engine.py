@@ -101,3 +101,23 @@ class Containers:
             container.remove(force=True)
         for volume in self._engine.volumes.list(filters=self._filters):
             volume.remove()
+
+
+def small_container() -> dict[str, str]:
+    """What a job's `docker` section says in tests: of the image, as little as a session needs."""
+    return {"image": image(), "memory": "1g", "shm": "64m"}
+
+
+@contextlib.contextmanager
+def containers_below(root: Path) -> Iterator[Containers]:
+    """The containers of an executor, none of which outlives the block.
+
+    Args:
+        root: the executor's folder.
+    """
+    with engine_itself() as engine:
+        there = Containers(engine, root)
+        try:
+            yield there
+        finally:
+            there.remove()

@@ -86,6 +86,13 @@ def make_gridlab(folder: Path, version: str = "1.2", length: int = 6) -> None:
     make_wheel(folder, "gridlab", version, {"gridlab/__init__.py": WALK}, needs)
 
 
+def index_of_gridlab(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder that pip finds anything in: gridlab, and what it needs."""
+    make_gridlab(folder)
+    pip_finds_only(folder, monkeypatch)
+    return folder
+
+
 def make_wheel_of_installed(folder: Path, name: str) -> None:
     """A wheel of a distribution that is installed beside these tests, as its registry has it."""
     found = metadata.distribution(name)

@@ -18,7 +18,7 @@ from runner.packages.carrying import as_payload, wheels_for
 from runner.packages.lockfile import read_lock
 from runner.packages.places import Place, linux, this_machine
 from runner.stages import session_script
-from tests.wheels import make_gridlab, make_wheel, pip_finds_only
+from tests.wheels import index_of_gridlab, make_gridlab, make_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 KAGGLE = Place("there-3.12", "Python 3.12 there", {"numpy": "2.0.2", "gymnasium": "1.3.0"}, "3.12", linux(35))
@@ -27,10 +27,7 @@ JOB = {"name": "walk"}
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "index"
-    make_gridlab(folder)
-    pip_finds_only(folder, monkeypatch)
-    return folder
+    return index_of_gridlab(tmp_path / "index", monkeypatch)
 
 
 @pytest.fixture

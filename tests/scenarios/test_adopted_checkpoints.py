@@ -68,12 +68,9 @@ def test_the_newest_sound_checkpoint_is_the_next_ones_parent(project: Project, b
     assert "has 1 session(s) already" in project.doit("adopt:pole", "from=old", expect=2)
 
 
+@pytest.mark.long("a sample of it is above; --long does it all")
 @pytest.mark.slow
-def test_it_goes_on_approximately_whatever_was_cut_off(
-    project: Project, by_hand: Path, request: pytest.FixtureRequest
-) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("a sample of it is above; --long does it all")
+def test_it_goes_on_approximately_whatever_was_cut_off(project: Project, by_hand: Path) -> None:
     project.write_jobs(pole=pole())
     project.kill_at("[CHECKPOINT] Saved", "adopt:pole", "from=old", operations=2)
     if not project.sessions("pole"):

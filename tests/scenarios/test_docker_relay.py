@@ -10,7 +10,7 @@ import pytest
 
 from contract.documents.runs import Execution
 from contract.events import Event, parse_event
-from tests.engine import Containers, engine_itself, image
+from tests.engine import Containers, engine_itself, small_container
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ RUN = ("run_full", "backend=docker")
 
 def contained(**changes: Any) -> dict[str, Any]:
     """A job in a container small enough for any machine."""
-    return cart_pole(docker={"image": image(), "memory": "1g", "shm": "64m"}, device="cpu", **changes)
+    return cart_pole(docker=small_container(), device="cpu", **changes)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from contract.errors import RelayError
 from contract.storage import files
 from runner.endings import Ending, ending_from
 from tests.emulated import emulated
-from tests.engine import Containers, engine_itself, image
+from tests.engine import Containers, engine_itself, small_container
 from trainer.stopping.activity import GRACE_SECONDS
 from trainer.stopping.watchdog import HUNG_CODE, LAST_RESORT_SECONDS, SPEAKING_SECONDS
 
@@ -196,10 +196,7 @@ def backend(
 
 
 def _point_at(server: EmulatedKaggle, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.5")
-    monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "60")
+    server.reached_by_commands(monkeypatch, poll=0.5, patience=60)
 
 
 @dataclass(frozen=True)
@@ -258,14 +255,13 @@ def write_jobs(project: Project, names: list[str], **changes: Any) -> None:
     project.write_jobs(**{name: job(**each, **changes) for name, each in jobs.items()})
 
 
+@pytest.mark.long("takes minutes: --long runs it")
 @pytest.mark.parametrize("backend", PLACES, indirect=True)
 def test_every_way_to_hang(
     project: Project, backend: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("takes minutes: --long runs it")
     place = request.node.callspec.params["backend"]
-    in_containers = {"docker": {"image": image(), "memory": "1g", "shm": "64m"}} if backend == "docker" else {}
+    in_containers = {"docker": small_container()} if backend == "docker" else {}
     write_jobs(project, list(WAYS), **in_containers)
     said = [project.start("-n", "4", "run_full", f"backend={backend}").communicate()[0] for _ in range(2)]
     rows, wrong = [], []

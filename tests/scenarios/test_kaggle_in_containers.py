@@ -28,10 +28,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated
     """An emulator whose executor is Docker, asked often; no container outlives it."""
     with engine_itself() as engine:
         with emulated(tmp_path / "kaggle", executor="docker") as server:
-            for name, value in server.environment().items():
-                monkeypatch.setenv(name, value)
-            monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-            monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+            server.reached_by_commands(monkeypatch, poll=0.1, patience=120)
             yield server
         Containers(engine, server.running.settings.data / "sandboxes").remove()
 

@@ -45,10 +45,7 @@ def rules() -> dict[str, Any]:
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, Any]) -> Iterator[EmulatedKaggle]:
     """An emulator that this test's commands reach, asked often."""
     with emulated(tmp_path / "kaggle", **rules) as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+        server.reached_by_commands(monkeypatch, poll=0.1, patience=120)
         yield server
 
 
@@ -157,13 +154,12 @@ def filling(goal: int, room: int | None = None, **changes: Any) -> dict[str, Any
     }
 
 
+@pytest.mark.long("without --long smaller buffers do, whose sessions train nothing")
 @pytest.mark.slow
 @pytest.mark.parametrize("rules", [{}, STRICT_WITHOUT_LONG_WAITS], ids=["likely", "strict"])
 def test_three_sessions_send_each_row_of_a_replay_buffer_once(
-    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
 ) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("without --long smaller buffers do, whose sessions train nothing")
     rows = 12_000
     local = Project(tmp_path / "local")
     for each in (project, local):
@@ -206,10 +202,7 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with emulated(tmp_path / "kaggle", listing_delay_seconds=3600.0) as late:
-        for name, value in late.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "1")
+        late.reached_by_commands(monkeypatch, poll=0.1, patience=1)
         job = cart_pole(total_timesteps=10**7, backend="kaggle", max_sessions=1)
         project.write_jobs(cart=job)
         doit = project.start("run_full")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.emulated import OTHER_USER, EmulatedKaggle, emulated
-from tests.engine import Containers, engine_itself, image
+from tests.engine import containers_below, small_container
 from tests.project import Project, cart_pole
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def write_heights(folder: Path) -> Path:
 @pytest.fixture
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
     with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        server.reached_by_commands(monkeypatch, poll=0.1)
         yield server
 
 
@@ -104,18 +102,13 @@ def test_data_without_a_folder_here_are_refused_before_anything_is_packaged(lab:
     assert lab.sessions(JOB) == []
 
 
+@pytest.mark.long("without --long the sessions here and on Kaggle do")
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_container_reads_the_folder_too(lab: Project, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("without --long the sessions here and on Kaggle do")
+def test_a_container_reads_the_folder_too(lab: Project) -> None:
     write_heights(lab.root / "data" / "heights")
-    contained = {"docker": {"image": image(), "memory": "1g", "shm": "64m"}, "device": "cpu", "backend": "docker"}
+    contained = {"docker": small_container(), "device": "cpu", "backend": "docker"}
     lab.write_jobs(**{JOB: fall(data={DATASET: "data/heights"}, **contained)})
-    with engine_itself() as engine:
-        there = Containers(engine, lab.runs.backend("docker"))
-        try:
-            lab.doit("run_full")
-        finally:
-            there.remove()
+    with containers_below(lab.runs.backend("docker")):
+        lab.doit("run_full")
     assert lab.adopted(JOB, 1).timesteps == 64

@@ -10,10 +10,10 @@ import pytest
 
 from contract.documents.runs import ResumeVerdict
 from tests.emulated import emulated
-from tests.engine import Containers, engine_itself, image
+from tests.engine import containers_below, small_container
 from tests.project import ROOT, Project, cart_pole
 from tests.trainer.environments.wrapping.test_wrappers import NEEDS_ATARI, PONG
-from tests.wheels import make_gridlab, make_wheel_of_installed, pip_finds_only
+from tests.wheels import index_of_gridlab, make_wheel_of_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1_800),
+    pytest.mark.long("takes a minute; `test_kills.py` kills sessions of such a job in every run, without doit"),
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
 ]
 LAB = "lab"
@@ -74,66 +75,48 @@ def relayed(project: Project, job: dict[str, Any], *arguments: str) -> None:
 
 
 @pytest.fixture
-def at_length(request: pytest.FixtureRequest) -> None:
-    """`test_kills.py` kills sessions of such a job in every run, without doit."""
-    if not request.config.getoption("--long"):
-        pytest.skip("takes a minute: --long")
-
-
-@pytest.fixture
 def in_containers(project: Project) -> Iterator[dict[str, Any]]:
-    with engine_itself() as client:
-        yield {"docker": {"image": image(), "memory": "1g", "shm": "64m"}}
-        Containers(client, project.runs.backend("docker")).remove()
+    with containers_below(project.runs.backend("docker")):
+        yield {"docker": small_container()}
 
 
 @pytest.fixture
 def on_kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+        server.reached_by_commands(monkeypatch, poll=0.1, patience=120)
         yield
 
 
-@pytest.mark.usefixtures("at_length")
 def test_three_killed_processes_are_one_training(project: Project) -> None:
     relayed(project, own_parts())
 
 
-@pytest.mark.usefixtures("at_length")
 def test_three_killed_containers_are_one_training(project: Project, in_containers: dict[str, Any]) -> None:
     relayed(project, own_parts(**in_containers), "backend=docker")
 
 
-@pytest.mark.usefixtures("at_length", "on_kaggle")
+@pytest.mark.usefixtures("on_kaggle")
 def test_three_killed_kernels_are_one_training(project: Project) -> None:
     relayed(project, own_parts(), "backend=kaggle")
 
 
 @NEEDS_ATARI
-@pytest.mark.usefixtures("at_length")
 def test_three_killed_processes_of_atari_are_one_training(project: Project) -> None:
     relayed(project, atari())
 
 
 @NEEDS_ATARI
-@pytest.mark.usefixtures("at_length", "on_kaggle")
+@pytest.mark.usefixtures("on_kaggle")
 def test_three_killed_kernels_of_atari_are_one_training(project: Project) -> None:
     relayed(project, atari(), "backend=kaggle")
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder that pip finds anything in."""
-    pip_finds_only(tmp_path / "index", monkeypatch)
-    make_gridlab(tmp_path / "index")
-    return tmp_path / "index"
+    return index_of_gridlab(tmp_path / "index", monkeypatch)
 
 
 @NEEDS_ATARI
-@pytest.mark.usefixtures("at_length")
 def test_three_killed_containers_of_atari_are_one_training(
     project: Project, in_containers: dict[str, Any], index: Path
 ) -> None:
@@ -143,18 +126,18 @@ def test_three_killed_containers_of_atari_are_one_training(
     relayed(project, atari(packages=packages, **in_containers), "backend=docker")
 
 
-@pytest.mark.usefixtures("at_length", "index")
+@pytest.mark.usefixtures("index")
 def test_three_killed_processes_with_a_package_are_one_training(project: Project) -> None:
     relayed(project, packaged())
 
 
-@pytest.mark.usefixtures("at_length", "index")
+@pytest.mark.usefixtures("index")
 def test_three_killed_containers_with_a_package_are_one_training(
     project: Project, in_containers: dict[str, Any]
 ) -> None:
     relayed(project, packaged(**in_containers), "backend=docker")
 
 
-@pytest.mark.usefixtures("at_length", "index", "on_kaggle")
+@pytest.mark.usefixtures("index", "on_kaggle")
 def test_three_killed_kernels_with_a_package_are_one_training(project: Project) -> None:
     relayed(project, packaged(), "backend=kaggle")

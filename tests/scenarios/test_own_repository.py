@@ -169,10 +169,9 @@ def test_a_further_project_is_made_where_there_is_no_clone(repository: OwnReposi
     assert requirements.splitlines() == [f"kaggle-relay=={repository.wheel.name.split('-')[1]}", "pytest>=8"]
 
 
+@pytest.mark.long("a sample of it is above; --long does it all")
 @pytest.mark.slow
-def test_everything_that_its_readme_shows_works(repository: OwnRepository, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("a sample of it is above; --long does it all")
+def test_everything_that_its_readme_shows_works(repository: OwnRepository) -> None:
     assert "3 passed" in repository.ran("-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert "of 20,480 timesteps: goal met" in repository.ran("-m", "doit", "run_full")
     assert "as they were adopted" in repository.ran("-m", "doit", "verify")
@@ -181,10 +180,9 @@ def test_everything_that_its_readme_shows_works(repository: OwnRepository, reque
         assert "goal met" in repository.ran("-m", "doit", "resume", "backend=kaggle", variables=kaggle)
 
 
+@pytest.mark.long("containers have their own tests; --long starts one from here")
 @pytest.mark.slow
-def test_it_trains_in_a_container(repository: OwnRepository, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("containers have their own tests; --long starts one from here")
+def test_it_trains_in_a_container(repository: OwnRepository) -> None:
     image()
     repository.ran("-m", "doit", "run_quick")
     repository.ran("-m", "doit", "fresh")

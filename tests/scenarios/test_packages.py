@@ -14,9 +14,9 @@ from contract.storage import files
 from contract.storage.layout import CHECKPOINTS_FOLDER
 from executors import local_launcher
 from tests.emulated import emulated
-from tests.engine import Containers, engine_itself, image
+from tests.engine import containers_below, small_container
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
-from tests.wheels import make_gridlab, pip_finds_only
+from tests.wheels import index_of_gridlab, make_gridlab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,27 +31,15 @@ def walk(**changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder that pip finds anything in."""
-    folder = tmp_path / "index"
-    make_gridlab(folder)
-    pip_finds_only(folder, monkeypatch)
-    return folder
+    return index_of_gridlab(tmp_path / "index", monkeypatch)
 
 
 @pytest.fixture
 def _kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An emulator that the commands reach, asked often."""
     with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        server.reached_by_commands(monkeypatch, poll=0.1)
         yield
-
-
-@pytest.fixture
-def _long(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("without --long the other sessions of this file do")
 
 
 def uninterrupted(root: Path, **changes: Any) -> str:
@@ -116,7 +104,8 @@ def kill_in_training(project: Project, command: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("index", "_long")
+@pytest.mark.long("without --long the other sessions of this file do")
+@pytest.mark.usefixtures("index")
 def test_three_sessions_cut_by_sigkill_end_as_one(project: Project, tmp_path: Path) -> None:
     goal = 64 * 300
     project.write_jobs(**{JOB: walk(total_timesteps=goal)})
@@ -132,17 +121,14 @@ def test_three_sessions_cut_by_sigkill_end_as_one(project: Project, tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("index", "_long")
+@pytest.mark.long("without --long the other sessions of this file do")
+@pytest.mark.usefixtures("index")
 def test_containers_are_given_what_their_image_lacks(project: Project) -> None:
-    changes = {"docker": {"image": image(), "memory": "1g", "shm": "64m"}, "device": "cpu"}
-    with engine_itself() as engine:
-        there = Containers(engine, project.runs.backend("docker"))
-        try:
-            for goal in (64, 128, 192):
-                project.write_jobs(**{JOB: walk(total_timesteps=goal, backend="docker", **changes)})
-                project.doit("run_full")
-        finally:
-            there.remove()
+    changes = {"docker": small_container(), "device": "cpu"}
+    with containers_below(project.runs.backend("docker")):
+        for goal in (64, 128, 192):
+            project.write_jobs(**{JOB: walk(total_timesteps=goal, backend="docker", **changes)})
+            project.doit("run_full")
     assert [project.adopted(JOB, number).timesteps for number in (1, 2, 3)] == [64, 128, 192]
     assert project.adopted(JOB, 3).resume.exact
     assert project.adopted(JOB, 3).libraries["gridlab"] == "1.2"

@@ -48,11 +48,10 @@ def relay(project: Project, kaggle: EmulatedKaggle, number: int, aside: Path) ->
         assert project.adopted("cart", number).timesteps == number * ROLLOUT
 
 
+@pytest.mark.long("takes minutes: --long runs it")
 def test_a_machine_that_is_lost_in_each_stage_of_each_session_costs_nothing(
-    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
 ) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("takes minutes: --long runs it")
     project.write_jobs(cart=job(total_timesteps=3 * ROLLOUT))
     for number in (1, 2, 3):
         relay(project, kaggle, number, tmp_path / f"runs {number}")

@@ -35,9 +35,7 @@ gym.register("Window-v0", lambda: Window(gym.make("CartPole-v1")))
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
     """An emulator that this test's commands reach, asked often."""
     with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
+        server.reached_by_commands(monkeypatch, poll=0.1)
         yield server
 
 

@@ -92,12 +92,9 @@ class Cron:
         return self._project.start_struck("", *NO_WAIT, operations=self._random.randrange(40))
 
 
+@pytest.mark.long("takes tens of minutes: --long runs it")
 @pytest.mark.timeout(7_200)
-def test_two_hundred_commands_are_one_run(
-    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("takes tens of minutes: --long runs it")
+def test_two_hundred_commands_are_one_run(project: Project, kaggle: EmulatedKaggle, tmp_path: Path) -> None:
     sessions = 24
     goal = sessions * ROLLOUT
     project.write_jobs(cart=job(total_timesteps=goal))

@@ -32,10 +32,7 @@ def job(**changes: Any) -> dict[str, Any]:
 def reached(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmulatedKaggle]:
     """An emulator that this test's commands reach, asked often."""
     with emulated(folder) as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("RELAY_KAGGLE_POLL_SECONDS", "0.1")
-        monkeypatch.setenv("RELAY_KAGGLE_PATIENCE_SECONDS", "120")
+        server.reached_by_commands(monkeypatch, poll=0.1, patience=120)
         yield server
 
 

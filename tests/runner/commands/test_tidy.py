@@ -18,8 +18,7 @@ def test_nothing_is_removed_where_nobody_agrees(
 ) -> None:
     project.write_jobs(cart=cart_pole(backend="kaggle", kaggle={"accelerator": "none"}))
     with emulated(tmp_path / "kaggle") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
+        server.reached_by_commands(monkeypatch)
         with server.client() as api:
             api.dataset_create_new(str(server.dataset({"a.bin": b"1"}, "relay-cart-input")), quiet=True)
         said = project.doit("gc", expect=2)

@@ -165,8 +165,7 @@ def follow(backend: KaggleBackend, handle: str) -> tuple[Status, bytes]:
 @pytest.fixture
 def kaggle(emulator: EmulatedKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
     """The emulator without faults, and this process in the environment of its user."""
-    for name, value in emulator.environment().items():
-        monkeypatch.setenv(name, value)
+    emulator.reached_by_commands(monkeypatch)
     emulator.running.faults.clear()
     with contextlib.closing(Kaggle(emulator, tmp_path / "a project")) as own:
         yield own
@@ -177,8 +176,7 @@ def kaggle(emulator: EmulatedKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def own_kaggle(root: Path, monkeypatch: pytest.MonkeyPatch, **rules: Any) -> Iterator[Kaggle]:
     """An emulator of the test's own, with other rules than usual."""
     with emulated(root / "emulator", source=from_a_wednesday(), **rules) as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
+        server.reached_by_commands(monkeypatch)
         with contextlib.closing(Kaggle(server, root / "a project")) as own:
             yield own
 

@@ -87,13 +87,12 @@ def test_what_is_most_likely_is_found_and_nothing_is_left(
     assert "60 files in a dataset" in said
 
 
+@pytest.mark.long("four sessions for each; without --long the most likely and the worst at once do")
 @pytest.mark.slow
 @pytest.mark.parametrize(("rule", "side"), list(each_rule_alone()), ids=str)
 def test_each_rule_that_is_not_known_for_sure_is_found_whichever_way_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, rule: str, side: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rule: str, side: Any
 ) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("four sessions for each; without --long the most likely and the worst at once do")
     # A dataset that takes a while to be ready, so that a version during the first one's processing can be refused.
     rules = {"dataset_delay_seconds": SCALE, rule: side}
     with own_kaggle(tmp_path, monkeypatch, time_scale=SCALE, **rules) as own:
@@ -113,12 +112,9 @@ def test_each_rule_that_is_not_known_for_sure_is_found_whichever_way_it_is(
         assert facts.well.queued > 0.5 * side / SCALE
 
 
+@pytest.mark.long("it waits for what never comes; with --long it is tried")
 @pytest.mark.slow
-def test_the_worst_is_found_too_and_a_cut_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    if not request.config.getoption("--long"):
-        pytest.skip("it waits for what never comes; with --long it is tried")
+def test_the_worst_is_found_too_and_a_cut_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_kaggle(tmp_path, monkeypatch, time_scale=SCALE, **WORST) as own:
         own.fault("unavailable", "ListKernelSessionOutput", retry_after=None)
         with pytest.raises(BackendUnreachableError):
