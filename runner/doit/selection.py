@@ -6,6 +6,7 @@ graph can only be drawn once it is known which was asked for.
 
 from __future__ import annotations
 
+import fnmatch
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import InputError
@@ -90,27 +91,42 @@ class Selection(NamedTuple):
         Raises:
             InputError: it names a job that there is not, or would archive or do again several without naming one.
         """
-        named = {task.split(":")[1] for task in self.asked if ":" in task and task.split(":")[0] in TASKS_WITH_JOBS}
-        for job in sorted(named - set(known)):
-            import difflib  # noqa: PLC0415 - a command without a mistake needs none of it
+        tasks = [task.split(":") for task in self.asked]
+        named = {parts[1] for parts in tasks if len(parts) > 1}
+        patterns = [name for name in named if "*" in name]  # as doit takes them
+        for job in sorted({parts[1] for parts in tasks if len(parts) > 1 and parts[0] in TASKS_WITH_JOBS} - set(known)):
+            if not fnmatch.filter(known, job):
+                raise InputError(f"job {job}", "is not in jobs.yaml", _remedy(job, known))
+        about_all = any(len(parts) == 1 for parts in tasks)
+        matching = {job for pattern in patterns for job in fnmatch.filter(known, pattern)}
+        meant = [job for job in known if about_all or job in named or job in matching]
+        if len(meant) > 1 and (about_all or patterns):
+            self._refuse_several(meant)
+        return meant
 
-            nearest = difflib.get_close_matches(job, known, n=1)
-            remedy = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
-            raise InputError(f"job {job}", "is not in jobs.yaml", remedy)
-        named |= {task.split(":")[1] for task in self.asked if ":" in task}
-        about_all = any(":" not in task or "*" in task for task in self.asked)
-        if about_all and self.archives and len(known) > 1:
-            problem = f"would archive every job ({', '.join(known)})"
+    def _refuse_several(self, jobs: list[str]) -> None:
+        """Refuse to do to several jobs at once what has to be asked for by name."""
+        listed = ", ".join(jobs)
+        if self.archives:
+            problem = f"would archive every job ({listed})"
             raise InputError(self.command, problem, "name the one to start anew, as in `doit fresh:name`")
-        if about_all and "adopt" in self.names and len(known) > 1:
-            problem = f"would give every job ({', '.join(known)}) the same checkpoint"
-            raise InputError(
-                self.command, problem, "name the one that it belongs to, as in `doit adopt:name from=FOLDER`"
-            )
-        if about_all and self.redoes and len(known) > 1:
-            problem = f"would do every job again ({', '.join(known)})"
+        if "adopt" in self.names:
+            problem = f"would give every job ({listed}) the same checkpoint"
+            remedy = "name the one that it belongs to, as in `doit adopt:name from=FOLDER`"
+            raise InputError(self.command, problem, remedy)
+        if self.redoes:
+            problem = f"would do every job again ({listed})"
             raise InputError(self.command, problem, "name the one to do again, as in `doit redo:name`")
-        return [job for job in known if about_all or job in named]
+
+
+def _remedy(job: str, known: list[str]) -> str:
+    """What to write instead of a job that there is not."""
+    if of_matrix := [each for each in known if each.startswith(f"{job}-")]:
+        return f"it stands for {len(of_matrix)} jobs, such as {of_matrix[0]}; all of them are '{job}-*'"
+    import difflib  # noqa: PLC0415 - a command without a mistake needs none of it
+
+    nearest = difflib.get_close_matches(job, known, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
 
 
 def select(arguments: list[str]) -> Selection:

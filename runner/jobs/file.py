@@ -6,35 +6,34 @@ merged over that. Mappings merge key by key, anything else (a list too) replaces
 
 from __future__ import annotations
 
-import difflib
+from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from contract.errors import InputError
-from job.algorithms.registry import ALGORITHMS
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
-from runner.jobs.other_tools import OURS, as_mapping
+from runner.jobs.layers import Layers, merged, quick_form
+from runner.jobs.matrix import MATRIX, MatrixError, combinations
+from runner.jobs.other_tools import as_mapping
+from runner.jobs.remedies import nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
-from runner.jobs.yaml_positions import KeyPath, dotted, place, read_yaml
+from runner.jobs.yaml_positions import KeyPath, place, read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pydantic import BaseModel
+    from collections.abc import Iterator, Mapping, Sequence
 
     from runner.jobs.sections import Sections
 
 REFERENCE = "docs/jobs.md"
-QUICK_TIMESTEPS = 100
-"""The goal of a quick run that names none: this many timesteps, or one rollout where that is more."""
 MAX_FILE_BYTES = 1 << 20
 
 _TOP_KEYS = ("jobs", "defaults")
 _FREE_PREFIX = "x-"
 """A key at the top that begins so is for anchors; nothing reads it."""
+_MATRIX_ELSEWHERE = "a matrix belongs to an entry below `jobs:`", "move it there"
 _SKELETON = f"write `jobs:` and below it one entry per job, as {REFERENCE} shows"
 
 
@@ -103,28 +102,6 @@ def _order(finding: _Finding) -> tuple[bool, int]:
     return finding.problem == MISSING, finding.line
 
 
-def merged(below: Any, above: Any) -> Any:
-    """`above` laid over `below`: mappings key by key, anything else replaces."""
-    if not (isinstance(below, dict) and isinstance(above, dict)):
-        return above
-    return {**below, **{key: merged(below[key], value) if key in below else value for key, value in above.items()}}
-
-
-def _quick_form(quick: Job, block: dict[str, Any]) -> Job:
-    """`quick` (a job with its quick `block` merged in) with what the block leaves to the rule of quick runs.
-
-    Without a goal of its own a quick run ends after one rollout, since none can end sooner. A `save_freq`
-    that was meant for the long run and would never come due becomes `auto`.
-    """
-    changes: dict[str, Any] = {}
-    goal = quick.total_timesteps
-    if block.get("total_timesteps") is None:
-        goal = changes["total_timesteps"] = min(goal, max(QUICK_TIMESTEPS, quick.rollout_timesteps))
-    if block.get("save_freq") is None and quick.save_frequency > goal:
-        changes["save_freq"] = "auto"
-    return quick.model_copy(update=changes)
-
-
 def _label(path: Path) -> str:
     """`path` as a user would type it."""
     folder = Path.cwd()
@@ -142,49 +119,6 @@ def _content(path: Path, file: str) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         raise InputError(file, f"is larger than {MAX_FILE_BYTES:,} bytes", "name the file that holds the jobs")
     return content
-
-
-def _homes(model: type[BaseModel], below: KeyPath = ()) -> Iterator[tuple[str, KeyPath]]:
-    """Each key that `model` knows, with the section that it belongs to, outer sections first."""
-    for key in model.model_fields:
-        yield key, below
-    for key, field in model.model_fields.items():
-        for annotation in (field.annotation, *get_args(field.annotation)):
-            if hasattr(annotation, "model_fields"):
-                yield from _homes(annotation, (*below, key))
-
-
-def _remedy(problem: Problem, algorithm: object, model: type[Job]) -> str | None:
-    """What to write instead: a near name, the section where the key belongs, or all names that would do."""
-    if problem.message == UNKNOWN_KEY:
-        return _remedy_for_key(problem.path, algorithm, model)
-    if problem.unknown is None:
-        return problem.remedy
-    return _nearest(problem.unknown, problem.known) or f"write {_listed(problem.known, 'or')}"
-
-
-def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
-    *section, key = map(str, path)
-    homes = [*((each, home) for each, home in _homes(model) if each != "name"), ("quick", ())]
-    entries = [ALGORITHMS[algorithm]] if isinstance(algorithm, str) and algorithm in ALGORITHMS else ALGORITHMS.values()
-    homes += [home for entry in entries for home in _homes(entry.hyperparameters, ("hyperparameters",))]
-    for known, home in homes:
-        if known == key:
-            return f"it belongs under {dotted(home)}" if home else "it belongs to the job itself"
-    if key in OURS:
-        return OURS[key]
-    siblings = [each for each, home in homes if home == tuple(section)]
-    return _nearest(key, siblings) or f"the keys here are {_listed(siblings, 'and')}"
-
-
-def _nearest(name: str, known: Sequence[str]) -> str | None:
-    by_lower = {each.lower(): each for each in known}
-    nearest = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"did you mean {by_lower[nearest[0]]}?" if nearest else None
-
-
-def _listed(names: Sequence[str], conjunction: str) -> str:
-    return f" {conjunction} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 class _Reader:
@@ -206,15 +140,54 @@ class _Reader:
             return {}
         for key in values:
             if key not in _TOP_KEYS and not key.startswith(_FREE_PREFIX):
-                self._find((key,), UNKNOWN_KEY, _nearest(key, _TOP_KEYS) or _SKELETON)
+                self._find((key,), UNKNOWN_KEY, nearest(key, _TOP_KEYS) or _SKELETON)
         entries = values.get("jobs")
         if not isinstance(entries, dict) or not entries:
             found = f"must be a mapping, found {as_json(entries)}" if entries else "holds no job"
             self._find(("jobs",), found, _SKELETON)
             return {}
         defaults = self._mapping(values.get("defaults"), ("defaults",))
-        jobs = {name: self._job(name, entry, defaults) for name, entry in entries.items()}
-        return {name: job for name, job in jobs.items() if job is not None}
+        if defaults.pop(MATRIX, None) is not None:
+            self._find(("defaults", MATRIX), *_MATRIX_ELSEWHERE)
+        jobs: dict[str, JobProfiles] = {}
+        for entry in entries:
+            where = ("jobs", entry)
+            for name, own, lines in self._jobs_of_entry(entry, self._mapping(entries[entry], where)):
+                if name in jobs or (name != entry and name in entries):
+                    remedy = "rename one of the two entries"
+                    self._find(where, f"its matrix has a job {name}, and so has another entry", remedy)
+                elif (job := self._job(name, merged(defaults, own), where, lines)) is not None:
+                    jobs[name] = job
+        return jobs
+
+    def _jobs_of_entry(
+        self, entry: str, values: dict[str, Any]
+    ) -> Iterator[tuple[str, dict[str, Any], Mapping[KeyPath, int]]]:
+        """The jobs that an entry stands for: each with its name, what it states, and where."""
+        where: KeyPath = ("jobs", entry)
+        if not JOB_NAME.fullmatch(entry):
+            remedy = "begin with a letter and use a-z, 0-9, _ and -, 63 characters at most"
+            self._find(where, "not a job's name", remedy)
+            return
+        if MATRIX not in values:
+            yield entry, values, self._lines
+            return
+        try:
+            found = combinations(entry, values[MATRIX])
+        except MatrixError as error:
+            path, problem, told = error.problem
+            self._find((*where, MATRIX, *path), problem, told)
+            return
+        for each in found:
+            if not JOB_NAME.fullmatch(each.name):
+                problem = f"stands for a job called {each.name}, which is longer than 63 characters"
+                self._find((*where, MATRIX), problem, "give the entry a shorter name, or try fewer keys")
+                return
+            at = {
+                (*where, *path): self._lines.get((*where, MATRIX, *setting.stands_at), self._lines[where])
+                for path, setting in each.settings.items()
+            }
+            yield each.name, each.over(values), ChainMap(at, self._lines)
 
     def _find(self, path: KeyPath, problem: str, remedy: str | None) -> None:
         self.findings.append(_Finding(self._lines.get(path, 1), path, problem, remedy))
@@ -226,18 +199,16 @@ class _Reader:
         self._find(path, f"must be a mapping, lines of `key: value`, found {as_json(values)}", None)
         return {}
 
-    def _job(self, name: str, entry: Any, defaults: dict[str, Any]) -> JobProfiles | None:
-        where: KeyPath = ("jobs", name)
-        if not JOB_NAME.fullmatch(name):
-            remedy = "begin with a letter and use a-z, 0-9, _ and -, 63 characters at most"
-            self._find(where, "not a job's name", remedy)
-            return None
-        values = merged(defaults, self._mapping(entry, where))
+    def _job(
+        self, name: str, values: dict[str, Any], where: KeyPath, lines: Mapping[KeyPath, int]
+    ) -> JobProfiles | None:
+        """A job with the defaults below it, as the entry at `where` states it; None where something is wrong."""
         block = values.pop("quick", None)
-        layers: tuple[KeyPath, ...] = ((*where, "quick"), ("defaults", "quick"), where, ("defaults",))
-        block = self._mapping(block, self._located(("quick",), layers[2:])[1])
+        layers = Layers(((*where, "quick"), ("defaults", "quick"), where, ("defaults",)), lines)
+        in_full = layers.without_quick
+        block = self._mapping(block, in_full.located(("quick",))[1])
         forms = values, merged(values, block)
-        full, of_full = self._form(name, forms[0], layers[2:])
+        full, of_full = self._form(name, forms[0], in_full)
         quick, of_quick = self._form(name, forms[1], layers)
         self.findings += of_full
         for finding in of_quick:
@@ -247,13 +218,11 @@ class _Reader:
                 self.findings.append(finding._replace(problem=finding.problem + elsewhere))
         if full is None or quick is None:
             return None
-        if of_sources := [*self._sources(forms[0], layers[2:]), *self._sources(forms[1], layers)]:
+        if of_sources := [*self._sources(forms[0], in_full), *self._sources(forms[1], layers)]:
             self.of_sources[name] = of_sources
-        return JobProfiles(full, _quick_form(quick, block))
+        return JobProfiles(full, quick_form(quick, block))
 
-    def _form(
-        self, name: str, values: dict[str, Any], layers: tuple[KeyPath, ...]
-    ) -> tuple[Job | None, list[_Finding]]:
+    def _form(self, name: str, values: dict[str, Any], layers: Layers) -> tuple[Job | None, list[_Finding]]:
         """The job that `values` describe, or what is wrong with them."""
         problems = list(self._problems_here(values))
         job = None
@@ -264,37 +233,24 @@ class _Reader:
             problems += error.problems
         return job, [self._finding(problem, values, layers) for problem in problems]
 
-    def _sources(self, values: dict[str, Any], layers: tuple[KeyPath, ...]) -> Iterator[_Finding]:
+    def _sources(self, values: dict[str, Any], layers: Layers) -> Iterator[_Finding]:
         """What is wrong with the folders that a job names, which is right in all else."""
         for problem in problems_of_sources(self._folder, values.get("sources") or []):
             yield self._finding(problem, values, layers)
 
-    def _finding(self, problem: Problem, values: dict[str, Any], layers: tuple[KeyPath, ...]) -> _Finding:
-        line, path = self._located(problem.path, layers)
-        remedy = _remedy(problem, values.get("algorithm"), self._model) or as_mapping(values, problem.path)
+    def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> _Finding:
+        line, path = layers.located(problem.path)
+        remedy = what_to_write(problem, values.get("algorithm"), self._model) or as_mapping(values, problem.path)
         return _Finding(line, path, problem.message, remedy)
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:
         """What parse_job cannot know: which backends there are, and that a name stands above its entry."""
         if "name" in values:
             yield Problem(("name",), "a job's name is the key above its entry", remedy="remove this line")
+        if MATRIX in values:
+            yield Problem((MATRIX,), _MATRIX_ELSEWHERE[0], remedy=_MATRIX_ELSEWHERE[1])
         if "quick" in values:
             yield Problem(("quick",), "a quick block holds no other", remedy="remove it")
         backend = values.get("backend")
         if isinstance(backend, str) and backend not in self._backends:
             yield Problem(("backend",), f"unknown backend {as_json(backend)}", backend, self._backends)
-
-    def _located(self, path: KeyPath, layers: tuple[KeyPath, ...]) -> tuple[int, KeyPath]:
-        """The line of `path`, and the whole path there: in the first of `layers` that has it.
-
-        A key that is missing has the line of what it is missing from.
-        """
-        for layer in layers:
-            if line := self._lines.get((*layer, *path)):
-                return line, (*layer, *path)
-        where = layers[-2]
-        for length in range(len(path) - 1, 0, -1):
-            for layer in layers:
-                if line := self._lines.get((*layer, *path[:length])):
-                    return line, (*layer, *path)
-        return self._lines[where], (*where, *path)

@@ -91,6 +91,35 @@ def test_it_is_about_the_jobs_that_it_names_or_all(arguments: list[str], jobs: l
     assert select(arguments).jobs(KNOWN) == jobs
 
 
+SEEDS = ["cart", "lights-a2c-seed0", "lights-a2c-seed1", "lights-ppo-seed0", "lights-ppo-seed1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        (["run_full", "lights-*"], SEEDS[1:]),
+        (["plan:lights-*-seed1", "plan:cart"], ["cart", "lights-a2c-seed1", "lights-ppo-seed1"]),
+        (["status", "*-ppo-*"], SEEDS[3:]),
+    ],
+)
+def test_a_pattern_is_about_the_jobs_that_it_matches(arguments: list[str], jobs: list[str]) -> None:
+    assert select(arguments).jobs(SEEDS) == jobs
+
+
+def test_the_entry_of_a_matrix_and_a_pattern_without_a_job_are_told_what_to_write() -> None:
+    with pytest.raises(InputError) as caught:
+        select(["run_full", "lights"]).jobs(SEEDS)
+    expected = "it stands for 4 jobs, such as lights-a2c-seed0; all of them are 'lights-*'"
+    assert str(caught.value) == f"job lights: is not in jobs.yaml; {expected}"
+    with pytest.raises(InputError, match=r"job light_\*: is not in jobs.yaml"):
+        select(["run_full", "light_*"]).jobs(SEEDS)
+
+
+def test_what_one_pattern_would_archive_is_named() -> None:
+    with pytest.raises(InputError, match=r"would archive every job \(lights-ppo-seed0, lights-ppo-seed1\)"):
+        select(["fresh", "*-ppo-*"]).jobs(SEEDS)
+
+
 @pytest.mark.parametrize(("name", "remedy"), [("crt", "did you mean cart?"), ("zzz", "known: cart, traffic_light")])
 def test_a_job_that_there_is_not_is_refused_with_the_nearest_name(name: str, remedy: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -18,7 +18,8 @@ from contract.errors import InputError
 from job.algorithms.registry import ALGORITHMS
 from job.model import parse_job
 from runner.backends.registry import sections
-from runner.jobs.file import MAX_FILE_BYTES, QUICK_TIMESTEPS, JobProfiles, load_jobs, merged
+from runner.jobs.file import MAX_FILE_BYTES, JobProfiles, load_jobs
+from runner.jobs.layers import QUICK_TIMESTEPS, merged
 from runner.jobs.other_tools import OURS
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import OWN_PACKAGES
