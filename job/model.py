@@ -76,7 +76,7 @@ def _is_empty(value: tuple[object, ...]) -> bool:
 class Section(BaseModel):
     """A block of a job: an unknown key is an error, null means the default, nothing changes once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -21,7 +21,7 @@ def _is_none(value: object) -> bool:
 class Record(BaseModel):
     """A document of a known format: an unknown field means that a later version wrote it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     format: Literal[1] = FORMAT
 
@@ -29,7 +29,7 @@ class Record(BaseModel):
 class Parent(BaseModel):
     """The checkpoint that a session goes on from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     session: str
     timesteps: Steps
@@ -65,7 +65,7 @@ class Request(Record):
 class FileEntry(BaseModel):
     """Size in bytes and sha256 of one file or zip member."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     bytes: Size
     sha256: Digest
@@ -78,7 +78,7 @@ class ResumeVerdict(BaseModel):
     whole was computed by more than one version.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     exact: bool
     reasons: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class ResumeVerdict(BaseModel):
 class ReplayField(BaseModel):
     """One array of a replay buffer: its name, numpy's name of its type, and the shape of a row (environments first)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: str
     dtype: str
@@ -117,7 +117,7 @@ class Replay(BaseModel):
         segments: the rows that are filled, in order and without a gap, from row 0.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: str
     capacity: Annotated[int, Field(ge=1, strict=True)]
@@ -176,7 +176,7 @@ class Resumed(BaseModel):
             did, in the first rollout in which one did; None before that.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     parent: Parent
     mean_reward: float | None
@@ -228,7 +228,7 @@ class TrainingMetadata(Record):
 class Memory(BaseModel):
     """Bytes that a training takes once its buffers are full: of the replay buffer, of a rollout, of the networks."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     replay: Size
     rollout: Size

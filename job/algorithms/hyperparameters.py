@@ -75,7 +75,7 @@ Schedule = Annotated[float | str, BeforeValidator(_schedule_or_number)]
 class Hyperparameters(BaseModel):
     """What every algorithm shares."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     learning_rate: Schedule | None = None
 

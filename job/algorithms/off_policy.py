@@ -41,7 +41,7 @@ TrainFrequency = Annotated[int | list[int | str], BeforeValidator(_train_freq)]
 class ReplayBufferKwargs(BaseModel):
     """Arguments of `ReplayBuffer`, and of `HerReplayBuffer` where that is the class."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     handle_timeout_termination: bool | None = None
     n_sampled_goal: Count | None = None

@@ -89,7 +89,7 @@ def _without_learning_rate(value: dict[str, Any]) -> dict[str, Any]:
 class PolicyKwargs(BaseModel):
     """Arguments of every policy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     activation_fn: Annotated[str, _class_among(*ACTIVATIONS)] | None = None
 
@@ -175,7 +175,7 @@ class ActorCriticPolicyKwargs(MaskablePolicyKwargs):
 class LstmKwargs(BaseModel):
     """Arguments of `torch.nn.LSTM` that leave the shape of its states alone."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     bias: bool | None = None
     dropout: Fraction | None = None

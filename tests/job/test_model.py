@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -286,17 +285,6 @@ def test_the_reference_names_every_class_and_every_key_of_the_nested_mappings() 
     words = set(re.findall(r"\w+", section("Hyperparameters")))
     assert {*ACTIVATIONS, *OPTIMIZERS, *FEATURES_EXTRACTORS} <= words
     assert {*ReplayBufferKwargs.model_fields, *LstmKwargs.model_fields} <= words
-
-
-def test_the_examples_of_the_reference_are_jobs() -> None:
-    examples = re.findall(r"^```yaml\n(jobs:.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
-    algorithms = []
-    for example in examples:
-        for name, entry in yaml.safe_load(example)["jobs"].items():
-            entry.pop("quick", None)
-            entry["total_timesteps"] = int(float(entry["total_timesteps"]))
-            algorithms.append(parse_job({"name": name, **entry}).algorithm)
-    assert algorithms == ["PPO", "PPO", "SAC"]
 
 
 def test_the_reference_states_the_save_frequencies() -> None:

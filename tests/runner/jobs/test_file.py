@@ -883,3 +883,16 @@ def test_no_junk_leads_to_anything_but_one_sentence(tmp_path: Path, content: byt
             assert parse_job(job.as_json()["full"], type(job.full)) == job.full
     with contextlib.suppress(InputError):
         load(tmp_path, content)
+
+
+def test_the_examples_of_the_reference_are_jobs(tmp_path: Path) -> None:
+    reference = (REPOSITORY / "docs" / "jobs.md").read_text(encoding="utf-8")
+    examples = re.findall(
+        r"^```yaml\n((?:x-.*?\n\n|defaults:.*?\n\n)*jobs:.*?)^```$", reference, re.MULTILINE | re.DOTALL
+    )
+    path, found = tmp_path / "jobs.yaml", []
+    for each in examples:
+        path.write_text(each, encoding="utf-8")
+        found.append(len(load_jobs(path, BACKENDS)))
+    assert "These are nine jobs" in reference
+    assert sorted(found) == [1, 1, 1, 2, 9]
