@@ -9,25 +9,12 @@ from contract.storage.layout import Artifacts
 from runner.curve.stitching import STILL_RUNNING, stitched
 from runner.lineage import Phase
 from tests.runner.conftest import JOB, JobOnDisk
+from tests.runner.measured import REWARD, dump, leave
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.curve.measurements import Curve
-    from runner.layout import SessionFolder
-
-REWARD = "rollout/ep_rew_mean"
-
-
-def leave(folder: SessionFolder, *rows: Row, torn: bytes = b"") -> None:
-    """Let a session have measured that."""
-    path = Artifacts(folder.artifacts, JOB).metrics
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(each.line() for each in rows) + torn)
-
-
-def dump(timesteps: int, reward: float, **others: float) -> Row:
-    return Row("log", timesteps, 1000.0 + timesteps, {REWARD: reward, **others})
 
 
 def series(curve: Curve, key: str = REWARD) -> list[tuple[int, float, int]]:
