@@ -1,7 +1,7 @@
 """Judges what a session left, and adopts what is sound as the parent of the next.
 
 `validation`: artifacts, one by one, by what `documents` say; `integrity`: a checkpoint; `replay` and `finite_rows`: its
-replay buffer. `reading/`: files from strangers, read without running anything in them. `adoption`: what is restored.
-`adoptable/`: what was saved by hand. `compatibility`, with its rules and its table: which changes of a job a checkpoint
-survives.
+replay buffer; `metrics`: what was measured. `reading/`: files from strangers, read without running anything in them.
+`adoption`: what is restored. `adoptable/`: what was saved by hand. `compatibility`, with its rules and its table: which
+changes of a job a checkpoint survives.
 """

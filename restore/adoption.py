@@ -118,7 +118,7 @@ def _replay_reference(replay: Replay | None, artifacts_folder: str) -> ReplayRef
 
 def _lines(report: Report, own: list[CheckpointReference], document: Restored) -> Iterator[str]:
     yield "====== CHECKPOINT RESTORATION ======"
-    for finding in (*report.checkpoints, report.best_model, report.final_model):
+    for finding in (*report.checkpoints, report.best_model, report.final_model, report.metrics):
         if finding is not None and finding.verdict == "refused":
             yield f"Refused {finding.file}: {finding.reason}"
     yield f"Found {len(own)} checkpoint(s) to restore:"

@@ -15,6 +15,7 @@ from contract.storage.layout import timesteps_in_name
 from job.algorithms.registry import ALGORITHMS
 from restore.documents import read_document, sentence
 from restore.integrity import inspect_checkpoint
+from restore.metrics import MetricsReader
 from restore.reading.spans import UnsoundError
 from restore.replay import check_replay
 
@@ -58,6 +59,7 @@ class Report(BaseModel):
     final_model: Finding | None
     metadata: Finding
     outcome: dict[str, Any]
+    metrics: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def validate(artifacts: Artifacts, expected: Expectations) -> Report:
         final_model=judge.judge_if_there(artifacts.final_model),
         metadata=metadata,
         outcome=outcome,
+        metrics=_judge_metrics(artifacts.metrics, expected.listed.get(_name(artifacts, artifacts.metrics))),
     )
 
 
@@ -219,6 +222,32 @@ def _judge_metadata(artifacts: Artifacts, expected: Expectations) -> tuple[Findi
     outcome = metadata.model_dump(mode="json", include=fields)
     shown_later = {each: sentence(outcome[each]) for each in ("interrupted_by", "error") if outcome[each] is not None}
     return Finding(file=name, verdict="sound"), outcome | shown_later
+
+
+def _judge_metrics(path: Path, entry: FileEntry | None) -> Finding | None:
+    """The verdict on what a session measured, on which nothing but a picture depends; None where it left none.
+
+    Args:
+        path: the file.
+        entry: what the download listed of it.
+    """
+    reader, count = MetricsReader(path), 0
+    try:
+        for _ in reader.rows():
+            count += 1
+    except FileNotFoundError:
+        return None
+    except (OSError, UnsoundError) as error:
+        reason = error.problem if isinstance(error, UnsoundError) else f"unreadable: {error.strerror or error}"
+        return Finding(file=path.name, verdict="refused", reason=reason, entry=entry)
+    if reader.skipped:
+        return Finding(
+            file=path.name,
+            verdict="sound" if count else "refused",
+            reason=f"{reader.skipped:,} of its lines are no rows, and are passed over",
+            entry=entry,
+        )
+    return Finding(file=path.name, verdict="sound", entry=entry)
 
 
 def _name(artifacts: Artifacts, path: Path) -> str:

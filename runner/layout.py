@@ -13,6 +13,7 @@ CACHE = ".cache"
 BACKENDS = ".backends"
 LOCKS = ".locks"
 RECOVERING = ".recovering"
+TENSORBOARD = ".tensorboard"
 JOBS_FILE = "jobs.yaml"
 PACKAGES_LOCK = "packages.lock"
 
@@ -147,6 +148,15 @@ class RunsFolder(NamedTuple):
     def archive(self, job: str, lineage: int) -> Path:
         """Where lineage number `lineage` of a job goes when it is given up."""
         return self.path / ARCHIVE / f"{job}-{lineage:03d}"
+
+    def curve(self, job: str) -> Path:
+        """What all sessions of a job's current lineage measured, as a table."""
+        return self.job(job) / "curve.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard is pointed at: a folder for each job, which it shows as one run."""
+        return self.path / TENSORBOARD
 
     def lock(self, job: str) -> Path:
         """The lock that whoever works on a job holds."""

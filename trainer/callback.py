@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from job.model import Job
     from trainer.checkpoint.resume_state import Boundary
+    from trainer.metrics.recorder import Recorder
     from trainer.progress import Progress
     from trainer.stopping.interruption import Interruption
 
@@ -62,20 +64,25 @@ class RelayCallback(BaseCallback):
         progress: where the session stands; brought up to date at each boundary.
         interruption: what may end the session.
         work: what to do at boundaries.
+        recorder: notes what is measured.
     """
 
-    def __init__(self, job: Job, progress: Progress, interruption: Interruption, work: Work) -> None:
+    def __init__(
+        self, job: Job, progress: Progress, interruption: Interruption, work: Work, recorder: Recorder
+    ) -> None:
         super().__init__()
         self._job = job
         self._progress = progress
         self._interruption = interruption
         self._work = work
+        self._recorder = recorder
         self._pace = Pace()
         self._started_learning = 0.0
         self._boundary_at = 0.0
         self._progress_at = 0.0
         self._episodes_seen = 0
         self._episodes_at_start = 0
+        self._episodes_noted = 0
 
     def _on_rollout_start(self) -> None:
         if not self._started_learning:
@@ -84,15 +91,20 @@ class RelayCallback(BaseCallback):
             return  # announced twice
         else:
             self._pass_boundary("rollout_start")
+        self._recorder.follow_logger()
         self._boundary_at = time.monotonic()
         self._interruption.enter("rollout")
 
     def _on_rollout_end(self) -> None:
+        if "infos" not in self.locals:  # ARS, which tells of its episodes when all of them are over
+            self._recorder.note_episodes(list(self.model.ep_info_buffer or ()))
         self._interruption.enter("learning")
 
     def _on_step(self) -> bool:
         now = time.monotonic()
         self._interruption.show_sign(now)
+        if self._monitor.episode_count != self._episodes_noted:
+            self._note_episodes()
         if now - self._progress_at >= PROGRESS_SECONDS:
             self._note_progress()
             self._show_progress()
@@ -106,7 +118,8 @@ class RelayCallback(BaseCallback):
         with self._interruption.saving("preparation"):  # half a state is none
             self._work.resume()
         self._started_learning = time.monotonic()
-        self._episodes_seen = self._episodes_at_start = self._monitor.episode_count
+        self._episodes_seen = self._episodes_at_start = self._episodes_noted = self._monitor.episode_count
+        self._recorder.begin(self.model)
         self._note_progress()
         self._show_progress()
         if reason := self._interruption.asked:
@@ -121,12 +134,18 @@ class RelayCallback(BaseCallback):
         if reason not in (None, SESSION_LIMIT):
             raise SessionInterrupted(reason)
 
-    @property
+    @functools.cached_property
     def _monitor(self) -> VecMonitor:
         monitor = unwrap_vec_wrapper(self.training_env, VecMonitor)
         if monitor is None:
             raise TypeError("the environments are not monitored")
         return monitor
+
+    def _note_episodes(self) -> None:
+        """Have those noted that have ended in this step, where the algorithm shows what its environments tell."""
+        self._episodes_noted = self._monitor.episode_count
+        told = zip(self.locals.get("infos", ()), self.locals.get("dones", ()), strict=False)
+        self._recorder.note_episodes([info["episode"] for info, is_over in told if is_over and "episode" in info])
 
     def _note_progress(self) -> None:
         """Bring up to date what takes tens of microseconds: too long for each rollout where that is one step."""
@@ -230,6 +249,7 @@ class RelayCallback(BaseCallback):
         return None
 
     def _show_progress(self) -> None:
+        self._recorder.show()
         self._progress_at = time.monotonic()
         progress = self._progress
         events.emit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, sync_envs_normalization
@@ -30,6 +30,14 @@ SHARE = 0.25
 
 _LIMITS = ("_max_episode_steps", "max_episode_steps", "max_steps")
 """Where gymnasium's `TimeLimit` keeps how long an episode may be, and where environments do that limit themselves."""
+
+
+class Episodes(NamedTuple):
+    """What episodes with deterministic actions came to: their mean return, as numpy rounds it, and each of them."""
+
+    mean: float
+    rewards: tuple[float, ...]
+    lengths: tuple[int, ...]
 
 
 class EvaluationStopped(BaseException):
@@ -68,8 +76,8 @@ class Evaluator:
         remedy = "write `kwargs: {max_episode_steps: N}` in the job's env block"
         return f"environment {self._job.env.id}: {problem}; {remedy}"
 
-    def measure(self, model: BaseAlgorithm, stop: Callable[[], str | None]) -> float | None:
-        """The mean return of the job's episodes, or None where they came to no end; that is said then.
+    def measure(self, model: BaseAlgorithm, stop: Callable[[], str | None]) -> Episodes | None:
+        """What the job's episodes came to, or None where they came to no end; that is said then.
 
         Args:
             model: the policy to measure.
@@ -97,9 +105,7 @@ class Evaluator:
         if job.env.wrappers and training_envs is not None:
             hand_on_running_means(training_envs, self._venv)
         try:
-            return evaluate(
-                model, self._venv, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed, watch=look
-            )
+            return play(model, self._venv, job.entry.evaluation, episodes=job.eval.episodes, seed=job.seed, watch=look)
         except _TooLong:
             events.say(
                 f"environment {job.env.id}: the evaluation was given up after {steps:,} steps; "
@@ -122,9 +128,21 @@ def evaluate(
     *,
     episodes: int,
     seed: int,
-    watch: Callable[[], None] = lambda: None,
 ) -> float:
-    """The mean return of `episodes` episodes with deterministic actions.
+    """The mean return of episodes, as `play` plays them."""
+    return play(model, venv, module, episodes=episodes, seed=seed).mean
+
+
+def play(
+    model: BaseAlgorithm,
+    venv: VecEnv,
+    module: str,
+    *,
+    episodes: int,
+    seed: int,
+    watch: Callable[[], None] = lambda: None,
+) -> Episodes:
+    """What `episodes` episodes with deterministic actions come to.
 
     Every evaluation plays the same episodes, and every generator is left as it was found: training
     goes on as if nothing had been measured.
@@ -143,7 +161,13 @@ def evaluate(
             sync_envs_normalization(training_envs, venv)
         venv.seed(seed + SEED_OFFSET)
         evaluate_policy = importlib.import_module(module).evaluate_policy
-        mean, _ = evaluate_policy(
-            model, venv, n_eval_episodes=episodes, deterministic=True, callback=lambda _locals, _globals: watch()
+        rewards, lengths = evaluate_policy(
+            model,
+            venv,
+            n_eval_episodes=episodes,
+            deterministic=True,
+            callback=lambda _locals, _globals: watch(),
+            return_episode_rewards=True,
         )
-    return float(np.asarray(mean).item())
+    mean = float(np.asarray(np.mean(rewards)).item())
+    return Episodes(mean, tuple(float(np.asarray(each).item()) for each in rewards), tuple(map(int, lengths)))

@@ -13,6 +13,7 @@ from trainer.checkpoint.writer import ArtifactWriter
 from trainer.divergence import NAN_LOSS
 from trainer.environments.checks.faults import FAULTY_ENVIRONMENT, FaultyEnvironmentError
 from trainer.environments.self_check import MadeOnceError
+from trainer.metrics import recorder
 from trainer.progress import Progress
 from trainer.stopping.interruption import Interruption, SessionInterrupted, exit_code
 from trainer.stopping.watchdog import Watchdog
@@ -130,6 +131,7 @@ def _sentence(failure: Exception, session_input: SessionInput) -> str:
 
 def _publish(progress: Progress, writer: ArtifactWriter, outcome: Outcome) -> Outcome:
     reason, error, code = outcome
+    recorder.end(writer, progress, reason)
     for last_words in (False, True):
         try:
             if last_words:
@@ -143,6 +145,7 @@ def _publish(progress: Progress, writer: ArtifactWriter, outcome: Outcome) -> Ou
 
 def _end_by_force(progress: Progress, writer: ArtifactWriter, forced: ForcedEnd) -> None:
     """Leave word of a session that is ended from beside its main thread."""
+    recorder.end(writer, progress, forced.reason)
     if not writer.publish_last(progress.metadata(forced.reason, forced.error), LAST_WORDS_SECONDS):
         events.say("the disk did not take the session's last words; the checkpoints before are as they were")
     _announce(progress, forced.reason, forced.error)

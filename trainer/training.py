@@ -25,6 +25,7 @@ from trainer.environments.checks.faults import FaultyEnvironmentError
 from trainer.environments.self_check import Resumption, check_environments
 from trainer.environments.workers import closing
 from trainer.evaluation import Evaluator
+from trainer.metrics.recorder import Recorder
 from trainer.own_callbacks import OwnCallbacks, TrainingStopped
 from trainer.trying_first import try_first
 
@@ -84,7 +85,8 @@ def prepared(
         if parent is not None:
             loaded = load_parent(model, progress, parent)
             _hand_on_best_model(session_input, writer)
-        yield Training(progress, writer, interruption, model, evaluator, saver, callbacks, loaded)
+        recorder = Recorder(writer, progress)
+        yield Training(progress, writer, interruption, model, evaluator, saver, callbacks, loaded, recorder)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Training:
         saver: takes checkpoints of the model.
         callbacks: those of the job.
         parent: what it goes on from; None from zero.
+        recorder: notes what is measured.
     """
 
     progress: Progress
@@ -110,6 +113,7 @@ class Training:
     saver: Saver
     callbacks: OwnCallbacks
     parent: LoadedParent | None
+    recorder: Recorder
 
     def run(self) -> None:
         """Learn until the goal.
@@ -130,7 +134,7 @@ class Training:
             problem = f"its parent checkpoint stands at {start:,} timesteps, and the goal of {goal:,} is met"
             raise SessionError(f"job {job.name}", problem, "raise total_timesteps to go on")
         events.emit("started", session=session_input.request.session, timesteps=start, goal=goal)
-        relay = RelayCallback(job, self.progress, self.interruption, self)
+        relay = RelayCallback(job, self.progress, self.interruption, self, self.recorder)
         callback = CallbackList([relay, self.callbacks]) if self.callbacks else relay
         # What stands now stays until the end, so the collector need not walk through it again and again.
         gc.freeze()
@@ -173,12 +177,14 @@ class Training:
             FaultyEnvironmentError: an environment gave what nothing can be measured by.
         """
         try:
-            mean = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
+            played = None if self.evaluator is None else self.evaluator.measure(self.model, stop)
         except FaultyEnvironmentError as fault:
             fault.timesteps_taken = 0
             raise fault.at(self.progress.timesteps, "in the evaluation") from None
-        if mean is None:
+        if played is None:
             return
+        mean = played.mean
+        self.recorder.note_evaluation(played)
         milestones = self.progress.milestones
         best_before = milestones.best_mean_reward
         improved = not math.isnan(mean) and (best_before is None or mean > best_before)
@@ -190,6 +196,7 @@ class Training:
 
     def take_checkpoint(self, boundary: Boundary, *, ends: bool) -> None:
         """Copy a checkpoint, and have it written."""
+        self.recorder.note_pending()
         self.saver.submit_checkpoint(boundary, ends=ends)
 
 

@@ -25,7 +25,7 @@ MOST_NAMES = 100
 """Of what stays behind: the rest is counted."""
 _LONGEST_NAME = 120
 _OWN = re.compile(
-    rf"{layout.METADATA_FILE}|{layout.MANIFEST_FILE}|{layout.BEST_MODEL}|[^/]+_final\.zip"
+    rf"{layout.METADATA_FILE}|{layout.METRICS_FILE}|{layout.MANIFEST_FILE}|{layout.BEST_MODEL}|[^/]+_final\.zip"
     rf"|{layout.CHECKPOINTS_FOLDER}/[^/]+_checkpoint_[0-9]+_steps\.zip"
     rf"|{layout.CHECKPOINTS_FOLDER}/{layout.REPLAY_FOLDER}/[0-9a-f]{{64}}\.segment"
 )

@@ -29,6 +29,7 @@ PAYLOAD_FILE = "payload.json"
 """Lists every other file of the input with its sha256 and size."""
 
 METADATA_FILE = "training_metadata.json"
+METRICS_FILE = "training_metrics.jsonl"
 MANIFEST_FILE = "manifest.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 BEST_MODEL = "best_model/best_model.zip"
@@ -113,6 +114,11 @@ class Artifacts:
     def metadata(self) -> Path:
         """What the session was and how it went."""
         return self.root / METADATA_FILE
+
+    @property
+    def metrics(self) -> Path:
+        """What the session measured, a line for each row."""
+        return self.root / METRICS_FILE
 
     @property
     def manifest(self) -> Path:

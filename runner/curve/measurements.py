@@ -24,6 +24,24 @@ class Measurement(NamedTuple):
     at: float
 
 
+class Evaluation(NamedTuple):
+    """What the episodes of one evaluation came to, one by one; what their mean is, is measured as `eval/mean_reward`.
+
+    Args:
+        timesteps: of the training, over all sessions.
+        rewards: of each episode, the first thousand where there were more.
+        lengths: likewise.
+        session: the number of the session that measured it.
+        at: when, in seconds since 1970.
+    """
+
+    timesteps: int
+    rewards: tuple[float, ...]
+    lengths: tuple[int, ...]
+    session: int
+    at: float
+
+
 class Stretch(NamedTuple):
     """What one session added to the training.
 
@@ -53,12 +71,16 @@ class Curve:
         lineage: 1 for the job's first lineage, one more after each `fresh`.
         measurements: by timesteps, then key; no key twice at the same timesteps.
         stretches: the sessions that its state stems from, oldest first; each begins where the one before ends.
+        evaluations: by timesteps, none twice.
+        notes: what could not be read of what sessions measured, in words, a sentence each.
     """
 
     job: str
     lineage: int
     measurements: tuple[Measurement, ...]
     stretches: tuple[Stretch, ...]
+    evaluations: tuple[Evaluation, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -114,6 +114,13 @@ def show_status(workspace: Workspace, jobs: list[str]) -> None:
     status.show_status(workspace, jobs)
 
 
+def show_curve(workspace: Workspace, job: str) -> None:
+    """Write what all sessions of `job` measured as one curve, and show it."""
+    from runner.commands import curve
+
+    curve.show_curve(workspace, job)
+
+
 def examine(workspace: Workspace, jobs: list[str]) -> None:
     """Check that the backends of `jobs` would take a session."""
     from runner.commands import doctor

@@ -71,6 +71,10 @@ task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )
 
+task_curve = for_each_job(
+    actions.show_curve, "Put what all sessions of each job measured into one table, and into one run of TensorBoard's."
+)
+
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
 task_calibrate = for_all_jobs(
     actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."

@@ -11,6 +11,7 @@ from contract.documents.runs import Execution, Package, Parent, Request, Restore
 from runner.backends.base import Origin, Output
 from runner.backends.registry import open_backend
 from runner.changes import changed_code, sources_changed
+from runner.curve.showing import bring_up_to_date
 from runner.display import Display
 from runner.lineage import Phase, SessionState
 from runner.packages.carrying import as_payload
@@ -109,6 +110,7 @@ def restore(workspace: Workspace, live: LiveSession) -> None:
     with _display(live) as display:
         for line in lines:
             display.checkpoint_line(line)
+    bring_up_to_date(workspace.runs, live.plan.job)
 
 
 def _display(live: LiveSession) -> Display:

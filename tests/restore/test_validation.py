@@ -456,3 +456,27 @@ def test_two_spellings_of_one_number_do_not_hide_a_checkpoint(download: Download
         download.put(path, b"not a checkpoint")
     assert [finding.file for finding in download.report().checkpoints] == [name]
     assert told(download.report().checkpoints) == {"32": "sound"}
+
+
+def test_odd_metrics_keep_no_checkpoint_from_being_adopted(download: Download) -> None:
+    download.checkpoint(32)
+    download.metadata()
+    assert download.report().metrics is None
+    row = b'{"kind":"log","timesteps":32,"at":1.0,"values":{"train/loss":0.5}}\n'
+    for content, verdict, reason in (
+        (row, "sound", None),
+        (row + b"odd\n" + row, "sound", "1 of its lines are no rows, and are passed over"),
+        (b"odd\nodd\n", "refused", "2 of its lines are no rows, and are passed over"),
+        (row + row[:20], "sound", None),
+        (b"", "sound", None),
+    ):
+        download.put(download.artifacts.metrics, content)
+        report = download.report()
+        assert report.metrics is not None
+        assert (report.metrics.verdict, report.metrics.reason) == (verdict, reason)
+        assert [each.verdict for each in report.checkpoints] == ["sound"]
+    download.artifacts.metrics.unlink()
+    download.artifacts.metrics.symlink_to(download.artifacts.metadata)
+    refused = download.report().metrics
+    assert refused is not None
+    assert refused.reason == "is not a plain file (a link, a folder or a device)"

@@ -138,7 +138,13 @@ class Lineage:
         self.history: list[str] = []
         self.last: Cut | None = None
         self._restored: Restored | None = None
+        self._before: Restored | None = None
         self._keys: list[str] = []
+
+    @property
+    def runs(self) -> RunsFolder:
+        """Where its sessions lie."""
+        return self._runs
 
     @property
     def newest(self) -> int | None:
@@ -167,7 +173,7 @@ class Lineage:
         self.history.append(" and ".join(map(str, (*blows, *filter(None, [strike])))) or "nothing")
         folder = self._runs.session(self.job.name, len(self._keys) + 1)
         folder.path.mkdir(parents=True)
-        parent = self._parent()
+        parent, self._before = self._parent(), self._restored
         self._package(folder, parent)
         order = Order(
             folder=folder.payload,
@@ -199,6 +205,10 @@ class Lineage:
         second, *others = self._restored.fallbacks
         self._restored = msgspec.structs.replace(self._restored, checkpoint=second, fallbacks=tuple(others))
         return True
+
+    def redo(self) -> None:
+        """Let the next session go on from where the last one did."""
+        self._restored = self._before
 
     def _parent(self) -> ParentFiles | None:
         if self._restored is None or self._restored.checkpoint is None:

@@ -10,6 +10,7 @@ import pytest
 
 from contract.documents.runs import Execution
 from contract.events import Event, parse_event
+from runner.curve.stitching import stitched
 from tests.engine import Containers, engine_itself, small_container
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
 
@@ -134,6 +135,10 @@ def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
     assert ended(project, 2).reason == "it was killed (SIGKILL), or the engine's machine went down"
     lost = reached - project.adopted("cart", 2).timesteps
     assert 0 <= lost <= SAVE_FREQUENCY
+    curve = stitched(project.runs, "cart")
+    assert [each.ends for each in curve.stretches] == [metadata["timesteps"], project.adopted("cart", 2).timesteps]
+    assert {each.session for each in curve.series("train/loss")} == {1, 2}
+    assert curve.stretches[1].ending.startswith("it was killed (SIGKILL)")
     assert containers.all() == containers.volumes() == []
 
 

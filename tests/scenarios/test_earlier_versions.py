@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from runner.curve.stitching import stitched
 from runner.decide import Nothing, Redo, Rejudge, decide
 from runner.lineage import Phase
 from runner.workspace import Workspace
@@ -77,6 +78,9 @@ def test_what_an_earlier_version_left_is_gone_on_with_exactly(earlier: Project) 
         assert change.startswith("kaggle-relay's own code changed (")
         assert change.endswith(") at 240 timesteps")
         assert earlier.adopted(job, 3).timesteps >= 300
+        curve = stitched(earlier.runs, job)
+        assert [each.session for each in curve.stretches] == [1, 2, 3]
+        assert 3 in {each.session for each in curve.measurements}
     assert output.count("[CHECKPOINT] Resumed at 240 timesteps (exact) from session 0002") == 2
 
 

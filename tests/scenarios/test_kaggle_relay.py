@@ -11,6 +11,7 @@ import yaml
 from contract.storage import files
 from emulator.settings import STRICT
 from emulator.store.values import KernelState
+from runner.curve.stitching import stitched
 from tests.emulated import KEY, PATIENCE_SECONDS, USER, EmulatedKaggle, emulated
 from tests.project import ROOT, Project, cart_pole
 
@@ -104,6 +105,10 @@ def test_three_sessions_and_doit_killed_at_every_stage_of_each(
     assert project.digest(JOB, 3) == uninterrupted(tmp_path / "local")
     assert pushes(kaggle) == (3, 3)
     assert project.starts(JOB) == 3
+    curve = stitched(project.runs, JOB)
+    assert [(each.begins, each.ends) for each in curve.stretches] == [(0, 100), (100, 200), (200, 300)]
+    assert {each.session for each in curve.series("time/fps")} == {1, 2, 3}
+    assert curve.notes == ()
     assert revealing(project.root) == []
     assert USER not in said
     assert KEY not in said

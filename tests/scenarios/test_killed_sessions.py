@@ -16,10 +16,13 @@ import pytest
 from contract.documents.runs import ResumeVerdict
 from contract.storage.layout import CHECKPOINTS_FOLDER
 from executors import local_launcher
+from runner.curve.stitching import stitched
 from tests.project import Project, cart_pole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from runner.curve.measurements import Curve
 
 KILLS_PER_JOB = 2
 
@@ -68,6 +71,11 @@ class Killer(threading.Thread):
         self.kills[job] += 1
 
 
+def untimed(curve: Curve) -> list[tuple[int, str, float]]:
+    """What was measured but for how fast it went."""
+    return [(each.timesteps, each.key, each.value) for each in curve.measurements if not each.key.startswith("time/")]
+
+
 def enough_configurations() -> dict[str, dict[str, Any]]:
     """The one with the most in it; `tests/scenarios/test_kills.py` has many more kills and the other algorithms."""
     name = "ppo-4-normalized"
@@ -95,3 +103,6 @@ def test_two_sigkills_and_resume_give_the_tensors_of_the_uninterrupted_run(
         assert last == KILLS_PER_JOB + 1
         assert project.digest(f"cut-{name}", last) == project.digest(f"whole-{name}", 1), name
         assert project.adopted(f"cut-{name}", last).resume == ResumeVerdict(exact=True)
+        cut, whole = (stitched(project.runs, f"{way}-{name}") for way in ("cut", "whole"))
+        assert cut.stretches[-1].ends == whole.stretches[-1].ends
+        assert untimed(cut) == untimed(whole) != []

@@ -150,6 +150,7 @@ def test_the_checkpoint_at_the_goal_is_the_final_model(relay: Relay) -> None:
         "checkpoints",
         "manifest.json",
         "training_metadata.json",
+        "training_metrics.jsonl",
     ]
 
 

@@ -104,6 +104,7 @@ class Saver:
         kept, final, metadata = record("checkpoint"), record("final"), progress.metadata()
 
         def write() -> None:
+            writer.put_metrics()  # before the checkpoint: what was measured on the way to it is there where it is
             sizes = {}
             if ends:  # before its checkpoint, which lets the job count as done
                 sizes[writer.artifacts.final_model] = writer.put_checkpoint(

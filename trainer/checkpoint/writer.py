@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from contract.errors import SessionError
 from contract.storage import files, layout
 from trainer.checkpoint import zip_file
 from trainer.checkpoint.segments import unnamed_segments
+from trainer.metrics.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,9 @@ class ArtifactWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="artifacts")
         self._pending: list[_Pending] = []
         self._is_sealed = False
+        self.metrics = Lines(artifacts.metrics)
+        """What the session measures."""
+        self._showing: Future[None] | None = None
         self.longest_write = 0.0
         """Seconds that the slowest of all writes took."""
 
@@ -91,6 +96,16 @@ class ArtifactWriter:
     def close(self) -> None:
         """Let the thread end, once everything is written."""
         self._thread.shutdown()
+        self.metrics.close()
+
+    def show_metrics(self) -> None:
+        """Have what was measured written soon, unless that is under way; nobody waits for it."""
+        if self._showing is None or self._showing.done():
+            self._showing = self._thread.submit(self._timed, self.metrics.write)
+
+    def put_metrics(self) -> None:
+        """Write what was measured so far, durably; call it from within `submit`."""
+        self.metrics.write(durably=True)
 
     def put(self, target: Path, content: bytes) -> None:
         """Write one artifact at once; call it from within `submit`."""
@@ -128,9 +143,20 @@ class ArtifactWriter:
 
         `complete` says that nothing will be written after it.
         """
+        self.put_metrics()
+        if complete:
+            self._list_metrics()
         self.put(self.artifacts.metadata, metadata.model_dump_json(indent=2).encode())
         manifest = Manifest(key=self._key, complete=complete, files=dict(sorted(self._entries.items())))
         files.write_json(self.artifacts.manifest, manifest.model_dump(mode="json"))
+
+    def _list_metrics(self) -> None:
+        """Until now the file has grown all the time, and no digest of it would have held."""
+        self.metrics.close()
+        with contextlib.suppress(OSError):
+            path = self.metrics.path
+            entry = FileEntry(bytes=path.stat().st_size, sha256=files.sha256_of_file(path))
+            self._entries[self._name(path)] = entry
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.artifacts.root).as_posix()

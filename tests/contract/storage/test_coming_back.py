@@ -11,6 +11,7 @@ from contract.storage.layout import Artifacts
 OWN = (
     "manifest.json",
     "training_metadata.json",
+    "training_metrics.jsonl",
     "best_model/best_model.zip",
     "cart_final.zip",
     "checkpoints/cart_checkpoint_64_steps.zip",
@@ -25,6 +26,7 @@ def test_what_a_session_itself_leaves_is_its_own() -> None:
     named = (
         artifacts.manifest,
         artifacts.metadata,
+        artifacts.metrics,
         artifacts.best_model,
         artifacts.final_model,
         artifacts.checkpoint(64),

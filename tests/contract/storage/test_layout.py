@@ -23,12 +23,14 @@ def test_a_checkpoint_is_named_as_the_user_documentation_says(tmp_path: Path) ->
         artifacts.best_model.relative_to(tmp_path).as_posix(),
         artifacts.final_model.relative_to(tmp_path).as_posix(),
         artifacts.metadata.relative_to(tmp_path).as_posix(),
+        artifacts.metrics.relative_to(tmp_path).as_posix(),
         artifacts.manifest.relative_to(tmp_path).as_posix(),
     } == {
         "checkpoints/traffic_light_control_checkpoint_100_steps.zip",
         "best_model/best_model.zip",
         "traffic_light_control_final.zip",
         "training_metadata.json",
+        "training_metrics.jsonl",
         "manifest.json",
     }
 

@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 def scripted(monkeypatch: pytest.MonkeyPatch, *means: float) -> None:
     """Let the evaluations to come give these means."""
     left: Iterator[float] = iter(means)
-    monkeypatch.setattr(evaluation.Evaluator, "measure", lambda *_args: next(left))
+
+    def played(*_args: object) -> evaluation.Episodes:
+        mean = next(left)
+        return evaluation.Episodes(mean, (mean,), (1,))
+
+    monkeypatch.setattr(evaluation.Evaluator, "measure", played)
 
 
 def test_rotation_keeps_the_newest_two_by_number_whatever_their_age(tmp_path: Path) -> None:
@@ -56,6 +61,7 @@ def test_a_session_keeps_two_checkpoints_and_lists_no_other(relay: Relay) -> Non
         "checkpoints/balance_checkpoint_64_steps.zip",
         "checkpoints/balance_checkpoint_80_steps.zip",
         "training_metadata.json",
+        "training_metrics.jsonl",
     ]
     assert [record_of(path).timesteps for path in ended.artifacts.checkpoints_by_timesteps().values()] == [64, 80]
 
