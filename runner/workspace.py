@@ -15,7 +15,7 @@ from contract.libraries import library_versions
 from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
-from runner.jobs.own_keys import NOTIFY
+from runner.jobs.own_keys import GROUP, NOTIFY
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
@@ -111,6 +111,14 @@ class Workspace:
         stated = self._jobs.job(job)["full"].get(NOTIFY)
         return None if stated is None else str(stated)
 
+    def configured(self, job: str) -> dict[str, Any]:
+        """The job in its full form, as jobs.yaml has it."""
+        return self._jobs.job(job)["full"]
+
+    def group(self, job: str) -> str:
+        """What the job is compared within, as jobs.yaml states it; empty where it names nothing."""
+        return str(self._jobs.job(job)["full"].get(GROUP) or "")
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
@@ -163,7 +171,7 @@ class Workspace:
         Raises:
             InputError: as there.
         """
-        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name != NOTIFY}
+        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name not in (NOTIFY, GROUP)}
         if self._backend is not None:
             values["backend"] = self._backend
         pins = self._pin(values)

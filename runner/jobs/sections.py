@@ -1,4 +1,4 @@
-"""A job with what jobs.yaml may hold beyond what a session reads: the sections of backends, and who is notified."""
+"""A job with what jobs.yaml may hold beyond what a session reads: sections of backends, who is told, its group."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from contract.errors import InputError
-from job.model import Job
-from runner.jobs.own_keys import DATA, NOTIFY
+from job.model import JOB_NAME, Job
+from runner.jobs.own_keys import DATA, GROUP, NOTIFY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,17 @@ def _address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_address)]
 
 
+def _group(value: str) -> str:
+    if not JOB_NAME.fullmatch(value):
+        raise ValueError("must begin with a letter and have a-z, 0-9, _ and - only, 63 characters at most")
+    return value
+
+
+GroupName = Annotated[str, AfterValidator(_group)]
+
+
 def job_with(sections: Sections) -> type[Job]:
-    """The model of a job that has `data`, `notify`, and under each backend's name the section which that backend reads.
+    """The model of a job that has `data`, `notify`, `group`, and the section of each backend under its name.
 
     Args:
         sections: their models by the backend's name, None for a backend that reads none.
@@ -43,8 +52,9 @@ def job_with(sections: Sections) -> type[Job]:
     """
     fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
     for name in fields:
-        if name in Job.model_fields or name in (DATA, NOTIFY):
+        if name in Job.model_fields or name in (DATA, NOTIFY, GROUP):
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")
     fields[DATA] = (dict[str, str], Field(default={}, exclude_if=lambda folders: not folders))
     fields[NOTIFY] = (Address | None, None)
+    fields[GROUP] = (GroupName | None, Field(None, exclude_if=lambda name: name is None))
     return create_model("Job", __base__=Job, **fields)

@@ -188,3 +188,18 @@ def test_the_rules_of_a_job_are_its_limits_and_the_code_that_applies_them(
     assert (now != before) is is_another
     assert now.code == before.code
     assert now.code["meaning"]
+
+
+def test_a_group_is_no_part_of_what_a_session_is_packaged_from(tmp_path: Path) -> None:
+    write_jobs(tmp_path, cart=cart_pole())
+    before = Workspace(tmp_path).wanted("cart", "full")
+    write_jobs(tmp_path, cart=cart_pole(group="carts"))
+    workspace = Workspace(tmp_path)
+    assert workspace.group("cart") == "carts"
+    assert workspace.wanted("cart", "full").job == before.job
+
+
+def test_the_name_of_a_group_is_a_name(tmp_path: Path) -> None:
+    write_jobs(tmp_path, cart=cart_pole(group="../carts"))
+    with pytest.raises(InputError, match="must begin with a letter and have"):
+        assert Workspace(tmp_path).jobs
