@@ -1,6 +1,7 @@
 # Every target sets up .venv first where that is needed. On Windows see docs/install.md.
 #   make quick JOB=name BACKEND=local   the job (default: all of jobs.yaml) and where its session runs
 #   make quick ARGS="..."               goes to doit as it is; to pytest with `make test` and `make coverage`, to uv with `make lock`
+#   make plan JSON=1                    for programs: JSON on standard output (plan, status)
 #   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
 #   make setup TORCH=cuda               the build of torch: auto (default), cpu, cuda; TORCH_INDEX=URL where from
@@ -10,7 +11,7 @@ SETUP = "$(or $(PYTHON),python3)" develop.py $(if $(PYTHON),--python "$(PYTHON)"
 	$(if $(TORCH),--torch "$(TORCH)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
 CHECK = .venv/bin/python develop.py
 DOIT = .venv/bin/python -m doit
-CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(ARGS)
+CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(if $(JSON),--json) $(ARGS)
 OF_JOB = $(if $(JOB),:"$(JOB)") $(CHOICES)
 PROFILE = cpu
 IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(BASE),--base "$(BASE)")
