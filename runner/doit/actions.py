@@ -119,3 +119,24 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     from runner.commands import doctor
 
     doctor.examine(workspace, jobs)
+
+
+def show_history(workspace: Workspace, jobs: list[str]) -> None:
+    """Say what happened to `jobs`, and when."""
+    from runner.steering import history
+
+    history.show_history(workspace, jobs)
+
+
+def show_log(workspace: Workspace, job: str) -> None:
+    """Show the log of a session of `job`."""
+    from runner.steering import logs
+
+    logs.show_log(workspace, job)
+
+
+def draw_graph(workspace: Workspace, jobs: list[str]) -> None:
+    """Draw the stages of `jobs`."""
+    from runner.steering import graph
+
+    graph.draw_graph(workspace, jobs)

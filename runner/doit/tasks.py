@@ -59,6 +59,9 @@ task_plan = for_each_job(
     actions.show_plan, "Say what the next session of each job would be, and why; spends nothing. --json for programs."
 )
 task_verify = for_each_job(actions.verify, "Check that every adopted checkpoint still is what was adopted.")
+task_logs = for_each_job(
+    actions.show_log, "Show the log of a job's newest session, or of session=3; with -f as it grows."
+)
 task_cancel = for_each_job(actions.cancel, "Ask the running session of each job to stop after a last checkpoint.")
 task_collect = for_each_job(
     actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
@@ -83,3 +86,7 @@ task_gc = for_all_jobs(
 task_status = for_all_jobs(
     actions.show_status, "Show every session of every job in a table, and why it ended. --json for programs."
 )
+task_history = for_all_jobs(
+    actions.show_history, "Say what happened to each job, and when: sessions, changes, redos, what was refused."
+)
+task_graph = for_all_jobs(actions.draw_graph, "Draw the stages of each job, and which of them are stale, as SVG.")

@@ -150,3 +150,31 @@ class StatusAnswer(Document, frozen=True, kw_only=True):
 
     command: str = "status"
     jobs: tuple[JobStatus, ...]
+
+
+class Happening(Value, frozen=True, kw_only=True):
+    """Something that happened to a job.
+
+    Args:
+        at: when, in UTC, ISO 8601; None where nothing tells.
+        job: its name.
+        lineage: 1 for its first lineage, one more after each `fresh`.
+        session: its number, as `0001`; None of what happened to a lineage as a whole.
+        kind: `begun`, `redone`, `fell back`, `changed`, `running`, `ended`, `refused`, `approximate`, `removed`,
+            `put away` or `unreadable`.
+        sentence: for people.
+    """
+
+    at: str | None
+    job: str
+    lineage: int
+    session: str | None
+    kind: str
+    sentence: str
+
+
+class HistoryAnswer(Document, frozen=True, kw_only=True):
+    """The answer of `history`: by time, and within a job in the order in which one thing followed from another."""
+
+    command: str = "history"
+    happenings: tuple[Happening, ...]

@@ -26,6 +26,8 @@ WORDS = {
     Ending.OUT_OF_MEMORY: "out of memory",
 }
 MET = "goal met"
+_OF_THE_LIMIT = "session limit"
+"""What a session says of its limit, which the words say already."""
 
 
 class Ended(NamedTuple):
@@ -55,4 +57,4 @@ def ended(session: SessionState) -> Ended:
     reason = outcome.error or execution.reason or outcome.interrupted_by
     if ending is None:
         return Ended(None if execution.state is State.COMPLETE else execution.state.lower(), reason)
-    return Ended(WORDS[ending], reason)
+    return Ended(WORDS[ending], None if reason == _OF_THE_LIMIT else reason)
