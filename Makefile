@@ -1,6 +1,7 @@
 # Every target sets up .venv first where that is needed. On Windows see docs/install.md.
 #   make quick JOB=name BACKEND=local   the job (default: all of jobs.yaml) and where its session runs
 #   make quick ARGS="..."               goes to doit as it is; to pytest with `make test` and `make coverage`, to uv with `make lock`
+#   make plan JSON=1                    for programs: JSON on standard output (plan, status, history)
 #   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
 #   make setup TORCH=cuda               the build of torch: auto (default), cpu, cuda; TORCH_INDEX=URL where from
@@ -10,15 +11,15 @@ SETUP = "$(or $(PYTHON),python3)" develop.py $(if $(PYTHON),--python "$(PYTHON)"
 	$(if $(TORCH),--torch "$(TORCH)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
 CHECK = .venv/bin/python develop.py
 DOIT = .venv/bin/python -m doit
-CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(ARGS)
+CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(if $(JSON),--json) $(ARGS)
 OF_JOB = $(if $(JOB),:"$(JOB)") $(CHOICES)
 PROFILE = cpu
 IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(BASE),--base "$(BASE)")
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status curve report verify doctor fresh setup test coverage lint types format lock bench \
-	clean help \
+.PHONY: quick run resume redo plan status history logs graph curve report verify doctor fresh setup test coverage lint types \
+	format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -34,6 +35,12 @@ plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
 status: $(READY) ## where each job stands
 	@$(DOIT) status$(OF_JOB)
+history: $(READY) ## what happened to the job, and when
+	@$(DOIT) history$(OF_JOB)
+logs: $(READY) ## the log of the job's newest session; ARGS=-f as it grows, ARGS=session=3 of another one
+	@$(DOIT) logs$(OF_JOB)
+graph: $(READY) ## a picture of the stages, and which are stale: runs/graph.svg
+	@$(DOIT) graph$(OF_JOB)
 curve: $(READY) ## what all sessions measured, as one curve: a table, and for TensorBoard
 	@$(DOIT) curve$(OF_JOB)
 report: $(READY) ## a page of each job, and figures for a paper: runs/report.html

@@ -131,11 +131,7 @@ class RunsFolder(NamedTuple):
 
     def sessions(self, job: str) -> list[SessionFolder]:
         """The sessions on disk, oldest first."""
-        try:
-            names = [entry.name for entry in self.job(job).iterdir() if entry.name.isdecimal()]
-        except FileNotFoundError:
-            return []
-        return [SessionFolder(self.job(job) / name) for name in sorted(names, key=int)]
+        return sessions_below(self.job(job))
 
     def archived(self, job: str) -> list[Path]:
         """The folders of a job's earlier lineages; another job's name may begin with this one's."""
@@ -207,3 +203,17 @@ class RunsFolder(NamedTuple):
     def backend(self, name: str) -> Path:
         """A folder of a backend's own."""
         return self.path / BACKENDS / name
+
+    @property
+    def graph(self) -> Path:
+        """The picture of stages that `doit graph` draws."""
+        return self.path / "graph.svg"
+
+
+def sessions_below(folder: Path) -> list[SessionFolder]:
+    """The sessions of a lineage, oldest first, wherever it lies."""
+    try:
+        names = [entry.name for entry in folder.iterdir() if entry.name.isdecimal()]
+    except FileNotFoundError:
+        return []
+    return [SessionFolder(folder / name) for name in sorted(names, key=int)]

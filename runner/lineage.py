@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from contract.documents.runs import Execution, Ledger, Package, Request, Restored
 from contract.storage import files, layout
+from runner.layout import sessions_below
 
 if TYPE_CHECKING:
     from runner.layout import RunsFolder, SessionFolder
@@ -124,3 +125,12 @@ def read_lineage(runs: RunsFolder, job: str) -> Lineage:
     """What is on disk for `job`."""
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
     return Lineage(job, sessions, runs.last_archived(job) + 1)
+
+
+def every_lineage(runs: RunsFolder, job: str) -> list[Lineage]:
+    """All that a job ever was on this machine: lineages that `fresh` put away, oldest first, and the current one."""
+    archived = [
+        Lineage(job, tuple(map(SessionState, sessions_below(folder))), int(folder.name.rpartition("-")[2]))
+        for folder in runs.archived(job)
+    ]
+    return [*sorted(archived, key=lambda each: each.generation), read_lineage(runs, job)]

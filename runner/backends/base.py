@@ -127,6 +127,7 @@ class BackendEntry:
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
+        is_elsewhere: whether what a session is given leaves this machine.
     """
 
     open: Callable[[Path], Backend]
@@ -136,6 +137,7 @@ class BackendEntry:
     held: Callable[[Path, Mapping[str, Any], AbstractSet[str]], Sequence[Held]] | None = None
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
     has_data: bool = False
+    is_elsewhere: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
 
 

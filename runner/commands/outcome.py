@@ -58,17 +58,24 @@ def has_advanced(session: SessionState) -> bool:
     return checkpoint.timesteps > (parent.timesteps if parent else 0)
 
 
+def has_met(session: SessionState) -> bool:
+    """Whether a restored session got to its goal, or a callback has ended the job in it."""
+    checkpoint = session.restored.checkpoint
+    is_own = checkpoint is not None and checkpoint.session == session.folder.number
+    if checkpoint is None or not is_own:
+        return False
+    return checkpoint.timesteps >= session.request.goal or checkpoint.stopped_by is not None
+
+
 def outcome_sentence(session: SessionState) -> tuple[str, bool]:
     """How a restored session ended, and whether that is a failure."""
     execution, restored = session.execution, session.restored
     goal, checkpoint = session.request.goal, restored.checkpoint
     timesteps = checkpoint.timesteps if checkpoint else 0
     reached = f"session {session.folder.number} reached {timesteps:,} of {goal:,} timesteps"
-    is_own = checkpoint is not None and checkpoint.session == session.folder.number
-    if timesteps >= goal and is_own:
-        return f"{reached}: goal met", False
-    if checkpoint is not None and is_own and checkpoint.stopped_by is not None:
-        return f"{reached}: goal met, as {checkpoint.stopped_by} has ended it", False
+    if checkpoint is not None and has_met(session):
+        by = "" if timesteps >= goal else f", as {checkpoint.stopped_by} has ended it"
+        return f"{reached}: goal met{by}", False
     reason = restored.outcome.error or execution.reason or restored.outcome.interrupted_by
     if reason is None:
         return f"{reached}: what it left beyond that was refused", True

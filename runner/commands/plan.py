@@ -4,23 +4,101 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from contract.errors import RelayError
 from contract.events import say
+from contract.plain_text import plain
 from runner.preflight.verdict import SPENDING, judge
+from runner.restraint import why_not
+from runner.steering.answers import gather, wants_json
+from runner.steering.documents import PlanAnswer, PlannedJob, PlannedRun
+from runner.steering.estimate import estimate, in_words
+from runner.steering.standing import exit_code, standing_of
 from runner.wanted import PROFILES
 
 if TYPE_CHECKING:
-    from runner.workspace import Workspace
+    from collections.abc import Callable
+
+    from runner.workspace import Plan, Workspace
 
 
-def show_plan(workspace: Workspace, job: str) -> None:
+def show_plan(workspace: Workspace, job: str) -> int:
     """Say what `run_quick` and `run_full` would do, and why, and what can be known of it before.
 
+    Returns the exit code: 0, or for programs, which ask for JSON, where the job stands.
+
     Raises:
-        InputError: no session of the job could train where it is to run.
+        InputError: nothing can be planned, or no session of the job could train where it is to run.
     """
-    plans = [workspace.plan(job, profile) for profile in PROFILES]
-    for plan in plans:
-        say(f"{job}: run_{plan.wanted.profile} {plan.decision}")
-    notes = [note for plan in plans if isinstance(plan.decision, SPENDING) for note in judge(workspace, plan).notes]
-    for note in dict.fromkeys(notes):
-        say(f"{job}: {note}")
+    as_json = wants_json()
+    found, error = plan_job(workspace, job, (lambda _line: None) if as_json else say)
+    if as_json:
+        gather("plan", lambda jobs: PlanAnswer(jobs=jobs), found)
+    if error is not None:
+        raise error
+    return exit_code([found.standing] if found.standing is not None else []) if as_json else 0
+
+
+def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tuple[PlannedJob, RelayError | None]:
+    """What is planned for a job, and what stands in the way of it.
+
+    Args:
+        workspace: the project.
+        job: its name.
+        tell: is told of each finding, as soon as there is one.
+    """
+    found = PlannedJob(job=job, backend=None, standing=None)
+    try:
+        plans = [workspace.plan(job, profile) for profile in PROFILES]
+        found = _of(plans)
+        for run in found.runs:
+            tell(f"{job}: run_{run.profile} {run.sentence}")
+        for plan in (each for each in plans if isinstance(each.decision, SPENDING)):
+            found = _with_notes(found, judge(workspace, plan).notes, tell)
+        for number, plan in enumerate(plans):
+            found = _with_estimate(workspace, found, plan, number, tell)
+    except RelayError as error:
+        return msgspec.structs.replace(found, problem=plain(str(error))), error
+    return found, None
+
+
+def _of(plans: list[Plan]) -> PlannedJob:
+    """What was decided, before anything is tried."""
+    runs = tuple(
+        PlannedRun(
+            profile=plan.wanted.profile,
+            standing=standing_of(plan.decision),
+            decision=type(plan.decision).__name__.lower(),
+            sentence=str(plan.decision),
+            goal=plan.wanted.goal,
+        )
+        for plan in plans
+    )
+    full = plans[-1]
+    return PlannedJob(
+        job=full.job,
+        backend=full.wanted.job["backend"],
+        standing=runs[-1].standing,
+        runs=runs,
+        waits_for_a_person=why_not(full),
+    )
+
+
+def _with_notes(found: PlannedJob, notes: tuple[str, ...], tell: Callable[[str], None]) -> PlannedJob:
+    new = tuple(note for note in dict.fromkeys(notes) if note not in found.notes)
+    for note in new:
+        tell(f"{found.job}: {note}")
+    return msgspec.structs.replace(found, notes=(*found.notes, *new))
+
+
+def _with_estimate(
+    workspace: Workspace, found: PlannedJob, plan: Plan, number: int, tell: Callable[[str], None]
+) -> PlannedJob:
+    if not isinstance(plan.decision, SPENDING):
+        return found
+    taken = estimate(workspace, plan, plan.decision)
+    tell(f"{found.job}: run_{plan.wanted.profile} has {in_words(taken, plan.wanted.job['backend'])}")
+    runs = list(found.runs)
+    runs[number] = msgspec.structs.replace(runs[number], estimate=taken)
+    return msgspec.structs.replace(found, runs=tuple(runs))

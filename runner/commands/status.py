@@ -11,69 +11,151 @@ from contract.events import say
 from contract.plain_text import plain
 from runner.changes import changed_code
 from runner.lineage import Phase, read_lineage
+from runner.steering.answers import answer, wants_json
+from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer
+from runner.steering.ended import ended
+from runner.steering.standing import exit_code, standing_of
 
 if TYPE_CHECKING:
-    from contract.documents.runs import ResumeVerdict
-    from runner.lineage import SessionState
+    from runner.lineage import Lineage, SessionState
+    from runner.steering.standing import Standing
     from runner.workspace import Workspace
 
+_COLUMNS = (
+    "job",
+    "session",
+    "profile",
+    "from",
+    "reached",
+    "goal",
+    "backend",
+    "state",
+    "ended",
+    "resume",
+    "best reward",
+)
+_PERHAPS = "perhaps submitted"
 
-def show_status(workspace: Workspace, jobs: list[str]) -> None:
-    """Show every session of `jobs` in a table.
 
-    Raises:
-        RelayError: something of a job is odd, so that nothing more can be planned for it; all others are shown.
+def show_status(workspace: Workspace, jobs: list[str]) -> int:
+    """Show every session of `jobs` in a table, and below it why those ended that did not meet their goal.
+
+    Returns the exit code: whether something of a job is odd, so that nothing more can be planned for it; for programs,
+    which ask for JSON, also where the jobs stand.
     """
+    as_json = wants_json()
+    found = [status_of(workspace, job) for job in jobs]
+    statuses = [status for status, _ in found]
+    if as_json:
+        answer(StatusAnswer(jobs=tuple(statuses)))
+    else:
+        _print_table(statuses)
+        for status in statuses:
+            for each in status.sessions:
+                if each.reason:
+                    say(plain(f"{status.job} {each.session} {each.ending or 'ended'}: {each.reason}"))
+            for note in status.notes:
+                say(f"{status.job}: {note}")
+    problems = [error for _, error in found if error is not None]
+    for error in problems:
+        (sys.stderr.write if as_json else sys.stdout.write)(f"{plain(str(error))}\n")
+    if problems or not as_json:
+        return max((error.exit_code for error in problems), default=0)
+    return exit_code(each.standing for each in statuses if each.standing is not None)
+
+
+def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:
+    """Where a job stands, and why nothing more can be planned for it."""
+    lineage = read_lineage(workspace.runs, job)
+    sessions = tuple(map(session_status, lineage.sessions))
+    standing: Standing | None = None
+    sentence: str | None = None
+    notes: tuple[str, ...] = ()
+    problem: RelayError | None = None
+    try:
+        if job in workspace.jobs:
+            plan = workspace.plan(job, "full")
+            standing, sentence = standing_of(plan.decision), str(plan.decision)
+            change = changed_code(lineage.tip, plan.wanted)
+            notes = (f"{change} since session {_number(lineage)}",) if change else ()
+    except RelayError as error:
+        problem = error
+    status = JobStatus(
+        job=job,
+        lineage=lineage.generation,
+        standing=standing,
+        sentence=sentence,
+        sessions=sessions,
+        notes=notes,
+        problem=None if problem is None else plain(str(problem)),
+    )
+    return status, problem
+
+
+def _number(lineage: Lineage) -> str:
+    return lineage.tip.folder.number if lineage.tip is not None else ""
+
+
+def session_status(session: SessionState) -> SessionStatus:
+    """What a session came to."""
+    request = session.request if session.folder.request.exists() else None
+    execution = session.execution if session.phase >= Phase.EXECUTED else None
+    restored = session.restored if session.phase is Phase.RESTORED else None
+    checkpoint = restored.checkpoint if restored else None
+    is_uncertain = session.phase is Phase.SUBMITTED and session.ledger.entry is Submission.SUBMITTING
+    why = ended(session)
+    return SessionStatus(
+        session=session.folder.number,
+        profile=request.profile if request else None,
+        phase=_PERHAPS if is_uncertain else session.phase.name.lower(),
+        begins=request.parent.timesteps if request and request.parent else 0,
+        reached=checkpoint.timesteps if checkpoint else None,
+        goal=request.goal if request else None,
+        backend=session.package.job["backend"] if session.phase >= Phase.PACKAGED else None,
+        state=execution.state if execution else None,
+        ending=why.words,
+        reason=why.reason,
+        steps_per_second=restored.outcome.steps_per_second if restored else None,
+        exact=checkpoint.resume.exact if checkpoint else None,
+        reasons=checkpoint.resume.reasons if checkpoint else (),
+        changes=checkpoint.resume.changes if checkpoint else (),
+        best_mean_reward=checkpoint.best_mean_reward if checkpoint else None,
+    )
+
+
+def _print_table(statuses: list[JobStatus]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
     from rich.table import Table  # noqa: PLC0415 - only this command needs it
     from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
-    table = Table("job", "session", "profile", "from", "reached", "goal", "backend", "state", "resume", "best reward")
-    lineages = {job: read_lineage(workspace.runs, job) for job in jobs}
-    for job, lineage in lineages.items():
-        sessions = lineage.sessions
-        for session in sessions:
-            table.add_row(*(Text(plain(cell)) for cell in _status_row(job, session)))
-        if not sessions:
-            table.add_row(job, "-", *[""] * 5, "not started", "", "")
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table)
-    known = workspace.jobs
-    refused: list[RelayError] = []
-    for job in (each for each in jobs if each in known):
-        try:
-            wanted = workspace.wanted(job, "full")
-        except RelayError as error:
-            refused.append(error)
-            continue
-        tip = lineages[job].tip
-        if tip is not None and (change := changed_code(tip, wanted)):
-            say(f"{job}: {change} since session {tip.folder.number}")
-    for each in refused[:-1]:
-        say(plain(str(each)))
-    if refused:
-        raise refused[-1]
+    table = Table(*_COLUMNS)
+    for status in statuses:
+        for session in status.sessions:
+            table.add_row(*(Text(plain(cell)) for cell in _row(status.job, session)))
+        if not status.sessions:
+            table.add_row(status.job, "-", *[""] * 5, "not started", *[""] * 3)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _status_row(job: str, session: SessionState) -> tuple[str, ...]:
-    request = session.request if session.folder.request.exists() else None
-    parent = request.parent if request else None
-    backend = session.package.job["backend"] if session.phase >= Phase.PACKAGED else ""
-    state, reached, resume, best = session.phase.name.lower(), "", "", ""
-    if session.phase is Phase.SUBMITTED and session.ledger.entry is Submission.SUBMITTING:
-        state = "perhaps submitted"
-    if session.phase >= Phase.EXECUTED:
-        state = session.execution.state.lower()
-    if session.phase is Phase.RESTORED and (checkpoint := session.restored.checkpoint):
-        reached = f"{checkpoint.timesteps:,}"
-        resume = _resume(checkpoint.resume)
-        best = "" if checkpoint.best_mean_reward is None else f"{checkpoint.best_mean_reward:,.1f}"
-    start = f"{parent.timesteps:,}" if parent else "0"
-    profile, goal = (request.profile, f"{request.goal:,}") if request else ("", "")
-    return job, session.folder.number, profile, start, reached, goal, backend, state, resume, best
+def _row(job: str, session: SessionStatus) -> tuple[str, ...]:
+    return (
+        job,
+        session.session,
+        session.profile or "",
+        f"{session.begins:,}",
+        "" if session.reached is None else f"{session.reached:,}",
+        "" if session.goal is None else f"{session.goal:,}",
+        session.backend or "",
+        session.state.lower() if session.state else session.phase,
+        session.ending or "",
+        _resume(session),
+        "" if session.best_mean_reward is None else f"{session.best_mean_reward:,.1f}",
+    )
 
 
-def _resume(verdict: ResumeVerdict) -> str:
+def _resume(session: SessionStatus) -> str:
     """Whether going on is exact, why not, and what of kaggle-relay changed on the way."""
-    said = "exact" if verdict.exact else f"approximate: {'; '.join(verdict.reasons)}"
-    return "; ".join((said, *verdict.changes))
+    if session.exact is None:
+        return ""
+    said = "exact" if session.exact else f"approximate: {'; '.join(session.reasons)}"
+    return "; ".join((said, *session.changes))

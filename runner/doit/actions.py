@@ -44,11 +44,11 @@ def restore(workspace: Workspace, live: LiveSession) -> None:
     wiring.restore(workspace, live)
 
 
-def show_plan(workspace: Workspace, job: str) -> None:
+def show_plan(workspace: Workspace, job: str) -> int:
     """Say what the next session of `job` would be, and why."""
     from runner.commands import plan
 
-    plan.show_plan(workspace, job)
+    return plan.show_plan(workspace, job)
 
 
 def verify(workspace: Workspace, job: str) -> None:
@@ -107,11 +107,11 @@ def start_afresh(workspace: Workspace, job: str) -> None:
     start_afresh.start_afresh(workspace, job)
 
 
-def show_status(workspace: Workspace, jobs: list[str]) -> None:
+def show_status(workspace: Workspace, jobs: list[str]) -> int:
     """Show every session of `jobs` in a table."""
     from runner.commands import status
 
-    status.show_status(workspace, jobs)
+    return status.show_status(workspace, jobs)
 
 
 def show_curve(workspace: Workspace, job: str) -> None:
@@ -133,3 +133,24 @@ def report(workspace: Workspace, jobs: list[str]) -> None:
     from runner.commands import report
 
     report.write_reports(workspace, jobs)
+
+
+def show_history(workspace: Workspace, jobs: list[str]) -> None:
+    """Say what happened to `jobs`, and when."""
+    from runner.steering import history
+
+    history.show_history(workspace, jobs)
+
+
+def show_log(workspace: Workspace, job: str) -> None:
+    """Show the log of a session of `job`."""
+    from runner.steering import logs
+
+    logs.show_log(workspace, job)
+
+
+def draw_graph(workspace: Workspace, jobs: list[str]) -> None:
+    """Draw the stages of `jobs`."""
+    from runner.steering import graph
+
+    graph.draw_graph(workspace, jobs)

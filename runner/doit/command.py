@@ -15,6 +15,7 @@ from runner.doit.loader import backend_variable, wait_variable
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import speak_utf8
 from runner.doit.selection import select
+from runner.doit.variables import without_flags
 from runner.settled import said_again
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RelayCommand(Run):  # type: ignore[misc] # doit is untyped
 
     def parse_execute(self, in_args: list[str]) -> int:
         """Read the command line and run what it asks for; return doit's exit code."""
+        in_args = without_flags(in_args)
         self._is_bare = not self.opt_vals and not any(argument.startswith("-") for argument in in_args)
         code: int = super().parse_execute(in_args)
         return code

@@ -45,11 +45,11 @@ def runs(doc: str) -> Creator:
     return Creator(doc, Graph.runs)
 
 
-def for_each_job(action: Callable[[Workspace, str], None], doc: str) -> Creator:
+def for_each_job(action: Callable[[Workspace, str], int | None], doc: str) -> Creator:
     """For each job: `action`."""
     return Creator(doc, lambda graph: graph.for_each_job(action))
 
 
-def for_all_jobs(action: Callable[[Workspace, list[str]], None], doc: str) -> Creator:
+def for_all_jobs(action: Callable[[Workspace, list[str]], int | None], doc: str) -> Creator:
     """`action`, once for all jobs."""
     return Creator(doc, lambda graph: graph.for_all_jobs(action))

@@ -42,21 +42,33 @@ class TaskUnderWay(TaskFailed):  # type: ignore[misc] # doit is untyped
     """What a task is to do is not yet to be had: what comes after it is left for later, and nothing has failed."""
 
 
+class TaskAnswered(TaskFailed):  # type: ignore[misc] # doit is untyped
+    """A task did what it is to do, all is said, and how the command ends is part of its answer.
+
+    Args:
+        code: the exit code.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__("")
+        self.code = code
+
+
 _LATER = (BackendUnreachableError, BackendBusyError)
 """What passes by itself."""
 
 
-def in_one_sentence(action: Callable[[], None], *, waits: bool = True) -> Callable[[], BaseFail | None]:
+def in_one_sentence(action: Callable[[], int | None], *, waits: bool = True) -> Callable[[], BaseFail | None]:
     """`action` for doit: an error of ours becomes a failed task whose report is its sentence.
 
     Args:
-        action: what a task does.
+        action: what a task does; may return an exit code, once all is said.
         waits: whether what passes by itself is a failure, since it was waited for.
     """
 
     def guarded() -> BaseFail | None:
         try:
-            action()
+            code = action()
         except OSError as error:
             if error.errno not in _OF_THE_PLACE:
                 raise
@@ -66,7 +78,7 @@ def in_one_sentence(action: Callable[[], None], *, waits: bool = True) -> Callab
                 return TaskUnderWay(plain(str(error)))
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
             return failure(plain(str(error)))
-        return None
+        return TaskAnswered(code) if code else None
 
     return guarded
 

@@ -140,13 +140,13 @@ class Graph:
         for job, error in self.refused.items():
             yield self._sub_task(job, functools.partial(_refuse, error))
 
-    def for_each_job(self, action: Callable[[Workspace, str], None]) -> Tasks:
-        """For each job a sub-task that does `action`."""
+    def for_each_job(self, action: Callable[[Workspace, str], int | None]) -> Tasks:
+        """For each job a sub-task that does `action`, which may return an exit code."""
         for job in self.jobs:
             yield self._sub_task(job, functools.partial(action, self.workspace, job))
 
-    def for_all_jobs(self, action: Callable[[Workspace, list[str]], None]) -> Task:
-        """A task that does `action` with all jobs at once."""
+    def for_all_jobs(self, action: Callable[[Workspace, list[str]], int | None]) -> Task:
+        """A task that does `action` with all jobs at once, which may return an exit code."""
         action_of_all = functools.partial(action, self.workspace, self.jobs)
         return {"actions": [in_one_sentence(action_of_all)], "uptodate": [False], "verbosity": 2}
 
@@ -162,7 +162,7 @@ class Graph:
             "verbosity": 2,
         }
 
-    def _sub_task(self, job: str, action: Callable[[], None]) -> Task:
+    def _sub_task(self, job: str, action: Callable[[], int | None]) -> Task:
         return {"name": job, "actions": [in_one_sentence(action)], "uptodate": [False], "verbosity": 2}
 
     def _title(self, live: LiveSession, task: Any) -> str:

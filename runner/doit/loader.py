@@ -16,6 +16,7 @@ from doit.loader import TASK_STRING, generate_tasks, get_module
 
 from contract.errors import InputError
 from runner.doit.selection import EVERYTHING, PROFILES
+from runner.doit.variables import check_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.doit.selection import Selection
 
-_KNOWN_VARIABLES = ("backend", "wait", "from")
 _WAITS = {None: True, "yes": True, "no": False}
-_OF_ADOPT = "from"
 
 
 class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
@@ -102,12 +101,7 @@ def backend_variable(arguments: Sequence[str]) -> str | None:
     Raises:
         InputError: it sets something else.
     """
-    names = (argument.partition("=")[0] for argument in arguments if "=" in argument)
-    unknown = sorted(name for name in names if name not in _KNOWN_VARIABLES and get_var(name) is not None)
-    if unknown:
-        raise InputError(f"variable {unknown[0]}", "is unknown", f"known: {', '.join(_KNOWN_VARIABLES)}")
-    if get_var(_OF_ADOPT) is not None and not any(each.partition(":")[0] == "adopt" for each in arguments):
-        raise InputError(f"variable {_OF_ADOPT}", "belongs to `adopt`", "write `doit adopt:job from=FOLDER`")
+    check_variables(arguments)
     backend = get_var("backend")
     return None if backend is None else str(backend)
 

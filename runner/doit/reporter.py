@@ -9,7 +9,7 @@ from doit.exceptions import TaskFailed, UnmetDependency
 from doit.reporter import ExecutedOnlyReporter
 
 from runner.doit.exit_codes import ERROR, FAILED, UNDER_WAY, worst
-from runner.doit.failures import TaskUnderWay
+from runner.doit.failures import TaskAnswered, TaskUnderWay
 
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail
@@ -57,6 +57,9 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         if isinstance(fail, UnmetDependency):
             return
         job = task.name.split(":")[1] if ":" in task.name else ""
+        if isinstance(fail, TaskAnswered):
+            self._exit_codes[job] = worst(self._exit_codes.get(job, 0), fail.code)
+            return
         code = UNDER_WAY if isinstance(fail, TaskUnderWay) else FAILED if isinstance(fail, TaskFailed) else ERROR
         self._exit_codes[job] = worst(self._exit_codes.get(job, 0), code)
         self._said[job] = str(fail.message)
@@ -73,12 +76,17 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         self.outstream.flush()
 
 
-def noting(exit_codes: dict[str, int], executed: set[str], said: dict[str, str] | None = None) -> type[RelayReporter]:
-    """The reporter as a class, which is what doit takes, with what it notes in."""
+def noting(
+    exit_codes: dict[str, int],
+    executed: set[str],
+    said: dict[str, str] | None = None,
+    instead: TextIO | None = None,
+) -> type[RelayReporter]:
+    """The reporter as a class, which is what doit takes, with what it notes in, and where it writes if not to there."""
 
     class Noting(RelayReporter):
         def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
-            super().__init__(outstream, options, exit_codes, executed, said)
+            super().__init__(instead or outstream, options, exit_codes, executed, said)
 
     return Noting
 

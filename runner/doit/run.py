@@ -22,6 +22,7 @@ from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
 from runner.notifying import Notifier
+from runner.steering.answers import kept_for_answers, wants_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         if not isinstance(self.loader, RelayLoader):
             refuse_old_files()
         with exiting_on_error(), contextlib.ExitStack() as locks:
+            if wants_json():
+                locks.enter_context(kept_for_answers())
             chosen = select(args)
             self.loader.setup(params)
             graph = self.loader.draw(chosen)
@@ -145,7 +148,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         by_job: dict[str, int] = {}
         executed: set[str] = set()
         said: dict[str, str] = {}
-        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said)
+        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said, sys.stdout if wants_json() else None)
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))

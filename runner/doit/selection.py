@@ -20,8 +20,8 @@ STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "adopt"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report"})
-_TASKS_ABOUT_ONE = frozenset({"plan", "fresh", "verify", "curve", "cancel", "collect", "recover", "adopt"})
+TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report", "history", "graph"})
+_TASKS_ABOUT_ONE = frozenset({"plan", "logs", "fresh", "verify", "curve", "cancel", "collect", "recover", "adopt"})
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 
 

@@ -55,8 +55,13 @@ task_run_full = runs("Run one session towards each job's goal, from where the la
 task_resume = runs("Go on, session after session, until each job's goal is met.")
 task_redo = runs("Do the newest session of a job again, from the same parent; the one that is there stays.")
 
-task_plan = for_each_job(actions.show_plan, "Say what the next session of each job would be, and why; spends nothing.")
+task_plan = for_each_job(
+    actions.show_plan, "Say what the next session of each job would be, and why; spends nothing. --json for programs."
+)
 task_verify = for_each_job(actions.verify, "Check that every adopted checkpoint still is what was adopted.")
+task_logs = for_each_job(
+    actions.show_log, "Show the log of a job's newest session, or of session=3; with -f as it grows."
+)
 task_cancel = for_each_job(actions.cancel, "Ask the running session of each job to stop after a last checkpoint.")
 task_collect = for_each_job(
     actions.collect, "Look again for what the newest session of each job left, where nothing had come of it."
@@ -82,7 +87,13 @@ task_calibrate = for_all_jobs(
 task_gc = for_all_jobs(
     actions.tidy, "Remove from Kaggle the datasets of jobs of which no session runs; says what, and asks first."
 )
-task_status = for_all_jobs(actions.show_status, "Show every session of every job in a table.")
+task_status = for_all_jobs(
+    actions.show_status, "Show every session of every job in a table, and why it ended. --json for programs."
+)
+task_history = for_all_jobs(
+    actions.show_history, "Say what happened to each job, and when: sessions, changes, redos, what was refused."
+)
+task_graph = for_all_jobs(actions.draw_graph, "Draw the stages of each job, and which of them are stale, as SVG.")
 task_report = for_all_jobs(
     actions.report, "Write a page of each job with its learning curve, sessions and checkpoints: runs/report.html."
 )

@@ -65,5 +65,13 @@ def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequen
 
 
 ENTRY = BackendEntry(
-    _open, Kaggle, memory=_memory, calibrate=_calibrate, tidy=_tidy, held=_held, has_data=True, places=_places
+    _open,
+    Kaggle,
+    memory=_memory,
+    calibrate=_calibrate,
+    tidy=_tidy,
+    held=_held,
+    has_data=True,
+    is_elsewhere=True,
+    places=_places,
 )

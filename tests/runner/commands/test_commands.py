@@ -40,10 +40,10 @@ def test_the_plan_names_what_either_run_would_do(
 ) -> None:
     cart.add(Phase.RESTORED, timesteps=64, **as_wanted(workspace, profile="quick"))
     show_plan(workspace, "cart")
-    assert capsys.readouterr().out == (
-        "cart: run_quick nothing to do: 64 of 64 timesteps reached in session 0001\n"
-        "cart: run_full goes on from session 0001 at 64 of 256 timesteps\n"
-    )
+    nothing, goes_on, estimate = capsys.readouterr().out.splitlines()
+    assert nothing == "cart: run_quick nothing to do: 64 of 64 timesteps reached in session 0001"
+    assert goes_on == "cart: run_full goes on from session 0001 at 64 of 256 timesteps"
+    assert estimate.endswith("KiB to package; how long it takes is not known before a session has measured its steps/s")
 
 
 def rows(text: str) -> list[list[str]]:
@@ -61,12 +61,12 @@ def test_the_status_shows_every_session_of_every_job(
     cart.add(Phase.PLANNED)
     show_status(workspace, ["cart", "pole"])
     assert rows(capsys.readouterr().out) == [
-        ["cart", "0001", "quick", "0", "64", "64", "local", "complete", "exact", "21.5"],
-        ["cart", "0002", "full", "64", "64", "256", "local", "failed", "exact", "21.5"],
-        ["cart", "0003", "full", "5,000", "", "256", "local", "cancelled", "", ""],
-        ["cart", "0004", "full", "0", "", "1,000,000", "local", "submitted", "", ""],
-        ["cart", "0005", "full", "0", "", "256", "", "planned", "", ""],
-        ["pole", "-", "", "", "", "", "", "not started", "", ""],
+        ["cart", "0001", "quick", "0", "64", "64", "local", "complete", "goal met", "exact", "21.5"],
+        ["cart", "0002", "full", "64", "64", "256", "local", "failed", "lost", "exact", "21.5"],
+        ["cart", "0003", "full", "5,000", "", "256", "local", "cancelled", "cut from outside", "", ""],
+        ["cart", "0004", "full", "0", "", "1,000,000", "local", "submitted", "", "", ""],
+        ["cart", "0005", "full", "0", "", "256", "", "planned", "", "", ""],
+        ["pole", "-", "", "", "", "", "", "not started", "", "", ""],
     ]
 
 
@@ -77,7 +77,7 @@ def test_the_status_says_why_a_resume_is_not_exact(
     cart.add(Phase.RESTORED, parent=checkpoint | {"best_mean_reward": None})
     show_status(workspace, ["cart"])
     (row,) = rows(capsys.readouterr().out)
-    assert row[8:] == ["approximate: gamma changed", ""]
+    assert row[9:] == ["approximate: gamma changed", ""]
 
 
 def test_a_fresh_start_archives_the_lineage_and_deletes_nothing(

@@ -214,7 +214,10 @@ class TestCommandLine:
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (["plan", "bakcend=local"], "variable bakcend: is unknown; known: backend, wait, from"),
+            (
+                ["plan", "bakcend=local"],
+                "variable bakcend: is unknown; known: backend, wait, from, json, session, follow, apply",
+            ),
             (["resume", "wait=maybe"], "variable wait: is 'maybe'; write wait=yes or wait=no"),
             (["plan", "backend=moon"], f"backend: unknown backend 'moon'; choose one of {', '.join(BACKENDS)}"),
             (["run_full", "crt"], "job crt: is not in jobs.yaml; did you mean cart?"),

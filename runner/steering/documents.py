@@ -1,0 +1,180 @@
+"""What `plan`, `status` and `history` answer to programs: `format` is 1 until a field is taken away or means otherwise.
+
+A field may be added at any time. Timesteps count from the job's beginning, sizes are bytes, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from contract.documents.typed_json import Document, Value
+from runner.steering.standing import Standing  # noqa: TC001 - msgspec evaluates the annotations
+
+
+class Estimate(Value, frozen=True, kw_only=True):
+    """What a session to come would take.
+
+    Args:
+        timesteps: from where it begins to the goal.
+        steps_per_second: as an earlier session of the job measured; None where none has.
+        measured_in: that session, as `0001`.
+        measured_on: its backend.
+        seconds: of training, to the goal; None where no session has measured.
+        sessions: that it takes, each as long as `session_limit` lets it.
+        package_bytes: what the session is given.
+        upload_bytes: what of it leaves this machine at most; 0 on a backend that runs here.
+    """
+
+    timesteps: int
+    steps_per_second: float | None
+    measured_in: str | None
+    measured_on: str | None
+    seconds: float | None
+    sessions: int | None
+    package_bytes: int
+    upload_bytes: int
+
+
+class PlannedRun(Value, frozen=True, kw_only=True):
+    """What `run_quick` or `run_full` would do.
+
+    Args:
+        profile: `quick` or `full`.
+        standing: in one word.
+        decision: as `runner.decide` calls it.
+        sentence: the same for people, with its reason.
+        goal: timesteps at which the job is done in this form.
+        estimate: what the session to come would take; None where none would begin.
+    """
+
+    profile: str
+    standing: Standing
+    decision: str
+    sentence: str
+    goal: int
+    estimate: Estimate | None = None
+
+
+class PlannedJob(Value, frozen=True, kw_only=True):
+    """What is planned for a job.
+
+    Args:
+        job: its name.
+        backend: where a session of it would run; None where the job cannot be used.
+        standing: of `run_full`; None where nothing can be planned.
+        runs: both forms.
+        waits_for_a_person: why `resume` begins no further session by itself; None where it does.
+        notes: what else is to be known, a sentence each.
+        problem: why nothing can be planned, or no session could train; else None.
+    """
+
+    job: str
+    backend: str | None
+    standing: Standing | None
+    runs: tuple[PlannedRun, ...] = ()
+    waits_for_a_person: str | None = None
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class PlanAnswer(Document, frozen=True, kw_only=True):
+    """The answer of `plan`."""
+
+    command: str = "plan"
+    jobs: tuple[PlannedJob, ...]
+
+
+class SessionStatus(Value, frozen=True, kw_only=True):
+    """What a session came to.
+
+    Args:
+        session: its number, as `0001`.
+        profile: `quick` or `full`.
+        phase: how far it has come: `planned`, `packaged`, `submitted`, `executed`, `downloaded`, `validated`,
+            `restored`; `perhaps submitted` where that is not known.
+        begins: the timesteps that it went on from.
+        reached: those of the checkpoint that the next session goes on from; None until it is restored.
+        goal: timesteps that it was asked for.
+        backend: where it runs or ran.
+        state: how it ended there, as `COMPLETE`, `FAILED` or `CANCELLED`; None until it has.
+        ending: why it ended, in a few words as in the table; None until that is known.
+        reason: the same in half a sentence, as far as anybody knows.
+        steps_per_second: as it measured.
+        exact: whether going on from it is exact; None until it is restored.
+        reasons: why it is not.
+        changes: what of kaggle-relay's code changed on the way.
+        best_mean_reward: of the best evaluation so far.
+        removed_bytes: what `doit gc` removed of it.
+    """
+
+    session: str
+    profile: str | None
+    phase: str
+    begins: int
+    reached: int | None
+    goal: int | None
+    backend: str | None
+    state: str | None
+    ending: str | None
+    reason: str | None
+    steps_per_second: float | None = None
+    exact: bool | None = None
+    reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    best_mean_reward: float | None = None
+    removed_bytes: int = 0
+
+
+class JobStatus(Value, frozen=True, kw_only=True):
+    """Where a job stands.
+
+    Args:
+        job: its name.
+        lineage: 1 for its first lineage, one more after each `fresh`.
+        standing: what `run_full` would find; None where nothing can be planned.
+        sentence: the same for people.
+        sessions: of the lineage, oldest first.
+        notes: what else is to be known, a sentence each.
+        problem: why nothing can be planned; else None.
+    """
+
+    job: str
+    lineage: int
+    standing: Standing | None
+    sentence: str | None
+    sessions: tuple[SessionStatus, ...]
+    notes: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+class StatusAnswer(Document, frozen=True, kw_only=True):
+    """The answer of `status`."""
+
+    command: str = "status"
+    jobs: tuple[JobStatus, ...]
+
+
+class Happening(Value, frozen=True, kw_only=True):
+    """Something that happened to a job.
+
+    Args:
+        at: when, in UTC, ISO 8601; None where nothing tells.
+        job: its name.
+        lineage: 1 for its first lineage, one more after each `fresh`.
+        session: its number, as `0001`; None of what happened to a lineage as a whole.
+        kind: `begun`, `redone`, `fell back`, `changed`, `running`, `ended`, `refused`, `approximate`, `removed`,
+            `put away` or `unreadable`.
+        sentence: for people.
+    """
+
+    at: str | None
+    job: str
+    lineage: int
+    session: str | None
+    kind: str
+    sentence: str
+
+
+class HistoryAnswer(Document, frozen=True, kw_only=True):
+    """The answer of `history`: by time, and within a job in the order in which one thing followed from another."""
+
+    command: str = "history"
+    happenings: tuple[Happening, ...]
