@@ -63,6 +63,16 @@ def _save_frequency(value: object) -> object:
     return value
 
 
+CORES_ON_KAGGLE = 4
+"""What `auto` stands for where something is to be as many, wherever the job runs: both decide the weights."""
+
+
+def _cores(value: object) -> object:
+    return CORES_ON_KAGGLE if value == "auto" else value
+
+
+Cores = Annotated[Count, BeforeValidator(_cores)]
+"""A count, or `auto` for as many as Kaggle's machines have cores."""
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
@@ -108,7 +118,7 @@ class Environment(Section):
 
     id: Annotated[str, AfterValidator(_environment_id)]
     kwargs: dict[str, Any] = {}
-    n_envs: Count = 1
+    n_envs: Cores = 1
     vectorization: Literal["auto", "dummy", "subproc", "native"] = "auto"
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
@@ -163,7 +173,7 @@ class Job(Section):
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Count = 1
+    threads: Cores = 1
     internet: bool = False
     sources: Sources = ()
     packages: Packages = ()

@@ -21,6 +21,6 @@ def show_plan(workspace: Workspace, job: str) -> None:
     plans = [workspace.plan(job, profile) for profile in PROFILES]
     for plan in plans:
         say(f"{job}: run_{plan.wanted.profile} {plan.decision}")
-    notes = [note for plan in plans if isinstance(plan.decision, SPENDING) for note in judge(workspace, plan).notes]
+    notes = [note for plan in plans if isinstance(plan.decision, SPENDING) for note in judge(workspace, plan).said]
     for note in dict.fromkeys(notes):
         say(f"{job}: {note}")

@@ -46,6 +46,12 @@ def problems(found: Any) -> list[Problem]:
     return caught.value.problems
 
 
+def test_auto_is_as_many_as_kaggles_machines_have_cores_wherever_the_job_runs() -> None:
+    left_open = parse_job(values(threads="auto", env={"id": "X", "n_envs": "auto"}))
+    assert (left_open.threads, left_open.env.n_envs) == (4, 4)
+    assert left_open.training_inputs() == parse_job(values(threads=4, env={"id": "X", "n_envs": 4})).training_inputs()
+
+
 def test_everything_but_environment_algorithm_and_goal_has_a_default() -> None:
     job = parse_job(values())
     assert (job.policy, job.seed, job.backend, job.device, job.threads) == ("MlpPolicy", 0, "local", "auto", 1)
