@@ -173,6 +173,10 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "Kaggle refused the first push of a kernel, by this or another tool": (
         "runner/backends/kaggle/test_doubtful_rules.py::test_an_empty_notebook_is_told_with_what_helps_and_another_name_goes_on",
     ),
+    "the GPU quota of the week ends before a session would": (
+        "runner/backends/kaggle/gpu/test_spending.py::test_a_session_that_would_outlast_the_quota_ends_with_a_checkpoint_before_it",
+        "runner/backends/kaggle/gpu/test_spending.py::test_what_is_left_cuts_a_session_and_changes_no_key",
+    ),
     "a session on Kaggle was given no GPU": (
         "runner/backends/kaggle/test_doubtful_rules.py::test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not",
     ),
