@@ -28,6 +28,7 @@ from job.components import (
     VecWrappers,
     Wrappers,
 )
+from job.computing import Cores, Determinism
 from job.notation import parse_duration, parse_size
 from job.problems import InvalidJobError, Problem, as_json, collect_problems
 
@@ -63,16 +64,6 @@ def _save_frequency(value: object) -> object:
     return value
 
 
-CORES_ON_KAGGLE = 4
-"""What `auto` stands for where something is to be as many, wherever the job runs: both decide the weights."""
-
-
-def _cores(value: object) -> object:
-    return CORES_ON_KAGGLE if value == "auto" else value
-
-
-Cores = Annotated[Count, BeforeValidator(_cores)]
-"""A count, or `auto` for as many as Kaggle's machines have cores."""
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Positive = Annotated[float, Field(gt=0)]
@@ -173,6 +164,7 @@ class Job(Section):
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    deterministic: Determinism = "auto"
     threads: Cores = 1
     internet: bool = False
     sources: Sources = ()
