@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 TRAINING_INPUTS = ("env", "algorithm", "policy", "hyperparameters", "seed", "device", "threads")
-OPTIONAL_INPUTS = ("callbacks", "packages")
+OPTIONAL_INPUTS = ("callbacks", "packages", "deterministic")
 """Further ones, which a job has only where they are set: one without is the job that it was before there were any."""
 FREE_OF_ENV = ("check",)
 """Keys of the `env` block that no weight depends on."""
@@ -19,5 +19,5 @@ def training_inputs(job: dict[str, Any]) -> dict[str, Any]:
     environments give is looked at.
     """
     inputs = {name: job[name] for name in TRAINING_INPUTS}
-    inputs |= {name: job[name] for name in OPTIONAL_INPUTS if job.get(name)}
+    inputs |= {name: job[name] for name in OPTIONAL_INPUTS if job.get(name) or job.get(name) is False}
     return inputs | {"env": {name: value for name, value in inputs["env"].items() if name not in FREE_OF_ENV}}

@@ -7,6 +7,9 @@ import platform
 from importlib import metadata
 
 _VERSION = "Version: "
+GPU, DRIVER, CUDA, CUDNN, TF32 = "gpu", "gpu-driver", "cuda", "cudnn", "tf32"
+MACHINE = (GPU, DRIVER, CUDA, CUDNN, TF32)
+"""What stands among the versions of a session on a GPU, and of no other: what its bits depend on too."""
 DISTRIBUTIONS = ("gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "torch")
 
 
@@ -20,6 +23,11 @@ def library_versions(packages: tuple[str, ...] = ()) -> dict[str, str]:
     names = (*DISTRIBUTIONS, *(each.partition("==")[0] for each in packages))
     versions = {name: version for name in names if (version := _version(name)) is not None}
     return versions | {"python": platform.python_version()}
+
+
+def without_machine(versions: dict[str, str]) -> dict[str, str]:
+    """The versions without what is known of a GPU where a session runs, and nowhere else."""
+    return {name: version for name, version in versions.items() if name not in MACHINE}
 
 
 def _version(name: str) -> str | None:

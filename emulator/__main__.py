@@ -18,6 +18,7 @@ from emulator.settings import (
     P100,
     STRICT,
     T4,
+    BeyondQuota,
     BusyAnswer,
     EarlyVersion,
     EmulatorSettings,
@@ -184,6 +185,7 @@ def _add_doubtful_rules(line: argparse.ArgumentParser) -> None:
     choose("--refused-push", RefusedPush, "what the refused first push of a kernel leaves")
     choose("--many-files", ManyFiles, "what happens to a dataset of more than 50 files")
     choose("--stopped", Stopped, "what happens to the output of a session at its time limit, or cancelled")
+    choose("--beyond-quota", BeyondQuota, "what happens to a session that runs when the GPU quota is used up")
     choose("--mounted-version", MountedVersion, "which version's output a kernel source mounts")
     choose("--mounted-extras", MountedExtras, "whether Kaggle's own files lie beside a mounted output")
     choose("--gpu-grant", GpuGrant, "what a session gets that asks for a GPU")

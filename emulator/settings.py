@@ -88,6 +88,16 @@ class Stopped(enum.StrEnum):
     LOST = "lost"
 
 
+class BeyondQuota(enum.StrEnum):
+    """What becomes of a session that runs when its user's GPU quota is used up.
+
+    It `GOES_ON` (for 3.6 h in one user's log), or is `STOPPED` as at its limit.
+    """
+
+    GOES_ON = "goes-on"
+    STOPPED = "stopped"
+
+
 class MountedVersion(enum.StrEnum):
     """Which version's output a kernel source mounts.
 
@@ -184,6 +194,7 @@ class EmulatorSettings:
         refused_push: what a refused first push leaves.
         many_files: what becomes of more than 50 files in a dataset.
         stopped: what becomes of a session at its time limit, or cancelled.
+        beyond_quota: what becomes of a session that runs when the quota is used up.
         listing_delay_seconds: from a session's end until its output and log are listed.
         mounted_version: which version's output a kernel source mounts.
         mounted_extras: whether Kaggle's own files lie beside it.
@@ -219,6 +230,7 @@ class EmulatorSettings:
     refused_push: RefusedPush = RefusedPush.SHELL
     many_files: ManyFiles = ManyFiles.REFUSED
     stopped: Stopped = Stopped.KEPT
+    beyond_quota: BeyondQuota = BeyondQuota.GOES_ON
     listing_delay_seconds: float = 2.0
     mounted_version: MountedVersion = MountedVersion.COMPLETE
     mounted_extras: MountedExtras = MountedExtras.ADDED
@@ -235,6 +247,7 @@ STRICT: Mapping[str, Any] = {
     "refused_push": RefusedPush.SHELL,
     "many_files": ManyFiles.DROPPED,
     "stopped": Stopped.LOST,
+    "beyond_quota": BeyondQuota.STOPPED,
     "listing_delay_seconds": 60.0,
     "mounted_version": MountedVersion.COMPLETE,
     "mounted_extras": MountedExtras.ADDED,

@@ -28,6 +28,7 @@ from job.components import (
     VecWrappers,
     Wrappers,
 )
+from job.computing import Cores, Determinism
 from job.notation import parse_duration, parse_size
 from job.problems import InvalidJobError, Problem, as_json, collect_problems
 
@@ -108,7 +109,7 @@ class Environment(Section):
 
     id: Annotated[str, AfterValidator(_environment_id)]
     kwargs: dict[str, Any] = {}
-    n_envs: Count = 1
+    n_envs: Cores = 1
     vectorization: Literal["auto", "dummy", "subproc", "native"] = "auto"
     wrapper: Literal["VecNormalize"] | None = None
     wrapper_kwargs: Normalization = Normalization()
@@ -163,7 +164,8 @@ class Job(Section):
     max_sessions: Count = 100
     backend: str = "local"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Count = 1
+    deterministic: Determinism = "auto"
+    threads: Cores = 1
     internet: bool = False
     sources: Sources = ()
     packages: Packages = ()

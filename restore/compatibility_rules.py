@@ -117,6 +117,7 @@ RULES = (
     # How it computes.
     Rule("seed", "recorded", "generators are restored, so it acts where something is seeded anew"),
     Rule("device", "recorded", "another device rounds otherwise"),
+    Rule("deterministic", "recorded", "a GPU adds in another order"),
     Rule("threads", "recorded", "sums are rounded in another order"),
     Rule("callbacks", "recorded", "what watches the training may change it; a new one begins where it is added"),
     Rule("sources", "recorded", "what they mean is compared, file by file: other code may compute otherwise"),

@@ -9,6 +9,7 @@ import msgspec
 
 from contract.documents.runs import Submission
 from contract.identity import training_inputs
+from contract.libraries import without_machine
 from restore.compatibility import compare
 from runner.changes import changed_code, changed_inputs, same_inputs, sources_changed
 from runner.lineage import Phase
@@ -201,7 +202,9 @@ def _decide_from(tip: SessionState, checkpoint: CheckpointReference, wanted: Wan
         now["libraries"] = wanted.libraries
     if wanted.redo:
         return _redo(tip, checkpoint, (), wanted, lineage)
-    verdict = compare(checkpoint.described(), now)
+    described = checkpoint.described()
+    described["libraries"] = without_machine(described["libraries"])  # where a session will run is not known here
+    verdict = compare(described, now)
     job, timesteps = wanted.job["name"], checkpoint.timesteps
     if verdict.incompatible:
         change = verdict.incompatible[0]

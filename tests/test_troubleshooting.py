@@ -173,6 +173,21 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "Kaggle refused the first push of a kernel, by this or another tool": (
         "runner/backends/kaggle/test_doubtful_rules.py::test_an_empty_notebook_is_told_with_what_helps_and_another_name_goes_on",
     ),
+    "two equal updates differ on a GPU, or an operation has no deterministic form there": (
+        "trainer/determinism/test_repetition.py::test_updates_that_differ_are_noticed",
+        "trainer/determinism/test_flags.py::test_the_session_is_told_of_it",
+        "trainer/determinism/test_flags.py::test_where_nothing_else_is_wanted_it_ends_the_session_in_a_sentence",
+    ),
+    "the next session gets another GPU, driver or CUDA, or a CPU": (
+        "trainer/determinism/test_repetition.py::test_another_gpu_between_two_sessions_is_recorded_like_a_library",
+    ),
+    "the memory of the GPU is full in the training": (
+        "trainer/determinism/test_repetition.py::test_a_gpu_that_is_full_leaves_the_checkpoint_before",
+    ),
+    "the GPU quota of the week ends before a session would": (
+        "runner/backends/kaggle/gpu/test_spending.py::test_a_session_that_would_outlast_the_quota_ends_with_a_checkpoint_before_it",
+        "runner/backends/kaggle/gpu/test_spending.py::test_what_is_left_cuts_a_session_and_changes_no_key",
+    ),
     "a session on Kaggle was given no GPU": (
         "runner/backends/kaggle/test_doubtful_rules.py::test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not",
     ),

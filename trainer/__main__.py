@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import faulthandler
 import gc
+import math
 import os
 import signal
 import subprocess
@@ -51,6 +52,9 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     parser.add_argument(
         "--unchecked", metavar="REASON", help="why the environments are not checked before the training"
     )
+    parser.add_argument(
+        "--limit", type=float, default=math.inf, help="seconds that it may last, if less than the job's"
+    )
     parser.add_argument("--started", type=float, default=STARTED, help="when the session began, by the monotonic clock")
     options = parser.parse_args(arguments)
     kept = _open_descriptors()
@@ -79,6 +83,7 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
                 options.started,
                 end if is_process else None,
                 unchecked=options.unchecked,
+                limit=options.limit,
             )
         except MadeOnceError as error:
             return _begin_again(options, error.reason, kept)
@@ -155,7 +160,8 @@ def _begin_again(options: argparse.Namespace, reason: str, kept: Collection[int]
         kept: descriptors that were open when this process began; what the environment holds beyond is closed.
     """
     session = ["--input", str(options.input), "--output", str(options.output), "--started", str(options.started)]
-    command = [sys.executable, "-m", "trainer", *session, "--unchecked", reason]
+    limit = ["--limit", str(options.limit)]
+    command = [sys.executable, "-m", "trainer", *session, *limit, "--unchecked", reason]
     _end_processes()
     sys.stdout.flush()
     for descriptor in _open_descriptors() - set(kept):

@@ -28,13 +28,14 @@ def capture_generators() -> GeneratorStates:
 
 
 def put_back_generators(states: GeneratorStates) -> None:
-    """Put back what `capture_generators` gave; a machine with other GPUs keeps theirs as they are."""
+    """Put back what `capture_generators` gave; a machine with more GPUs keeps those of the others as they are."""
     python, numpy, cpu, cuda = states
     random.setstate(python)
     np.random.set_state(numpy)  # noqa: NPY002 - SB3 draws from it
     torch.set_rng_state(cpu)
-    if cuda and torch.cuda.is_available() and len(cuda) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(cuda)
+    if cuda and torch.cuda.is_available():
+        for number, state in zip(range(torch.cuda.device_count()), cuda, strict=False):
+            torch.cuda.set_rng_state(state, number)
 
 
 @contextlib.contextmanager

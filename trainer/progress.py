@@ -55,6 +55,7 @@ class Progress:
         steps_per_second: of this session, process start excluded.
         resumed: what it went on from, once that is loaded.
         stopped_by: the callback of the job that has ended it, as met.
+        machine: the GPU and its software, by name; empty on the CPU.
     """
 
     session_input: SessionInput
@@ -67,6 +68,7 @@ class Progress:
     steps_per_second: float | None = None
     resumed: Resumed | None = None
     stopped_by: str | None = None
+    machine: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin where the parent ended."""
@@ -86,6 +88,11 @@ class Progress:
     def stop(self, callback: str) -> None:
         """Note that a callback of the job has ended it; the first one that does."""
         self.stopped_by = self.stopped_by or callback
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        """What the session computes with: versions by name, and on a GPU the machine."""
+        return library_versions(self.session_input.job.packages) | self.machine
 
     @property
     def verdict(self) -> ResumeVerdict:
@@ -120,7 +127,7 @@ class Progress:
             best_mean_reward=self.milestones.best_mean_reward,
             episodes=self.milestones.episodes,
             steps_per_second=self.steps_per_second,
-            libraries=library_versions(self.session_input.job.packages),
+            libraries=self.libraries,
         )
 
     def record(self, model: BaseAlgorithm, kind: Literal["checkpoint", "best", "final"]) -> CheckpointRecord:
@@ -137,7 +144,7 @@ class Progress:
             observation_space=describe_space(model.observation_space),
             action_space=describe_space(model.action_space),
             parameters=parameter_shapes(model),
-            libraries=library_versions(self.session_input.job.packages),
+            libraries=self.libraries,
             resume=self.verdict,
             mean_reward=self.mean_reward,
             best_mean_reward=self.milestones.best_mean_reward,

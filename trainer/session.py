@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import traceback
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,6 +47,7 @@ def run_session(
     end: Callable[[int], None] | None = None,
     *,
     unchecked: str | None = None,
+    limit: float = math.inf,
 ) -> int:
     """Train until the goal, or until something ends the session; return the process's exit code.
 
@@ -57,6 +59,7 @@ def run_session(
         started: `time.monotonic()` when the session began.
         end: ends the process with an exit code; a session that hangs is ended where there is such a way.
         unchecked: why its environments are not checked before the training; None where they are.
+        limit: seconds that it may last where it runs, if that is less than its job says.
 
     Raises:
         MadeOnceError: the check has made the only environment that this process can make; nothing is written yet.
@@ -64,7 +67,8 @@ def run_session(
     job = session_input.job
     progress = Progress(session_input)
     writer = ArtifactWriter(Artifacts(output, job.name), session_input.key)
-    interruption = Interruption(started, job.session_limit)
+    limit = min(limit, job.session_limit)
+    interruption = Interruption(started, limit)
     outcome: Outcome | None = None
     watchdog: Watchdog | None = None
     if end is not None:
@@ -72,7 +76,7 @@ def run_session(
         def last_words(forced: ForcedEnd) -> None:
             _end_by_force(progress, writer, forced)
 
-        limits = job.session_limit, job.patience
+        limits = limit, job.patience
         watchdog = Watchdog(interruption, limits, f"environment {job.env.id}", last_words, end)
         watchdog.start()
 

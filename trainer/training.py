@@ -13,12 +13,15 @@ from stable_baselines3.common.callbacks import CallbackList
 
 from contract import events
 from contract.errors import SessionError
-from trainer.algorithms.gpu import usable_device
 from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
 from trainer.checkpoint.adopted import take_in
 from trainer.checkpoint.parent import load_parent
 from trainer.checkpoint.saving import Saver
+from trainer.determinism.failures import in_a_sentence
+from trainer.determinism.flags import computing
+from trainer.determinism.machine import machine
+from trainer.determinism.repetition import why_it_differs
 from trainer.divergence import refuse_unusable_weights
 from trainer.environments import making
 from trainer.environments.checks.faults import FaultyEnvironmentError
@@ -60,14 +63,22 @@ def prepared(
     session_input = progress.session_input
     job, parent = session_input.job, session_input.request.parent
     use_threads(job.threads)
-    device = usable_device(job.device)
-    with interruption.within("check"):
-        if session_input.request.untried is not None and unchecked is None:
-            try_first(session_input)
-        resumption = check_environments(job) if unchecked is None else Resumption("none", (unchecked,))
-    stateless = resumption.reasons if resumption.method == "none" else ()
     with contextlib.ExitStack() as opened:
+        note = functools.partial(_note_inexact, progress)
+        opened.enter_context(in_a_sentence(job))
+        device = opened.enter_context(computing(job, note))
+        progress.machine = machine(device)
+        with interruption.within("check"):
+            if session_input.request.untried is not None and unchecked is None:
+                try_first(session_input)
+            resumption = check_environments(job) if unchecked is None else Resumption("none", (unchecked,))
+        stateless = resumption.reasons if resumption.method == "none" else ()
         venv = opened.enter_context(closing(making.make_training_envs(job, resumption.method)))
+        if device != "cpu" and job.deterministic is not False:
+            with interruption.within("check"):
+                differs = why_it_differs(job, venv, device)
+            if differs is not None:
+                note(differs)
         model = make_model(job, venv, device)
         if session_input.adopts:
             take_in(model, progress)
@@ -79,8 +90,7 @@ def prepared(
         callbacks = OwnCallbacks(job, progress.stop)
         saver = Saver(model, progress, writer, stateless, callbacks)
         if resumption.inexact:
-            progress.add_inexact(resumption.inexact)
-            events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(resumption.inexact)}")
+            note(*resumption.inexact)
         loaded = None
         if parent is not None:
             loaded = load_parent(model, progress, parent)
@@ -140,7 +150,7 @@ class Training:
         gc.freeze()
         gc.enable()
         try:
-            with self.interruption.learning():
+            with self.interruption.learning(), in_a_sentence(job):
                 self.model.learn(goal - start, callback=callback, reset_num_timesteps=self.parent is None)
         except TrainingStopped:
             self.callbacks.on_training_end()
@@ -198,6 +208,14 @@ class Training:
         """Copy a checkpoint, and have it written."""
         self.recorder.note_pending()
         self.saver.submit_checkpoint(boundary, ends=ends)
+
+
+def _note_inexact(progress: Progress, *reasons: str) -> None:
+    """Note why going on is not exact, and say what of it is new."""
+    before = progress.inexact
+    progress.add_inexact(reasons)
+    if new := progress.inexact[len(before) :]:
+        events.say(f"[CHECKPOINT] Resume will be approximate: {'; '.join(new)}")
 
 
 def _hand_on_best_model(session_input: SessionInput, writer: ArtifactWriter) -> None:

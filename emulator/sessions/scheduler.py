@@ -65,9 +65,9 @@ class Scheduler:
         What fails for one session is logged and tried again in the next step, and holds up no other.
         """
         settings = self._emulator.settings
-        for _, version in self._emulator.kernels.active():
+        for owner, version in self._emulator.kernels.active():
             if version.state is not KernelState.QUEUED:
-                _attempt(self._sessions.look, version)
+                _attempt(self._sessions.look, version, owner)
         moving = [each for each in self._emulator.kernels.active() if not self._is_stalled(each[1])]
         for owner, version in startable(moving, settings.gpu_slots, settings.cpu_slots):
             _attempt(self._sessions.start, version, owner)

@@ -12,7 +12,7 @@ from emulator.sessions.accelerators import is_trap, lent, trapped
 from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.sessions.sources import lay_out
 from emulator.sessions.streams import STDERR, STDOUT, apart, streams_of
-from emulator.settings import GpuGrant, LogForm, Stopped
+from emulator.settings import BeyondQuota, GpuGrant, LogForm, Stopped
 from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
 
@@ -72,7 +72,7 @@ class Sessions:
             if version.uses_gpu:
                 self._emulator.gpu_time.start(version.id, owner, now)
 
-    def look(self, version: Version) -> None:
+    def look(self, version: Version, owner: str) -> None:
         """See how a running session is, copy what it has printed, and end it where it is time."""
         name = self._name(version.id)
         try:
@@ -81,7 +81,7 @@ class Sessions:
                 return
             status = self._executor.status(name)
             self._copy_log(version, name, is_whole=status.state.is_terminal)
-            self._judge(version, name, status)
+            self._judge(version, owner, status)
         except BackendUnreachableError:
             return
         except SessionLostError as error:
@@ -151,15 +151,22 @@ class Sessions:
         entries = [LogEntry(stream, round(elapsed, 6), piece) for stream, piece in records]
         self._kernels.add_log(version.id, entries, copied + len(news))
 
-    def _judge(self, version: Version, name: str, status: Status) -> None:
-        now = self._emulator.clock.now()
+    def _judge(self, version: Version, owner: str, status: Status) -> None:
+        name, now = self._name(version.id), self._emulator.clock.now()
         is_late = version.started_at is not None and now >= version.started_at + version.limit_seconds
         if status.state is State.COMPLETE:
             self._keep_output(version, name, KernelState.COMPLETE)
-        elif version.state is KernelState.CANCEL_REQUESTED or is_late:
+        elif version.state is KernelState.CANCEL_REQUESTED or is_late or self._is_beyond_quota(version, owner, now):
             self._stop(version, name)
         elif status.state.is_terminal:
             self._keep_output(version, name, KernelState.ERROR)
+
+    def _is_beyond_quota(self, version: Version, owner: str, now: float) -> bool:
+        """Whether a session is stopped since its user's GPU time is used up."""
+        settings = self._emulator.settings
+        if not version.uses_gpu or settings.beyond_quota is BeyondQuota.GOES_ON:
+            return False
+        return self._emulator.gpu_time.used(owner, now) >= settings.gpu_quota_seconds
 
     def _stop(self, version: Version, name: str) -> None:
         """End a session that was cancelled, or whose time is over."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from contract.documents.runs import Package
     from contract.states import State
     from executors.base import Status
     from runner.layout import SessionFolder
@@ -97,6 +98,37 @@ class Provisions:
     beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a job before a session of it.
+
+    Args:
+        parameters: the shape of each tensor of its policy; None where they could not be measured.
+        earlier: the newest session of the lineage that was submitted to the same backend; None where there is none.
+    """
+
+    parameters: Mapping[str, Sequence[int]] | None = None
+    earlier: Package | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A job with what it leaves to its backend decided.
+
+    Args:
+        job: as JSON.
+        said: what was decided and why, in half a sentence; None where nothing is to be said.
+    """
+
+    job: Mapping[str, Any]
+    said: str | None = None
+
+
+def _as_it_is(job: Mapping[str, Any], _known: Known) -> Settled:
+    """What a backend decides that leaves a job as it is."""
+    return Settled(job)
+
+
 def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
 
@@ -128,6 +160,8 @@ class BackendEntry:
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
         is_elsewhere: whether what a session is given leaves this machine.
+        settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
+            part of the job's identity.
     """
 
     open: Callable[[Path], Backend]
@@ -139,6 +173,7 @@ class BackendEntry:
     has_data: bool = False
     is_elsewhere: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
+    settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
 
 
 class Backend(Closeable, Protocol):
@@ -154,7 +189,7 @@ class Backend(Closeable, Protocol):
         """What the package of a session must hold for this backend; asks nobody, and spends nothing.
 
         Args:
-            job: the job with its profile applied, as JSON.
+            job: the job with its profile applied, as JSON; what it leaves to the backend is settled.
             parent: what the session goes on from.
 
         Raises:

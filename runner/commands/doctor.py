@@ -63,7 +63,7 @@ def _trial_check(workspace: Workspace, job: str) -> Check:
     if not isinstance(plan.decision, SPENDING):
         return Check("trial", f"none is needed: {plan.decision}")
     try:
-        notes = judge(workspace, plan).notes
+        notes = judge(workspace, plan).said
     except RelayError as error:
         return Check("trial", str(error), is_well=False)
     return Check("trial", "; ".join(("its environment and model can be made, stepped, saved and loaded", *notes)))

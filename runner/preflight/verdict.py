@@ -12,15 +12,19 @@ import msgspec
 from contract.documents.trial import Trial
 from contract.errors import InputError, UnavailableError
 from contract.storage import files
+from runner.backends.base import Known
 from runner.backends.registry import backend_entry, installed
 from runner.data import mounts
 from runner.decide import Continue, Redo, Start
+from runner.lineage import Phase
 from runner.preflight import trial
 from runner.preflight.memory import memory_note
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from runner.backends.base import Settled
     from runner.sources import Sources
     from runner.workspace import Plan, Workspace
 
@@ -37,10 +41,17 @@ class Verdict:
     Args:
         trial: what came of trying its job; None where this machine lacks what that needs.
         notes: what is to be said of it, a sentence each.
+        settled: its job with what that leaves to the backend decided.
     """
 
     trial: Trial | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    settled: Settled
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is to be said of it and of where it is to run."""
+        return (*self.notes, *([self.settled.said] if self.settled.said else []))
 
 
 def judge(workspace: Workspace, plan: Plan) -> Verdict:
@@ -55,21 +66,31 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     except UnavailableError as error:
         if not entry.has_data:
             raise
-        return _untried(job, error)
+        return _untried(plan, error)
     try:
         found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan), data)
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
-        return _untried(job, error)
+        return _untried(plan, error)
     note = memory_note(job, found.memory, entry.memory(job))
-    return Verdict(found, (*found.notes, *([note] if note else [])))
+    return Verdict(found, (*found.notes, *([note] if note else [])), _settled(plan, found.parameters))
 
 
-def _untried(job: dict[str, Any], error: UnavailableError) -> Verdict:
+def _settled(plan: Plan, parameters: Mapping[str, tuple[int, ...]] | None) -> Settled:
+    """The job of a plan with what it leaves to its backend decided."""
+    job = plan.wanted.job
+    submitted = [each for each in plan.lineage.sessions if each.phase >= Phase.SUBMITTED and not each.is_adopted]
+    packages = (each.package for each in reversed(submitted))
+    earlier = next((each for each in packages if each.job["backend"] == job["backend"]), None)
+    return backend_entry(job["backend"]).settle(job, Known(parameters, earlier))
+
+
+def _untried(plan: Plan, error: UnavailableError) -> Verdict:
+    job = plan.wanted.job
     place = f"this machine, which may lack what the {job['backend']} backend has"
     doubt = f"it could not be tried on {place}, and is tried there first"
-    return Verdict(None, (f"{doubt}: {error}",))
+    return Verdict(None, (f"{doubt}: {error}",), _settled(plan, None))
 
 
 def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:

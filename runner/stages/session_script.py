@@ -22,6 +22,8 @@ from importlib import metadata
 from pathlib import Path
 
 KEY = ""
+LIMIT_LINE = "\nLIMIT_SECONDS = {}\n"
+LIMIT_SECONDS = 0.0
 PAYLOAD_FILE = "payload.json"
 SOURCES_BUNDLE = "sources.bundle"
 PACKAGE_SUFFIX = ".wheel.bundle"
@@ -59,7 +61,8 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [*map(str, filter(None, (unpacked, packages))), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    sys.argv = ["trainer", "--input", str(folder), "--output", str(working)]
+    limit = ["--limit", str(LIMIT_SECONDS)] if LIMIT_SECONDS else []
+    sys.argv = ["trainer", "--input", str(folder), "--output", str(working), *limit]
     try:
         runpy.run_module("trainer", run_name="__main__", alter_sys=False)
     except ModuleNotFoundError as error:

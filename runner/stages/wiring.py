@@ -56,12 +56,14 @@ def package(workspace: Workspace, live: LiveSession) -> None:
     if verdict.trial is None:
         request = msgspec.structs.replace(request, untried="; ".join(verdict.notes))
     with _display(live) as display:
-        for note in verdict.notes:
+        for note in verdict.said:
             display.say(note)
     if made_by is not None and verdict.trial is not None:
         refuse_misfit(wanted.job, request, made_by, verdict.trial)
     with open_backend(wanted.job["backend"], workspace.runs) as backend:
-        provisions = backend.provisions(wanted.job, Origin(parent.size, _output(live, made_by)) if parent else None)
+        provisions = backend.provisions(
+            verdict.settled.job, Origin(parent.size, _output(live, made_by)) if parent else None
+        )
     if wheels := workspace.wheels(live.plan):
         provisions = replace(provisions, payload={**provisions.payload, **as_payload(wheels)})
     packaging.package(

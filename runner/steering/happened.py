@@ -125,8 +125,7 @@ def _changes(session: SessionState, before: SessionState | None) -> Iterator[str
         yield from map(str, differences(before.package.job, session.package.job))
     if session.request.sources_changed:
         yield "its sources changed"
-    for change in session.request.changes:
-        yield change
+    yield from session.request.changes
 
 
 def _end(session: SessionState) -> str:

@@ -45,6 +45,22 @@ def problems(found: Any) -> list[Problem]:
     return caught.value.problems
 
 
+def test_auto_is_as_many_as_kaggles_machines_have_cores_wherever_the_job_runs() -> None:
+    left_open = parse_job(values(threads="auto", env={"id": "X", "n_envs": "auto"}))
+    assert (left_open.threads, left_open.env.n_envs) == (4, 4)
+    assert left_open.training_inputs() == parse_job(values(threads=4, env={"id": "X", "n_envs": 4})).training_inputs()
+
+
+def test_determinism_decides_weights_and_a_job_without_it_is_what_it_was_before_there_was_such_a_key() -> None:
+    without = parse_job(values()).model_dump(mode="json")
+    assert "deterministic" not in without
+    assert parse_job(values(deterministic="auto")).model_dump(mode="json") == without
+    for stated in (True, False):
+        job = parse_job(values(deterministic=stated))
+        assert job.training_inputs() == {**parse_job(values()).training_inputs(), "deterministic": stated}
+        assert parse_job(job.model_dump(mode="json")) == job
+
+
 def test_everything_but_environment_algorithm_and_goal_has_a_default() -> None:
     job = parse_job(values())
     assert (job.policy, job.seed, job.backend, job.device, job.threads) == ("MlpPolicy", 0, "local", "auto", 1)
@@ -158,6 +174,7 @@ def test_only_what_decides_the_weights_is_a_training_input(change: dict[str, Any
             values(threads="2"),
             Problem(("threads",), 'must be a whole number, found "2"', remedy="write it without quotes"),
         ),
+        (values(deterministic="yes"), Problem(("deterministic",), 'must be auto, true or false, found "yes"')),
         (values(threads="two"), Problem(("threads",), 'must be a whole number, found "two"')),
         (values(threads=True), Problem(("threads",), "must be a whole number, found true")),
         (values(total_timesteps=None), Problem(("total_timesteps",), "is missing", remedy="add it")),

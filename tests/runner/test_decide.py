@@ -152,6 +152,13 @@ def test_other_versions_are_gone_on_with_and_recorded(cart: JobOnDisk) -> None:
     assert decision == Continue(1, 96, 256, (f"libraries.torch changed from {LIBRARIES['torch']} to 2.99.0",))
 
 
+def test_the_gpu_of_the_session_before_is_for_the_next_one_to_compare_with(cart: JobOnDisk) -> None:
+    checkpoint = cart.checkpoint(1, 96)
+    checkpoint["libraries"] = LIBRARIES | {"gpu": "Tesla T4", "gpu-driver": "550.54", "tf32": "off"}
+    cart.add(Phase.RESTORED, parent=checkpoint)
+    assert decide(wanted(), cart.lineage) == Continue(1, 96, 256)
+
+
 def test_versions_that_are_not_known_yet_refuse_nothing(cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=96)
     assert decide(wanted(libraries={}), cart.lineage) == Continue(1, 96, 256)

@@ -101,7 +101,7 @@ def test_three_sessions_and_doit_killed_at_every_stage_of_each(
     if rules and not request.config.getoption("--long"):
         pytest.skip("without --long the share of the fault matrix does for the strict emulator")
     # An account that is given no GPU asks for none.
-    said = relay_with_kills(project, kaggle={"accelerator": "none"} if rules else {})
+    said = relay_with_kills(project, kaggle={"accelerator": "none" if rules else "NvidiaTeslaT4"})
     assert project.digest(JOB, 3) == uninterrupted(tmp_path / "local")
     assert pushes(kaggle) == (3, 3)
     assert project.starts(JOB) == 3

@@ -24,8 +24,8 @@ DOCUMENTS = ("request", "package", "ledger", "execution", "manifest", "report", 
 
 
 def job(**changes: Any) -> dict[str, Any]:
-    """A job each of whose sessions has no time left but for one rollout."""
-    return cart_pole(backend="kaggle", session_limit=1, kaggle={"accelerator": "none"}, **changes)
+    """A job each of whose sessions has no time left but for one rollout, and that leaves it open whether on a GPU."""
+    return cart_pole(backend="kaggle", session_limit=1, **changes)
 
 
 @contextlib.contextmanager
@@ -56,6 +56,7 @@ def check_one_lineage(project: Project, kaggle: EmulatedKaggle, goal: int) -> No
     versions = kernels.list_versions(kernel.id)
     assert sum(version.state is not KernelState.NEW_SCRIPT for version in versions) == sessions
     assert kaggle.running.faults.as_json()["calls"]["kernels.KernelsApiService/SaveKernel"] == sessions + 1
+    assert kaggle.running.emulator.gpu_time.used(USER, kaggle.running.emulator.clock.now()) == 0
     assert [folder.number for folder in project.sessions("cart")] == [f"{n + 1:04d}" for n in range(sessions)]
     reached = [project.adopted("cart", number) for number in range(1, sessions + 1)]
     assert [each.timesteps for each in reached] == [*range(ROLLOUT, goal + 1, ROLLOUT)]

@@ -49,14 +49,14 @@ def test_what_is_drawn_in_between_leaves_no_trace(error: Exception | None) -> No
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[torch.Tensor]]:
-    """Puts a GPU into this machine, and gives the states of its generators: adding to one stands for drawing."""
+    """Puts GPUs into this machine, and gives the states of their generators: adding to one stands for drawing."""
 
-    def put_in(*, in_use: bool) -> list[torch.Tensor]:
-        states = [torch.zeros(16, dtype=torch.uint8)]
+    def put_in(*, in_use: bool, count: int = 1) -> list[torch.Tensor]:
+        states = [torch.zeros(16, dtype=torch.uint8) for _ in range(count)]
 
-        def set_all(new: list[torch.Tensor]) -> None:
+        def set_one(new: torch.Tensor, number: int) -> None:
             assert in_use, "the GPU was taken into use"
-            states[:] = [each.clone() for each in new]
+            states[number] = new.clone()
 
         def get_all() -> list[torch.Tensor]:
             assert in_use, "the GPU was taken into use"
@@ -65,9 +65,9 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[torch.Tensor]]:
         for name, function in {
             "is_available": lambda: True,
             "is_initialized": lambda: in_use,
-            "device_count": lambda: 1,
+            "device_count": lambda: count,
             "get_rng_state_all": get_all,
-            "set_rng_state_all": set_all,
+            "set_rng_state": set_one,
         }.items():
             monkeypatch.setattr(torch.cuda, name, function)
         return states
@@ -80,6 +80,19 @@ def test_the_generators_of_a_gpu_in_use_are_put_back_too(gpu: Callable[..., list
     with preserved_generators():
         states[0] += 1
     assert not states[0].any()
+
+
+@pytest.mark.parametrize(("before", "now"), [(2, 2), (2, 1), (1, 2)])
+def test_those_of_all_gpus_that_both_machines_have_are_put_back(
+    gpu: Callable[..., list[torch.Tensor]], before: int, now: int
+) -> None:
+    states = gpu(in_use=True, count=before)
+    for number in range(before):
+        states[number] += 1 + number
+    taken = capture_generators()
+    states = gpu(in_use=True, count=now)
+    put_back_generators(taken)
+    assert [int(each[0]) for each in states] == [1, 2, 0][:now] if before >= now else [1, 0]
 
 
 def test_a_gpu_that_is_not_in_use_is_left_alone(gpu: Callable[..., list[torch.Tensor]]) -> None:

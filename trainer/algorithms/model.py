@@ -71,6 +71,8 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
     arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
         return job.entry.load_class()(policy_of(job), env, seed=job.seed, device=device, **arguments)
+    except torch.OutOfMemoryError:  # of the GPU, where it is said
+        raise
     except MemoryError as error:
         problem = f"{job.algorithm} needs more memory than there is: {' '.join(str(error).split())}"
         raise InputError(f"job {job.name}", problem, "make its buffer or its network smaller") from error

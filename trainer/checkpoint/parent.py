@@ -12,7 +12,6 @@ from contract import events
 from contract.differences import differences
 from contract.documents.session import Resumed
 from contract.errors import CheckpointError, SessionError
-from contract.libraries import library_versions
 from trainer.checkpoint import replay_buffer as replay
 from trainer.checkpoint import zip_file
 from trainer.checkpoint.resume_state import put_back
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from contract.documents.session import CheckpointRecord, Parent
     from trainer.checkpoint.resume_state import ResumeState
     from trainer.progress import Progress
-    from trainer.session_input import SessionInput
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def load_parent(model: BaseAlgorithm, progress: Progress, parent: Parent) -> Loa
     vars(progress.milestones).update(state.session)
     progress.resumed = Resumed(parent=parent, mean_reward=record.mean_reward)
     progress.add_inexact(record.resume.reasons)
-    progress.add_inexact(_changes(record, session))
+    progress.add_inexact(_changes(record, progress))
     progress.add_changes(record.resume.changes)
     progress.add_changes(tuple(f"{each} at {record.timesteps:,} timesteps" for each in session.request.changes))
     return LoadedParent(model, progress, record, state)
@@ -101,9 +99,10 @@ def _fill_replay(model: BaseAlgorithm, record: CheckpointRecord, state: ResumeSt
         replay.fill(buffer, record.replay, state.replay, folder)
 
 
-def _changes(record: CheckpointRecord, session: SessionInput) -> tuple[str, ...]:
+def _changes(record: CheckpointRecord, progress: Progress) -> tuple[str, ...]:
+    session = progress.session_input
     changes = differences(record.training, session.job.training_inputs())
-    changes += differences(record.libraries, library_versions(session.job.packages))
+    changes += differences(record.libraries, progress.libraries)
     named = [str(change) for change in changes]
     if session.request.sources_changed:
         named.append("the sources changed")

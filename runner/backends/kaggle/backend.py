@@ -14,18 +14,19 @@ from contract.errors import (
     RefusedError,
     SessionLostError,
 )
+from contract.events import say
 from contract.states import State
 from contract.storage import files
 from executors.base import Closeable
 from runner.backends.base import Provisions
-from runner.backends.kaggle.api.answers import NoAnswerError, RejectedError
+from runner.backends.kaggle.api.answers import RejectedError
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
-from runner.backends.kaggle.api.quota import Quota, ask_quota
 from runner.backends.kaggle.api.retries import patiently
 from runner.backends.kaggle.api.settings import KaggleSettings, settings_from
 from runner.backends.kaggle.calibration.facts import read_facts
 from runner.backends.kaggle.files.download import Download, earlier_files
+from runner.backends.kaggle.gpu.spending import SHORTEST_WAIT_SECONDS, Spending, limited
 from runner.backends.kaggle.input import Session, put_input
 from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.kernels.metadata import (
@@ -34,10 +35,12 @@ from runner.backends.kaggle.kernels.metadata import (
     METADATA_FILE,
     job_slug,
     kernel_metadata,
+    timeout_seconds,
 )
 from runner.backends.kaggle.memory import Memory, Remembered
 from runner.backends.kaggle.names import Handle
 from runner.backends.kaggle.watch import Watch
+from runner.display import duration_text
 from runner.stages.session_script import ACCELERATOR_FILE
 from runner.wheels import make_bundle
 
@@ -49,9 +52,6 @@ if TYPE_CHECKING:
     from runner.backends.base import Check, Origin
     from runner.layout import SessionFolder
 
-SHORTEST_WAIT_SECONDS = 60.0
-"""Between two attempts to submit where Kaggle takes no further session."""
-
 
 class _Prepared(NamedTuple):
     """A session before it is submitted.
@@ -59,10 +59,12 @@ class _Prepared(NamedTuple):
     Args:
         version: that it is already, if Kaggle has it.
         stores: the datasets that it has to mount beside its own.
+        seconds: that it may last, where that is less than its job says.
     """
 
     version: int | None
     stores: tuple[str, ...]
+    seconds: float | None = None
 
 
 class KaggleBackend(Closeable):
@@ -81,6 +83,7 @@ class KaggleBackend(Closeable):
         self._watches: dict[str, Watch] = {}
         self._prepared: dict[str, _Prepared] = {}
         self._memory = Memory(root)
+        self._spending = Spending(lambda: self.connection, self._busy_pause)
 
     @cached_property
     def connection(self) -> Connection:
@@ -122,10 +125,11 @@ class KaggleBackend(Closeable):
             version = None if latest is None else kernel.find_version(latest, key)
             if latest is None:
                 kernel.establish(metadata)
+            seconds = self._spending.allow(folder, metadata) if version is None else None
             stores = self._put_input(folder, metadata, key) if version is None else ()
         except RejectedError as refusal:
             raise RefusedError(refusal.subject, refusal.problem, "see docs/kaggle.md") from None
-        self._prepared[key] = _Prepared(version, stores)
+        self._prepared[key] = _Prepared(version, stores, seconds)
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Push a version of the job's kernel that reads the session's input, unless it is there.
@@ -143,7 +147,8 @@ class KaggleBackend(Closeable):
         slug, version = metadata["id"], prepared.version
         if version is None:
             metadata["dataset_sources"] += prepared.stores
-            script = folder.script.read_text(encoding="utf-8")
+            script = self._within_quota(folder.script.read_text(encoding="utf-8"), metadata, prepared.seconds)
+            self._memory.note(key, metadata)
             version = self._push(Kernel(self.connection, slug), metadata, script, key)
         return str(Handle(slug, version, key))
 
@@ -230,9 +235,16 @@ class KaggleBackend(Closeable):
 
         Returns the datasets that it has to mount beside its own.
         """
-        if metadata["enable_gpu"]:
-            self._refuse_without_quota()
         return put_input(self.connection, self._root, self._settings.store_bytes, Session(folder, metadata, key))
+
+    def _within_quota(self, script: str, metadata: dict[str, Any], seconds: float | None) -> str:
+        """The script of a session that ends before the quota does, and what Kaggle is told of it."""
+        within = None if seconds is None else limited(script, seconds)
+        if seconds is None or within is None:
+            return script
+        metadata["session_timeout_seconds"] = timeout_seconds(seconds)
+        say(f"{metadata['id']}: the session ends after {duration_text(seconds)}, before the GPU quota does")
+        return within
 
     def _push(self, kernel: Kernel, metadata: dict[str, Any], script: str, key: str) -> int:
         """Push once. Where no answer comes, Kaggle is asked whether it got it before anything is pushed again."""
@@ -247,7 +259,7 @@ class KaggleBackend(Closeable):
         try:
             return patiently(self._settings, attempt)
         except BackendBusyError as busy:
-            left = self._quota()
+            left = self._spending.quota()
             told = str(left) if left is not None else None
             raise BackendBusyError(busy.subject, busy.problem, told, wait_seconds=self._busy_pause) from None
 
@@ -257,22 +269,6 @@ class KaggleBackend(Closeable):
             return kernel.find(key)
         except CredentialsError as error:  # then it is not known that nothing was started
             raise BackendUnreachableError(error.subject, error.problem, error.remedy) from None
-
-    def _refuse_without_quota(self) -> None:
-        quota = self._quota()
-        if quota is not None and quota.is_used_up:
-            problem = f"has no GPU for another session now: {quota}"
-            raise BackendBusyError("Kaggle", problem, wait_seconds=self._busy_pause)
-
-    def _quota(self) -> Quota | None:
-        """What is left; a convenience, which nothing waits for."""
-        with contextlib.suppress(NoAnswerError, BackendError):
-            return ask_quota(self.connection)
-        return None
-
-    def _quota_in_words(self) -> str:
-        quota = self._quota()
-        return f"; {quota}" if quota is not None else ""
 
     @property
     def _busy_pause(self) -> float:
@@ -286,7 +282,7 @@ class KaggleBackend(Closeable):
                 self.connection,
                 parsed,
                 lambda each: self._download(each, self._root).is_there(),
-                self._quota_in_words,
+                self._spending.in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
                 self._memory.seen_for,
             )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from runner.backends.base import Backend, Held
+    from runner.backends.base import Backend, Held, Known, Settled
     from runner.packages.places import Place
 
 
@@ -32,6 +32,12 @@ def _places(job: Mapping[str, Any]) -> Sequence[Place]:
     from runner.backends.kaggle.place import places  # noqa: PLC0415 - only jobs with packages ask
 
     return places(job)
+
+
+def _settle(job: Mapping[str, Any], known: Known) -> Settled:
+    from runner.backends.kaggle.gpu.accelerator import settle  # noqa: PLC0415 - it reads the job's model
+
+    return settle(job, known)
 
 
 def _calibrate(root: Path) -> None:
@@ -74,4 +80,5 @@ ENTRY = BackendEntry(
     has_data=True,
     is_elsewhere=True,
     places=_places,
+    settle=_settle,
 )

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, Field
 from job.model import Section
 
 Each = TypeVar("Each")
-NO_ACCELERATOR = "none"
+NO_ACCELERATOR, AUTO_ACCELERATOR = "none", "auto"
+DEFAULT_GPU = "NvidiaTeslaT4"
+"""What is asked for where a GPU is worth it: the machines that it comes with take what torch is built for."""
 
-_ACCELERATOR = re.compile(rf"{NO_ACCELERATOR}|Nvidia[A-Za-z0-9]+")
+_ACCELERATOR = re.compile(rf"{NO_ACCELERATOR}|{AUTO_ACCELERATOR}|Nvidia[A-Za-z0-9]+")
 _SLUG = re.compile(r"(?=.{6,44}$)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _DATASET = re.compile(rf"{_NAME.pattern}(?:/{_NAME.pattern}(?:/[1-9][0-9]*)?)?")
@@ -24,7 +26,7 @@ def _accelerator(value: str) -> str:
     if value.lower().startswith("tpu"):
         raise ValueError("must not be a TPU, which is not supported: torch trains on a GPU or a CPU here")
     if not _ACCELERATOR.fullmatch(value):
-        raise ValueError("must be none or a name of Kaggle's, such as NvidiaTeslaT4")
+        raise ValueError("must be auto, none or a name of Kaggle's, such as NvidiaTeslaT4")
     if value.lower() == "nvidiateslap100":
         raise ValueError("must not be a P100, which current builds of torch cannot use")
     return value
@@ -70,14 +72,14 @@ _Names = Annotated[
 class Kaggle(Section):
     """How a session runs on Kaggle.
 
-    `accelerator` is Kaggle's name of the machine's GPU, or `none`. `carry_parent` says how a checkpoint
-    reaches the next session: in its `dataset`, from the output of the `kernel` that made it, or `auto`, by
-    size. `image` is `original` (what the job's first session ran in), `latest`, or an image's full name.
-    `slug` is what the job's kernel is called, where the job's own name will not do. `datasets`, `competitions`
-    and `models` are what of Kaggle's data its sessions mount.
+    `accelerator` is Kaggle's name of the machine's GPU, `none`, or `auto`: a GPU where the job's network is worth one.
+    `carry_parent` says how a checkpoint reaches the next session: in its `dataset`, from the output of the `kernel`
+    that made it, or `auto`, by size. `image` is `original` (what the job's first session ran in), `latest`, or an
+    image's full name. `slug` is what the job's kernel is called, where the job's own name will not do. `datasets`,
+    `competitions` and `models` are what of Kaggle's data its sessions mount.
     """
 
-    accelerator: Annotated[str, AfterValidator(_accelerator)] = "NvidiaTeslaT4"
+    accelerator: Annotated[str, AfterValidator(_accelerator)] = AUTO_ACCELERATOR
     carry_parent: Literal["auto", "dataset", "kernel"] = "auto"
     image: Annotated[str, AfterValidator(_image)] = "original"
     slug: Annotated[str, AfterValidator(_slug)] | None = None

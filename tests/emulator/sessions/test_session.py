@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from emulator.sessions.session import CANCELLED, LAST_WORDS, OUT_OF_TIME, STOPPED
-from emulator.settings import P100, T4, GpuGrant, LogForm, Stopped, WhenFull
+from emulator.settings import P100, T4, BeyondQuota, GpuGrant, LogForm, Stopped, WhenFull
 from emulator.store.values import KernelState
-from tests.emulated import EmulatedKaggle, emulated
+from tests.emulated import EmulatedKaggle, emulated, from_a_wednesday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,3 +249,20 @@ def test_a_session_that_names_no_image_may_hang_in_the_queue(tmp_path: Path) -> 
         assert api.kernels_status("alice/hangs").status.name == "QUEUED"
         kaggle.let_time_pass(901)
         assert kaggle.wait("hangs") is KernelState.COMPLETE
+
+
+@pytest.mark.parametrize("rule", list(BeyondQuota))
+def test_a_session_goes_on_beyond_the_quota_or_is_stopped(tmp_path: Path, rule: BeyondQuota) -> None:
+    with emulated(tmp_path, source=from_a_wednesday(), beyond_quota=rule, gpu_quota_seconds=3600) as kaggle:
+        with kaggle.client() as api:
+            api.kernels_push(str(kaggle.kernel(LEAVES_A_FILE + WAITS, "spends-all", enable_gpu=True)))
+            api.kernels_push(str(kaggle.kernel(WAITS, "spends-none")))
+        for slug in ("spends-all", "spends-none"):
+            kaggle.wait_for_log(slug, "waiting")
+        kaggle.let_time_pass(3600)
+        if rule is BeyondQuota.STOPPED:
+            assert kaggle.wait("spends-all") is KernelState.CANCEL_ACKNOWLEDGED
+        else:
+            kaggle.running.emulator.on_change()
+            assert kaggle.wait_for("spends-all", is_running) is KernelState.RUNNING
+        assert kaggle.wait_for("spends-none", is_running) is KernelState.RUNNING

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, SessionLostError
 from contract.states import State
+from runner.backends.kaggle.gpu.accelerator import choose
 from runner.backends.kaggle.memory import ORIGINAL, Remembered
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
 from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
@@ -53,7 +54,8 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
     image = known.image if parent is not None and settings.image == ORIGINAL and known.image else settings.image
     is_pinned_by_name = image in (ORIGINAL, "latest")
     carry = "dataset" if settings.carry_parent == "auto" and not known.mounts_itself else settings.carry_parent
-    has_gpu = uses_gpu(job)
+    accelerator = choose(job).accelerator
+    has_gpu = accelerator != NO_ACCELERATOR
     metadata: dict[str, Any] = {
         "id": slug,
         "title": slug,
@@ -72,7 +74,7 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
         "session_timeout_seconds": timeout_seconds(float(job["session_limit"])),
     }
     if has_gpu:
-        metadata["machine_shape"] = settings.accelerator
+        metadata["machine_shape"] = accelerator
     if is_pinned_by_name:
         metadata["docker_image_pinning_type"] = image
     else:
@@ -83,11 +85,6 @@ def kernel_metadata(job: Mapping[str, Any], parent: Origin | None, known: Rememb
 def job_slug(job: Mapping[str, Any]) -> str:
     """What a job's kernel is called."""
     return kaggle_section(job).slug or kernel_slug(job["name"])
-
-
-def uses_gpu(job: Mapping[str, Any]) -> bool:
-    """Whether sessions of a job spend GPU quota."""
-    return kaggle_section(job).accelerator != NO_ACCELERATOR and job["device"] != "cpu"
 
 
 def kaggle_section(job: Mapping[str, Any]) -> Kaggle:

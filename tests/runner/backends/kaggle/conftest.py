@@ -116,7 +116,7 @@ class Kaggle:
         """
         folder = self.runs.session(name, number)
         folder.path.mkdir(parents=True)
-        job = job_json(name, backend="kaggle", kaggle=settings or {})
+        job = job_json(name, backend="kaggle", kaggle={"accelerator": "NvidiaTeslaT4", **(settings or {})})
         output = Output("kaggle", parent_handle, State.COMPLETE, is_latest=True) if parent_handle else None
         origin = Origin(parent.size, output) if parent else None
         told = self.backend().provisions(job, origin).beside

@@ -281,7 +281,7 @@ def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(BackendBusyError) as caught:
             own.backend().submit(second, second_key)
         assert "takes no further session now: Maximum batch GPU session count of 1 reached" in str(caught.value)
-        assert "of 30h00m of GPU quota left, renewed on" in str(caught.value)
+        assert "of 30h00m of GPU quota left, 8h5" in str(caught.value)
         assert own.backend().find(second_key) is None
         (tmp_path / "end").touch()
         follow(own.backend(), handle)
@@ -289,12 +289,21 @@ def test_a_session_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.Monkey
         assert own.versions("relay-second") == 1
 
 
+def spend_it_all(own: Kaggle, name: str, end: Path) -> None:
+    """Use up two hours of GPU quota by a session that runs as long."""
+    folder, key = own.package(name, until=str(end))
+    handle = own.backend().submit(folder, key)
+    own.emulator.wait_for_log(f"relay-{name.replace('_', '-')}", "begins")
+    own.emulator.let_time_pass(7200)
+    end.touch()
+    follow(own.backend(), handle)
+
+
 def test_a_session_without_a_gpu_needs_no_gpu_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_kaggle(tmp_path, monkeypatch, gpu_quota_seconds=0.01) as own:
+    with own_kaggle(tmp_path, monkeypatch, gpu_quota_seconds=7200) as own:
         folder, key = own.package("on_cpu", settings={"accelerator": "none"})
         follow(own.backend(), own.backend().submit(folder, key))
-        folder, key = own.package("on_gpu", seconds=0.1)
-        follow(own.backend(), own.backend().submit(folder, key))
+        spend_it_all(own, "on_gpu", tmp_path / "end")
         folder, key = own.package("on_gpu", 2)
         with pytest.raises(BackendBusyError, match="has no GPU for another session now: 0s of"):
             own.backend().submit(folder, key)

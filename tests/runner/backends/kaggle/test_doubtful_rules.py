@@ -247,7 +247,7 @@ def test_a_parent_that_is_not_found_in_the_output_before_is_sent_the_next_time(
 
 
 def test_a_session_that_asks_for_a_gpu_is_told_so_and_one_that_does_not_is_not(kaggle: Kaggle) -> None:
-    with_gpu = kaggle.backend().provisions(job_json("gpu", backend="kaggle", kaggle={}), None)
+    with_gpu = kaggle.backend().provisions(job_json("gpu", backend="kaggle", policy="CnnPolicy"), None)
     assert with_gpu.payload[ACCELERATOR_FILE] == files.readable_json({"accelerator": "NvidiaTeslaT4"})
     without = kaggle.backend().provisions(job_json("cpu", backend="kaggle", kaggle={"accelerator": "none"}), None)
     assert ACCELERATOR_FILE not in without.payload

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.backends.kaggle.health import checks, client_version, clock
-from tests.runner.backends.kaggle.conftest import SETTINGS, Kaggle, follow, own_kaggle
+from tests.runner.backends.kaggle.conftest import SETTINGS, Kaggle, own_kaggle
+from tests.runner.backends.kaggle.test_backend import spend_it_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,12 +45,11 @@ def test_a_kaggle_out_of_reach_is_found_quickly(kaggle: Kaggle) -> None:
 
 
 def test_a_used_up_quota_is_found_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_kaggle(tmp_path, monkeypatch, gpu_quota_seconds=0.05) as own:
-        folder, key = own.package("spender", seconds=0.1)
-        follow(own.backend(), own.backend().submit(folder, key))
+    with own_kaggle(tmp_path, monkeypatch, gpu_quota_seconds=7200) as own:
+        spend_it_all(own, "spender", tmp_path / "end")
         is_well, finding = findings()["GPU quota"]
     assert not is_well
-    assert finding.startswith("0s of 0s of GPU quota left, renewed on ")
+    assert finding.startswith("0s of 2h00m of GPU quota left, renewed on ")
     assert finding.endswith("; set `kaggle: {accelerator: none}` for sessions without a GPU")
 
 

@@ -23,7 +23,9 @@ KEYS = [f"{number:064x}" for number in range(1, 4)]
 
 def told(slug: str, **changes: Any) -> dict[str, Any]:
     """The metadata of a kernel without any input."""
-    return metadata() | {"id": slug, "title": slug, "dataset_sources": []} | changes
+    return (
+        metadata(kaggle={"accelerator": "NvidiaTeslaT4"}) | {"id": slug, "title": slug, "dataset_sources": []} | changes
+    )
 
 
 def push(kaggle: Kaggle, slug: str, key: str = KEYS[0], **changes: Any) -> int:

@@ -30,7 +30,7 @@ def metadata(parent: Origin | None = None, **changes: Any) -> dict[str, Any]:
 
 
 def test_every_field_is_set_on_purpose() -> None:
-    assert metadata() == {
+    assert metadata(kaggle={"accelerator": "NvidiaTeslaT4"}) == {
         "id": "relay-cart",
         "title": "relay-cart",
         "code_file": "script.py",
@@ -64,11 +64,12 @@ def test_the_job_decides_which_of_kaggles_data_are_mounted() -> None:
 
 def test_the_job_decides_on_internet_gpu_and_image() -> None:
     assert metadata(internet=True)["enable_internet"] is True
-    for without in ({"kaggle": {"accelerator": "none"}}, {"device": "cpu"}):
+    for without in ({}, {"kaggle": {"accelerator": "none"}}, {"device": "cpu"}):
         told = metadata(**without)
         assert told["enable_gpu"] is False
         assert "machine_shape" not in told
     assert metadata(kaggle={"accelerator": "NvidiaL4"})["machine_shape"] == "NvidiaL4"
+    assert metadata(policy="CnnPolicy")["machine_shape"] == "NvidiaTeslaT4"
     assert metadata(kaggle={"image": "latest"})["docker_image_pinning_type"] == "latest"
     image = f"gcr.io/kaggle-gpu-images/python@sha256:{'0' * 64}"
     told = metadata(kaggle={"image": image})

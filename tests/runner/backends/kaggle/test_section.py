@@ -21,7 +21,7 @@ def problems(**written: Any) -> list[Problem]:
 
 @pytest.mark.parametrize("name", ["T4", "None"])
 def test_an_accelerator_has_kaggles_name(name: str) -> None:
-    message = f'must be none or a name of Kaggle\'s, such as NvidiaTeslaT4, found "{name}"'
+    message = f'must be auto, none or a name of Kaggle\'s, such as NvidiaTeslaT4, found "{name}"'
     assert problems(accelerator=name) == [Problem(("kaggle", "accelerator"), message)]
 
 
