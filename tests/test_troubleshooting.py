@@ -185,6 +185,18 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a session on Kaggle does not end at its limit": (
         "runner/backends/kaggle/test_watch.py::test_a_session_that_kaggle_does_not_end_at_its_limit_is_told",
     ),
+    "a video of a job that has no agent yet": (
+        "runner/pictures/test_video.py::test_what_cannot_be_shown_is_one_sentence",
+    ),
+    "a video of an environment that draws nothing": (
+        "runner/pictures/test_video.py::test_what_cannot_be_shown_is_one_sentence",
+    ),
+    "neither pillow nor ffmpeg is there for a video": (
+        "runner/pictures/test_video.py::test_without_pillow_and_ffmpeg_the_sentence_says_what_to_install",
+    ),
+    "the best model is damaged as it is to be shown": (
+        "runner/pictures/test_video.py::test_a_damaged_best_model_is_passed_over_and_named",
+    ),
     "`resume wait=no` meets a job that another command is at": (
         "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
     ),

@@ -119,3 +119,10 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     from runner.commands import doctor
 
     doctor.examine(workspace, jobs)
+
+
+def make_video(workspace: Workspace, job: str) -> None:
+    """Record the best agent of `job` in a few episodes of its environment."""
+    from runner.commands import video
+
+    video.make_video(workspace, job)

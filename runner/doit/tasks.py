@@ -71,6 +71,8 @@ task_fresh = for_each_job(
     actions.start_afresh, "Archive a job's sessions, so that its next run starts anew; deletes nothing."
 )
 
+task_video = for_each_job(actions.make_video, "Record the best agent of each job in its environment, as a video.")
+
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
 task_calibrate = for_all_jobs(
     actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,9 +81,23 @@ class Scene:
 
 def draw(scene: Scene) -> NDArray[np.uint8]:
     """The scene as RGB, shape (HEIGHT, WIDTH, 3)."""
-    image = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), _GROUND)
+    image = _empty_roads().copy()
     _Drawing(image).scene(scene)
     return np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.BOX))
+
+
+@functools.cache
+def _empty_roads() -> Image.Image:
+    """What is the same at every moment."""
+    image = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), _GROUND)
+    _Drawing(image).roads()
+    return image
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, so that a picture is the same on every machine."""
+    return ImageFont.load_default(size)
 
 
 class _Drawing:
@@ -92,9 +107,7 @@ class _Drawing:
         self._draw = ImageDraw.Draw(image)
 
     def scene(self, scene: Scene) -> None:
-        self._roads()
         for index, approach in enumerate(APPROACHES):
-            self._markings(approach)
             first_lane = APPROACH_LANES
             for movement, lanes in enumerate(LANES_PER_MOVEMENT):  # through and right outside, left at the centre
                 group = index * len(LANES_PER_MOVEMENT) + movement
@@ -106,11 +119,13 @@ class _Drawing:
             self._waiting_to_enter(approach, float((scene.vehicles[0] * LANES)[groups].sum()))
         self._caption(scene)
 
-    def _roads(self) -> None:
+    def roads(self) -> None:
         near, far, end = _REACH - _HALF_ROAD, _REACH + _HALF_ROAD, 2 * _REACH
         self._box((near - _GAP, near - _GAP, far + _GAP, far + _GAP), _ROAD, radius=_GAP)
         self._box((near, 0, far, end), _ROAD)
         self._box((0, near, end, far), _ROAD)
+        for approach in APPROACHES:
+            self._markings(approach)
 
     def _markings(self, approach: str) -> None:
         end = CELLS * _CELL + _EDGE
@@ -133,7 +148,7 @@ class _Drawing:
                 if share < _SMALLEST_SHOWN:
                     continue
                 begin = cell * _CELL + place * slot + 1
-                across = (lane * _LANE + 2.5, (lane + 1) * _LANE - 2.5)
+                across = (lane * _LANE + 3.5, (lane + 1) * _LANE - 3.5)
                 self._bar(approach, (begin, begin + slot - 2), across, _mixed(_ROAD, colour, share), radius=2)
 
     def _signal(self, approach: str, first_lane: int, lanes: int, colour: Colour) -> None:
@@ -187,8 +202,7 @@ class _Drawing:
         self._draw.circle((at[0] * _SCALE, at[1] * _SCALE), radius * _SCALE, fill=colour)
 
     def _text(self, at: Point, text: str, size: int, colour: Colour, anchor: str) -> None:
-        font = ImageFont.load_default(size * _SCALE)
-        self._draw.text((at[0] * _SCALE, at[1] * _SCALE), text, colour, font, anchor)
+        self._draw.text((at[0] * _SCALE, at[1] * _SCALE), text, colour, _font(size * _SCALE), anchor)
 
 
 def _light(scene: Scene, group: int) -> Colour:
