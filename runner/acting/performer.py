@@ -27,13 +27,18 @@ def main(order_file: Path) -> int:
 
     from contract import events  # noqa: PLC0415 - likewise
     from contract.errors import InputError, RelayError  # noqa: PLC0415 - likewise
-    from runner.acting.order import MADE, REFUSED, Order  # noqa: PLC0415 - likewise
+    from runner.acting.order import MADE, REFUSED, Order, VideoOrder  # noqa: PLC0415 - likewise
 
     order = msgspec.json.decode(order_file.read_bytes(), type=Order)
     try:
-        from runner.pictures.recording import record  # noqa: PLC0415 - torch takes seconds
+        if isinstance(order.task, VideoOrder):
+            from runner.pictures.recording import record  # noqa: PLC0415 - torch takes seconds
 
-        made = record(order, order.task)
+            made: msgspec.Struct = record(order, order.task)
+        else:
+            from runner.export.policy import export  # noqa: PLC0415 - likewise
+
+            made = export(order, order.task)
     except RelayError as error:
         said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
         events.emit(REFUSED, **said, is_input=isinstance(error, InputError))

@@ -22,7 +22,7 @@ from contract.trying import end_group, run_trial
 from executors.local_files import mount
 from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
 from runner.acting import performer
-from runner.acting.order import MADE, REFUSED, Order, VideoOrder
+from runner.acting.order import MADE, REFUSED, ExportOrder, Order, VideoOrder
 from runner.data import mounts
 from runner.packages.carrying import names_in_payload
 from runner.stages.session_script import bring_wheels
@@ -45,7 +45,7 @@ _OF_MODEL = ("env", "algorithm", "policy", "hyperparameters", "seed", "threads")
 
 @contextlib.contextmanager
 def acting(
-    workspace: Workspace, plan: Plan, agent: BestAgent, task: VideoOrder, kind: type[Made]
+    workspace: Workspace, plan: Plan, agent: BestAgent, task: VideoOrder | ExportOrder, kind: type[Made]
 ) -> Iterator[tuple[Made, Path]]:
     """Yield what an agent's process has made, and the folder that holds it, which is gone afterwards.
 

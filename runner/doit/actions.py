@@ -126,3 +126,10 @@ def make_video(workspace: Workspace, job: str) -> None:
     from runner.commands import video
 
     video.make_video(workspace, job)
+
+
+def export(workspace: Workspace, job: str) -> None:
+    """Write what is handed on of the best agent of `job`."""
+    from runner.commands import export
+
+    export.export(workspace, job)

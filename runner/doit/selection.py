@@ -20,7 +20,7 @@ HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "a
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
 TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc"})
-_TASKS_ABOUT_ONE = frozenset({"plan", "fresh", "verify", "cancel", "collect", "recover", "adopt", "video"})
+_TASKS_ABOUT_ONE = frozenset({"plan", "fresh", "verify", "cancel", "collect", "recover", "adopt", "video", "export"})
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 
 

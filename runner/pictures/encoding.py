@@ -7,7 +7,7 @@ import importlib
 import math
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from contract.errors import UnavailableError
 from contract.plain_text import one_line
@@ -26,6 +26,16 @@ GIF_WIDTH = 480
 GIF_FRAMES_A_SECOND = 20.0
 _GIF_COLOURS = 96
 _LAST_FRAME_SECONDS = 1.0
+
+
+def comment_for(sha256: str) -> str:
+    """What a video says of itself: whose it is."""
+    return f"agent sha256 {sha256}"
+
+
+def shows(video: Path, sha256: str) -> bool:
+    """Whether a video is of the model with that digest."""
+    return comment_for(sha256).encode() in video.read_bytes()
 
 
 class EncoderError(Exception):
@@ -60,16 +70,18 @@ class Mp4:
         path: the file, without its ending.
         frames_a_second: of the video.
         size: height and width of the frames.
+        comment: is kept in the file.
         encoder: the path of ffmpeg.
     """
 
-    def __init__(self, path: Path, frames_a_second: float, size: tuple[int, int], encoder: str) -> None:
+    def __init__(self, path: Path, frames_a_second: float, size: tuple[int, int], comment: str, encoder: str) -> None:
         self._path = path.with_suffix(".mp4")
         height, width = size
         frames = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{frames_a_second:g}"]
         even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # the format has half as many colours as pixels each way
         coded = ["-vf", even, "-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-        command = [encoder, "-loglevel", "error", "-y", *frames, "-i", "-", *coded, str(self._path)]
+        said = ["-metadata", f"comment={comment}"]
+        command = [encoder, "-loglevel", "error", "-y", *frames, "-i", "-", *coded, *said, str(self._path)]
         self._errors = path.with_suffix(".errors")
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(  # noqa: S603 - the encoder that is installed
@@ -112,12 +124,14 @@ class Gif:
         path: the file, without its ending.
         frames_a_second: as they come; of more than a GIF shows, some are left out.
         size: height and width of the frames.
+        comment: is kept in the file.
 
     Raises:
         UnavailableError: pillow is not installed.
     """
 
-    def __init__(self, path: Path, frames_a_second: float, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, frames_a_second: float, size: tuple[int, int], comment: str) -> None:
+        self._comment = comment
         try:
             self._pillow = importlib.import_module("PIL.Image")
         except ImportError as error:
@@ -146,7 +160,8 @@ class Gif:
         first, *others = self._images
         durations = [self._milliseconds] * len(self._images)
         durations[-1] += 1000 * _LAST_FRAME_SECONDS
-        first.save(self._path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
+        how: dict[str, Any] = {"duration": durations, "loop": 0, "optimize": False, "comment": self._comment}
+        first.save(self._path, save_all=True, append_images=others, **how)
         return self._path
 
     def abandon(self) -> None:

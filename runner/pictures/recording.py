@@ -11,7 +11,7 @@ from contract.errors import InputError, RelayError
 from runner.acting.agent import load_agent
 from runner.acting.order import VideoMade
 from runner.acting.playing import Player
-from runner.pictures.encoding import EncoderError, Gif, Mp4, mp4_encoder
+from runner.pictures.encoding import EncoderError, Gif, Mp4, comment_for, mp4_encoder
 from trainer.environments.failures import in_words
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def record(order: Order, task: VideoOrder) -> VideoMade:
     agent = load_agent(order, draws=True)
     try:
         speed = frames_a_second(agent)
-        encoder, path = mp4_encoder(), Path(order.output) / NAME
+        encoder, path, comment = mp4_encoder(), Path(order.output) / NAME, comment_for(order.sha256)
         if encoder is None:
-            return _recorded(agent, task, speed, lambda size: Gif(path, speed, size))
+            return _recorded(agent, task, speed, lambda size: Gif(path, speed, size, comment))
         try:
-            return _recorded(agent, task, speed, lambda size: Mp4(path, speed, size, encoder))
+            return _recorded(agent, task, speed, lambda size: Mp4(path, speed, size, comment, encoder))
         except EncoderError as error:
             note = f"it is a GIF, since {encoder} made no MP4: {error}"
-            return _recorded(agent, task, speed, lambda size: Gif(path, speed, size), note)
+            return _recorded(agent, task, speed, lambda size: Gif(path, speed, size, comment), note)
     finally:
         agent.venv.close()
 

@@ -1,7 +1,8 @@
-"""The best agent of a job as a video."""
+"""The best agent of a job, shown and handed on."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import onnxruntime
 import pytest
+import yaml
 from PIL import Image
 
-from contract.errors import CheckpointError, InputError, UnavailableError
+from contract.errors import CheckpointError, InputError
 from runner.acting.choosing import best_agent
 from runner.acting.order import Order, VideoMade, VideoOrder
-from runner.pictures.encoding import EncoderError, Gif, Mp4, mp4_encoder
+from runner.pictures.encoding import mp4_encoder, shows
 from runner.pictures.recording import record
 from tests.project import Project, cart_pole
+from trainer.inference import load_for_inference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +29,12 @@ if TYPE_CHECKING:
     from runner.layout import RunsFolder
 
 DECISIONS = 6
+LIGHTS = {
+    "id": "trainer.envs:TrafficLight-v0",
+    "kwargs": {"decisions": DECISIONS},
+    "n_envs": 2,
+    "wrapper": "VecNormalize",
+}
 BLIND = """
 import gymnasium as gym
 import numpy as np
@@ -57,14 +67,8 @@ def trained(shared_project: Project) -> Project:
     """A project with an agent for traffic lights, and one in an environment of its own that draws nothing."""
     (shared_project.root / "lab").mkdir()
     (shared_project.root / "lab" / "__init__.py").write_text(BLIND, encoding="utf-8")
-    lights = {
-        "id": "trainer.envs:TrafficLight-v0",
-        "kwargs": {"decisions": DECISIONS},
-        "n_envs": 2,
-        "wrapper": "VecNormalize",
-    }
     shared_project.write_jobs(
-        lights=cart_pole(env=lights, eval={"frequency": 64, "episodes": 1}),
+        lights=cart_pole(env=LIGHTS, eval={"frequency": 64, "episodes": 1}),
         blind=cart_pole(env={"id": "lab:Blind-v0"}, sources=["lab"]),
         untrained=cart_pole(),
     )
@@ -117,8 +121,44 @@ def test_the_best_agent_of_a_job_is_recorded_in_its_environment(trained: Project
     assert re.search(r"6\.0 s, 574 x 638 pixels: 10 episodes, mean reward -[\d,.]+\n", said)
     assert f"runs/lights/best_agent{suffix} (" in said
     assert video.read_bytes()[:6] == b"GIF89a" if suffix == ".gif" else video.stat().st_size
+    assert shows(video, best_agent(trained.runs, "lights").reference.sha256)
     assert not stale.exists()
     assert not list(trained.runs.job("lights").glob(".relay-tmp-*"))
+
+
+def test_what_is_handed_on_acts_as_the_agent_does_and_tells_of_itself(trained: Project) -> None:
+    """By the project's own loading, and by onnxruntime, from observations that nothing has scaled."""
+    said = trained.doit("export:lights")
+    folder = trained.runs.export("lights")
+    best = best_agent(trained.runs, "lights")
+    suffix = ".mp4" if mp4_encoder() else ".gif"
+    assert {each.name for each in folder.iterdir()} == {
+        *("README.md", "job.yaml", "model.onnx", "normalization.json", "ppo-TrafficLight-v0.zip"),
+        *(f"replay{suffix}", "results.json", "versions.json"),
+    }
+    assert "model.onnx: onnxruntime acts as torch on 60 observations" in said
+    assert "nothing was uploaded" in said
+    assert (folder / "ppo-TrafficLight-v0.zip").read_bytes() == best.path.read_bytes()
+
+    model, scale = load_for_inference(folder / "ppo-TrafficLight-v0.zip")
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    seen = np.stack([model.observation_space.sample() for _ in range(50)])
+    expected, _ = model.predict(scale(seen), deterministic=True)
+    assert (session.run(["action"], {"observation": seen})[0] == expected).all()
+    assert len(set(expected.tolist())) > 1, "it would be easy to do the same everywhere"
+
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert (results["n_eval_episodes"], results["lengths"]) == (10, [DECISIONS] * 10)
+    assert results["mean_reward"] == pytest.approx(np.mean(results["rewards"]))
+    _, head, text = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    (metric,) = told["model-index"][0]["results"][0]["metrics"]
+    assert metric["value"] == f"{results['mean_reward']:.2f} +/- {results['std_reward']:.2f}"
+    assert (told["library_name"], told["tags"][0], told["tags"][-1]) == ("stable-baselines3", "TrafficLight-v0", "onnx")
+    assert "whose running statistics are part of the file" in text
+    job = yaml.safe_load((folder / "job.yaml").read_text(encoding="utf-8"))["jobs"]["lights"]
+    assert job["env"] == LIGHTS
+    assert "backend" not in job
 
 
 def test_what_cannot_be_shown_is_one_sentence(trained: Project) -> None:
@@ -165,14 +205,6 @@ def test_a_damaged_best_model_is_passed_over_and_named(trained: Project, capsys:
     )
 
 
-def test_a_gif_leaves_frames_out_rather_than_running_slowly(tmp_path: Path) -> None:
-    gif = Gif(tmp_path / "fast", 50, (90, 960))
-    for index in range(9):
-        gif.add(np.full((90, 960, 3), 20 * index, np.uint8))
-    with Image.open(gif.finish()) as image:
-        assert (getattr(image, "n_frames", 1), image.size, image.info["duration"]) == (3, (480, 45), 60)
-
-
 def test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then(
     trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,36 +216,6 @@ def test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then(
     assert made.file == "best_agent.gif"
     assert len(frames) == DECISIONS
     assert made.notes == (f"it is a GIF, since {program} made no MP4: Unknown encoder libx264",)
-
-
-@pytest.mark.skipif(mp4_encoder() is None, reason="there is no ffmpeg here")
-def test_an_mp4_is_made_where_there_is_an_encoder(tmp_path: Path) -> None:
-    video = Mp4(tmp_path / "odd", 10, (31, 33), str(mp4_encoder()))
-    for index in range(5):
-        video.add(np.full((31, 33, 3), 50 * index, np.uint8))
-    assert b"ftyp" in video.finish().read_bytes()[:16]
-
-
-def test_without_pillow_and_ffmpeg_the_sentence_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(name)
-
-    monkeypatch.setattr("runner.pictures.encoding.importlib.import_module", missing)
-    with pytest.raises(UnavailableError, match=re.escape('run `pip install "kaggle-relay[report]"`')):
-        Gif(tmp_path / "none", 10, (4, 4))
-
-
-def test_an_encoder_that_ends_early_leaves_nothing(tmp_path: Path) -> None:
-    program = shutil.which("false")
-    if program is None:
-        pytest.skip("there is no such program here")
-    video = Mp4(tmp_path / "none", 10, (4, 4), program)
-    with pytest.raises(EncoderError):
-        video.finish()
-    video.abandon()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_pictures_of_two_sizes_are_refused(trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
