@@ -18,8 +18,8 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status history logs graph curve report verify doctor fresh setup test coverage lint types \
-	format lock bench clean help \
+.PHONY: quick run resume redo plan status history logs graph curve report verify video export doctor fresh setup test coverage \
+	lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -47,6 +47,10 @@ report: $(READY) ## a page of each job, and figures for a paper: runs/report.htm
 	@$(DOIT) report$(OF_JOB)
 verify: $(READY) ## check what the sessions left
 	@$(DOIT) verify$(OF_JOB)
+video: $(READY) ## the job's best agent, to look at
+	@$(DOIT) video$(OF_JOB)
+export: $(READY) ## the job's best agent as ONNX and in Hugging Face's form; uploads nothing
+	@$(DOIT) export$(OF_JOB)
 doctor: $(READY) ## whether the backend would take a session; spends nothing
 	@$(DOIT) doctor$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew

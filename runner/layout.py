@@ -143,6 +143,14 @@ class RunsFolder(NamedTuple):
         """The number of a job's latest archived lineage, 0 before the first."""
         return max((int(path.name.rpartition("-")[2]) for path in self.archived(job)), default=0)
 
+    def best_agent(self, job: str, suffix: str) -> Path:
+        """The video of a job's best agent, which can be made again at any time."""
+        return self.job(job) / f"best_agent{suffix}"
+
+    def export(self, job: str) -> Path:
+        """What is handed on of a job: a folder that can be made again at any time."""
+        return self.job(job) / "export"
+
     def archive(self, job: str, lineage: int) -> Path:
         """Where lineage number `lineage` of a job goes when it is given up."""
         return self.path / ARCHIVE / f"{job}-{lineage:03d}"

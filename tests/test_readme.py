@@ -20,7 +20,7 @@ DOCUMENTS = [
 PACKAGES = "contract|job|trainer|restore|executors|runner|emulator"
 FOLDERS = rf"{PACKAGES}|kaggle_relay|bench|docker|docs|tests|\.ci"
 A_FILE = rf"(?<![\w./<-])((?:{FOLDERS})/(?:[\w./-]*(?:\.(?:py|sh|md|txt|lock)|/))?)(?![\w.*<-])"
-A_MODULE = rf"`(?!\w+\.json)((?:{PACKAGES})(?:\.[a-z_]+)+)(?:[:(][^`]*)?`"
+A_MODULE = rf"`(?!\w+\.(?:json|yaml)`)((?:{PACKAGES})(?:\.[a-z_]+)+)(?:[:(][^`]*)?`"
 A_TABLE_OF_MODULES = r"^\| module of `([\w/]+)/` \|.*\n\|[-|]+\n((?:\|.*\n)+)"
 
 

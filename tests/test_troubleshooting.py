@@ -200,6 +200,25 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a session on Kaggle does not end at its limit": (
         "runner/backends/kaggle/test_watch.py::test_a_session_that_kaggle_does_not_end_at_its_limit_is_told",
     ),
+    "a video of a job that has no agent yet": (
+        "runner/acting/test_best_agent.py::test_what_cannot_be_shown_is_one_sentence",
+    ),
+    "a video of an environment that draws nothing": (
+        "runner/acting/test_best_agent.py::test_what_cannot_be_shown_is_one_sentence",
+    ),
+    "neither pillow nor ffmpeg is there for a video": (
+        "runner/pictures/test_encoding.py::test_without_pillow_and_ffmpeg_the_sentence_says_what_to_install",
+    ),
+    "the best model is damaged as it is to be shown": (
+        "runner/acting/test_best_agent.py::test_a_damaged_best_model_is_passed_over_and_named",
+    ),
+    "a policy that ONNX cannot express, or where it would do something else": (
+        "runner/export/test_onnx.py::test_what_onnx_cannot_express_is_one_sentence",
+        "runner/export/test_onnx.py::test_what_acts_otherwise_than_torch_is_not_kept",
+    ),
+    "the libraries of the extra `export` are not there": (
+        "runner/export/test_onnx.py::test_without_the_extra_the_sentence_says_what_to_install",
+    ),
     "`resume wait=no` meets a job that another command is at": (
         "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
     ),

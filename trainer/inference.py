@@ -89,12 +89,23 @@ def make_environment(path: Path) -> VecEnv:
     except UnavailableError as error:
         problem, remedy = f"{error.subject} {error.problem}", "install it, or put its folder on the path"
         raise InputError(path.name, problem, f"{remedy}, as with PYTHONPATH=FOLDER") from error
+    put_back_what_was_learned(venv, env, state)
+    return venv
+
+
+def put_back_what_was_learned(venv: VecEnv, env: Environment, state: ResumeState) -> None:
+    """Let the wrappers of one environment go by the running statistics of a checkpoint.
+
+    Args:
+        venv: made as `make_envs_to_act_in` makes it.
+        env: the `env` block that it was made by.
+        state: of the checkpoint.
+    """
     put_back(venv, state.statistics)
     if env.wrappers and state.environments:
         venv.env_method("try_restore", state.environments[0])
         (learned,) = venv.env_method("running_means")
         venv.env_method("go_by_running_means", learned)
-    return venv
 
 
 def _read(path: Path) -> tuple[CheckpointRecord, ResumeState]:

@@ -154,3 +154,17 @@ def draw_graph(workspace: Workspace, jobs: list[str]) -> None:
     from runner.steering import graph
 
     graph.draw_graph(workspace, jobs)
+
+
+def make_video(workspace: Workspace, job: str) -> None:
+    """Record the best agent of `job` in a few episodes of its environment."""
+    from runner.commands import video
+
+    video.make_video(workspace, job)
+
+
+def export(workspace: Workspace, job: str) -> None:
+    """Write what is handed on of the best agent of `job`."""
+    from runner.commands import export
+
+    export.export(workspace, job)

@@ -21,7 +21,9 @@ HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "a
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
 TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report", "history", "graph"})
-_TASKS_ABOUT_ONE = frozenset({"plan", "logs", "fresh", "verify", "curve", "cancel", "collect", "recover", "adopt"})
+_TASKS_ABOUT_ONE = frozenset(
+    {"plan", "logs", "fresh", "verify", "curve", "cancel", "collect", "recover", "adopt", "video", "export"}
+)
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 
 

@@ -80,6 +80,12 @@ task_curve = for_each_job(
     actions.show_curve, "Put what all sessions of each job measured into one table, and into one run of TensorBoard's."
 )
 
+task_video = for_each_job(actions.make_video, "Record the best agent of each job in its environment, as a video.")
+
+task_export = for_each_job(
+    actions.export, "Write the best agent of each job as ONNX and in Hugging Face's form; uploads nothing."
+)
+
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
 task_calibrate = for_all_jobs(
     actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."

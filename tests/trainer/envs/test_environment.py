@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
+import itertools
+import re
+import sys
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -9,10 +12,14 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_util import make_vec_env
 
-from contract.errors import InputError
+from contract.errors import InputError, UnavailableError
 from trainer.envs.traffic_light.environment import TrafficLightEnv
 from trainer.envs.traffic_light.network import CELLS, JAM_VEHICLES, LANES
+from trainer.envs.traffic_light.picture import HEIGHT, WIDTH
 from trainer.envs.traffic_light.scenario import DEFAULT_DEMAND, Scenario
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ENVIRONMENT = "trainer.envs:TrafficLight-v0"
 
@@ -133,11 +140,48 @@ def test_an_unknown_argument_is_a_type_error_as_gymnasium_expects() -> None:
         make(min_gren=5)
 
 
-@pytest.mark.filterwarnings("ignore:.*render_mode='rgb_array' that is not in the possible render_modes")
-def test_stable_baselines_makes_it_without_pictures() -> None:
+def test_stable_baselines_makes_it_and_finds_that_it_draws() -> None:
     venv = make_vec_env(ENVIRONMENT, n_envs=2, seed=0)
-    assert venv.render_mode is None
+    assert venv.render_mode == "rgb_array"
     assert len(venv.reset()) == 2
+
+
+def test_a_picture_shows_the_traffic_and_changes_nothing_of_it() -> None:
+    def played(*, draws: bool) -> tuple[list[tuple[float, bytes]], list[NDArray[Any]]]:
+        env, frames, steps = make(render_mode="rgb_array", decisions=40), [], []
+        env.reset(seed=3)
+        for index in range(40):
+            if draws:
+                frame = env.render()
+                assert frame is not None
+                frames.append(frame)
+            observation, reward, *_ = env.step(index // 3 % 4)
+            steps.append((reward, observation.tobytes()))
+        return steps, frames
+
+    steps, frames = played(draws=True)
+    assert played(draws=False) == (steps, [])
+    assert {(frame.shape, frame.dtype) for frame in frames} == {((HEIGHT, WIDTH, 3), np.dtype(np.uint8))}
+    assert all((before != after).any() for before, after in itertools.pairwise(frames))
+    assert all((one == again).all() for one, again in zip(frames, played(draws=True)[1], strict=True))
+    assert WIDTH % 2 == HEIGHT % 2 == 0, "videos have even sides"
+
+
+def test_without_a_render_mode_there_is_no_picture_and_no_other_mode_is_known() -> None:
+    env = make()
+    env.reset(seed=0)
+    assert env.render() is None
+    with pytest.raises(TypeError, match="has the render mode rgb_array alone, found 'ansi'"):
+        TrafficLightEnv(render_mode="ansi")
+
+
+def test_without_pillow_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.delitem(sys.modules, "trainer.envs.traffic_light.picture")
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    with pytest.raises(UnavailableError, match=re.escape('pip install "kaggle-relay[report]"')):
+        env.unwrapped.render()
 
 
 def test_no_demand_means_no_delay() -> None:

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from contract.errors import UnavailableError
 from trainer.envs.traffic_light.batch import EpisodeBatch
 from trainer.envs.traffic_light.controllers import baselines
 from trainer.envs.traffic_light.generators import generator_from, generator_state
@@ -48,20 +49,20 @@ class TrafficLightEnv(gym.Env["NDArray[Any]", "int | np.int64"]):
     (vehicles); all others are empty.
 
     Args:
-        render_mode: None, there is nothing to see.
+        render_mode: None, or `rgb_array` for `render` to draw the intersection, which takes pillow.
         **scenario: as `Scenario` says, with its defaults.
 
     Raises:
         InputError: an argument is out of range.
-        TypeError: there is no such argument, or a render mode was asked for.
+        TypeError: there is no such argument, or no such render mode.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as gymnasium declares it
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 - as gymnasium declares it
 
-    def __init__(self, render_mode: None = None, **scenario: Any) -> None:
-        if render_mode is not None:
-            # Stable-Baselines3's make_vec_env asks for pictures first, and does without after a TypeError.
-            raise TypeError(f"TrafficLight-v0 has no render mode, found {render_mode!r}")
+    def __init__(self, render_mode: str | None = None, **scenario: Any) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise TypeError(f"TrafficLight-v0 has the render mode rgb_array alone, found {render_mode!r}")
+        self.render_mode = render_mode
         self._batch = EpisodeBatch(1, Scenario(**scenario))
         self.observation_space = self._batch.layout.space
         self.action_space = spaces.Discrete(len(PHASES))
@@ -95,6 +96,21 @@ class TrafficLightEnv(gym.Env["NDArray[Any]", "int | np.int64"]):
         transition = self._batch.step(np.array([action], dtype=np.int64))
         info = {key: float(value[0]) for key, value in self._batch.summary().items()} if transition.ended else {}
         return transition.observations[0], -float(transition.delay[0]), False, transition.ended, info
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The intersection as RGB with the time and what was waited so far; it changes nothing and draws no number.
+
+        Raises:
+            UnavailableError: pillow is not installed.
+        """
+        if self.render_mode is None:
+            return None
+        try:
+            from trainer.envs.traffic_light.picture import Scene, draw  # noqa: PLC0415 - who only trains needs no pillow
+        except ImportError as error:
+            problem, remedy = "is drawn by pillow, which is not installed", 'run `pip install "kaggle-relay[report]"`'
+            raise UnavailableError("TrafficLight-v0", problem, remedy) from error
+        return draw(Scene.of(self._batch.get_state(), float(self._batch.summary()["mean_delay"][0])))
 
     def get_state(self) -> dict[str, Any]:
         """Everything that later behaviour depends on: plain data, a deep copy."""

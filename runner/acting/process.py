@@ -1,0 +1,120 @@
+"""The process in which an agent acts: laid out as a session is, started, and ended in time.
+
+What a session left is loaded nowhere else: its tensors without unpickling, and what an environment's wrappers have
+learned, where the policy needs that, from the very file whose digest was adopted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from contract.errors import InputError, RelayError, UnavailableError
+from contract.trying import end_group, run_trial
+from executors.local_files import mount
+from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
+from runner.acting import performer
+from runner.acting.order import MADE, REFUSED, ExportOrder, Order, VideoOrder
+from runner.data import mounts
+from runner.packages.carrying import names_in_payload
+from runner.stages.session_script import bring_wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contract.trying import Course
+    from runner.acting.choosing import BestAgent
+    from runner.workspace import Plan, Workspace
+
+    Made = TypeVar("Made", bound=msgspec.Struct)
+
+LONGEST_SECONDS = 900.0
+"""After which the process is ended: nobody waits longer for a minute of video."""
+_SOURCES, _PACKAGES, _OUTPUT, _ORDER = Path("sources"), Path("packages"), Path("made"), Path("order.json")
+_OF_MODEL = ("env", "algorithm", "policy", "hyperparameters", "seed", "threads")
+"""The parts of a job that a model is made by."""
+
+
+@contextlib.contextmanager
+def acting(
+    workspace: Workspace, plan: Plan, agent: BestAgent, task: VideoOrder | ExportOrder, kind: type[Made]
+) -> Iterator[tuple[Made, Path]]:
+    """Yield what an agent's process has made, and the folder that holds it, which is gone afterwards.
+
+    Args:
+        workspace: the project, whose sources of now the environment is taken from.
+        plan: of the job.
+        agent: the model.
+        task: what to make.
+        kind: of the answer.
+
+    Raises:
+        RelayError: it cannot be made: the sentence says why.
+    """
+    training = agent.reference.training
+    job: dict[str, Any] = {"name": plan.job, "total_timesteps": max(agent.reference.timesteps, 1)}
+    job |= {name: training[name] for name in _OF_MODEL if name in training}
+    with tempfile.TemporaryDirectory(prefix="relay-acting-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        _lay_out(workspace, plan, folder)
+        order = Order(
+            job=job,
+            model=str(agent.path.resolve()),
+            sha256=agent.reference.sha256,
+            output=str(folder / _OUTPUT),
+            task=task,
+        )
+        (folder / _ORDER).write_bytes(msgspec.json.encode(order))
+        yield _answer(_run(folder), str(job["env"]["id"]), kind), folder / _OUTPUT
+
+
+def _lay_out(workspace: Workspace, plan: Plan, folder: Path) -> None:
+    for each in (INPUT, WORKING, TEMPORARY, _SOURCES, _OUTPUT):
+        (folder / each).mkdir(parents=True)
+    with zipfile.ZipFile(io.BytesIO(workspace.sources(plan).bundle())) as packed:
+        packed.extractall(folder / _SOURCES)
+    wheels = workspace.wheels(plan, here=True)
+    bring_wheels(dict(zip(names_in_payload(wheels), wheels, strict=True)), folder / _PACKAGES)
+    for place, each in mounts(workspace.runs.root, plan.wanted.job).items():
+        mount(each, folder / INPUT / place)
+
+
+def _run(folder: Path) -> Course:
+    paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        "SDL_VIDEODRIVER": "dummy",  # environments that draw with pygame want a display otherwise
+        **os.environ,
+        **variables(folder, folder / TEMPORARY),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONIOENCODING": "utf-8",
+    }
+    command = [sys.executable, str(Path(performer.__file__).resolve()), str(folder / _ORDER)]
+    return run_trial(command, folder, folder / WORKING, environment, LONGEST_SECONDS, end_group)
+
+
+def _answer(course: Course, environment_id: str, kind: type[Made]) -> Made:
+    for event in reversed(course.events):
+        if event.name == MADE:
+            return msgspec.convert(event.values, kind)
+        if event.name == REFUSED:
+            raise _refusal(event.values)
+    subject = f"environment {environment_id}"
+    if course.code is None:
+        problem = f"its agent was still acting after {course.seconds:,.0f} s"
+        raise InputError(subject, problem, "shorten its episodes, with max_episode_steps in env.kwargs say")
+    said = f": {course.last_words}" if course.last_words else ""
+    raise UnavailableError(subject, f"its agent's process ended with exit code {course.code}{said}", "correct that")
+
+
+def _refusal(values: dict[str, Any]) -> RelayError:
+    remedy = values.get("remedy")
+    kind = InputError if values.get("is_input") else RelayError
+    return kind(str(values["subject"]), str(values["problem"]), None if remedy is None else str(remedy))

@@ -1,0 +1,231 @@
+"""The best agent of a job, shown and handed on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+from PIL import Image
+
+from contract.errors import CheckpointError, InputError
+from runner.acting.choosing import best_agent
+from runner.acting.order import Order, VideoMade, VideoOrder
+from runner.pictures.encoding import mp4_encoder, shows
+from runner.pictures.recording import record
+from tests.project import Project, cart_pole
+from trainer.inference import load_for_inference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runner.layout import RunsFolder
+
+DECISIONS = 6
+LIGHTS = {
+    "id": "trainer.envs:TrafficLight-v0",
+    "kwargs": {"decisions": DECISIONS},
+    "n_envs": 2,
+    "wrapper": "VecNormalize",
+}
+BLIND = """
+import gymnasium as gym
+import numpy as np
+
+
+class Blind(gym.Env):
+    observation_space = gym.spaces.Box(-1, 1, (1,))
+    action_space = gym.spaces.Discrete(2)
+    max_episode_steps = 5
+
+    def __init__(self, render_mode=None):
+        self.steps = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.zeros(1, np.float32), 1.0, False, self.steps == 5, {}
+
+
+gym.register("Blind-v0", "lab:Blind")
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(shared_project: Project) -> Project:
+    """A project with an agent for traffic lights, and one in an environment of its own that draws nothing."""
+    (shared_project.root / "lab").mkdir()
+    (shared_project.root / "lab" / "__init__.py").write_text(BLIND, encoding="utf-8")
+    shared_project.write_jobs(
+        lights=cart_pole(env=LIGHTS, eval={"frequency": 64, "episodes": 1}),
+        blind=cart_pole(env={"id": "lab:Blind-v0"}, sources=["lab"]),
+        untrained=cart_pole(),
+    )
+    shared_project.doit("run_quick:lights", "run_quick:blind")
+    return shared_project
+
+
+def order_for(runs: RunsFolder, job: str, folder: Path, **task: Any) -> Order:
+    """What the process of an agent is told."""
+    agent = best_agent(runs, job)
+    training = agent.reference.training
+    return Order(
+        job={
+            "name": job,
+            "total_timesteps": 64,
+            **{key: training[key] for key in ("env", "algorithm", "hyperparameters")},
+        },
+        model=str(agent.path),
+        sha256=agent.reference.sha256,
+        output=str(folder),
+        task=VideoOrder(**task),
+    )
+
+
+def recorded(order: Order) -> tuple[VideoMade, list[NDArray[np.uint8]]]:
+    """The video that an order asks for, as pillow reads it."""
+    assert isinstance(order.task, VideoOrder)
+    made = record(order, order.task)
+    with Image.open(Path(order.output) / made.file) as image:
+        frames = []
+        for index in range(getattr(image, "n_frames", 1)):
+            image.seek(index)
+            frames.append(np.asarray(image.convert("RGB")))
+    return made, frames
+
+
+@pytest.fixture
+def without_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make GIFs, whatever this machine has."""
+    monkeypatch.setattr("runner.pictures.recording.mp4_encoder", lambda: None)
+
+
+def test_the_best_agent_of_a_job_is_recorded_in_its_environment(trained: Project) -> None:
+    stale = trained.runs.best_agent("lights", ".gif" if mp4_encoder() else ".mp4")
+    stale.write_bytes(b"of an earlier agent")
+    said = trained.doit("video:lights")
+    suffix = ".mp4" if mp4_encoder() else ".gif"
+    video = trained.runs.best_agent("lights", suffix)
+    assert "lights  the best model (session 0001, 64 timesteps) plays" in said
+    assert re.search(r"6\.0 s, 574 x 638 pixels: 10 episodes, mean reward -[\d,.]+\n", said)
+    assert f"runs/lights/best_agent{suffix} (" in said
+    assert video.read_bytes()[:6] == b"GIF89a" if suffix == ".gif" else video.stat().st_size
+    assert shows(video, best_agent(trained.runs, "lights").reference.sha256)
+    assert not stale.exists()
+    assert not list(trained.runs.job("lights").glob(".relay-tmp-*"))
+
+
+def test_what_is_handed_on_acts_as_the_agent_does_and_tells_of_itself(trained: Project) -> None:
+    """By the project's own loading, and by onnxruntime, from observations that nothing has scaled."""
+    said = trained.doit("export:lights")
+    folder = trained.runs.export("lights")
+    best = best_agent(trained.runs, "lights")
+    suffix = ".mp4" if mp4_encoder() else ".gif"
+    assert {each.name for each in folder.iterdir()} == {
+        *("README.md", "job.yaml", "model.onnx", "normalization.json", "ppo-TrafficLight-v0.zip"),
+        *(f"replay{suffix}", "results.json", "versions.json"),
+    }
+    assert "model.onnx: onnxruntime acts as torch on 60 observations" in said
+    assert "nothing was uploaded" in said
+    assert (folder / "ppo-TrafficLight-v0.zip").read_bytes() == best.path.read_bytes()
+
+    model, scale = load_for_inference(folder / "ppo-TrafficLight-v0.zip")
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    seen = np.stack([model.observation_space.sample() for _ in range(50)])
+    expected, _ = model.predict(scale(seen), deterministic=True)
+    assert (session.run(["action"], {"observation": seen})[0] == expected).all()
+    assert len(set(expected.tolist())) > 1, "it would be easy to do the same everywhere"
+
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert (results["n_eval_episodes"], results["lengths"]) == (10, [DECISIONS] * 10)
+    assert results["mean_reward"] == pytest.approx(np.mean(results["rewards"]))
+    _, head, text = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    (metric,) = told["model-index"][0]["results"][0]["metrics"]
+    assert metric["value"] == f"{results['mean_reward']:.2f} +/- {results['std_reward']:.2f}"
+    assert (told["library_name"], told["tags"][0], told["tags"][-1]) == ("stable-baselines3", "TrafficLight-v0", "onnx")
+    assert "whose running statistics are part of the file" in text
+    job = yaml.safe_load((folder / "job.yaml").read_text(encoding="utf-8"))["jobs"]["lights"]
+    assert job["env"] == LIGHTS
+    assert "backend" not in job
+
+
+def test_what_cannot_be_shown_is_one_sentence(trained: Project) -> None:
+    said = trained.doit("video:blind", "video:untrained", expect=2)
+    assert "environment lab:Blind-v0: draws no pictures: its render() " in said
+    assert "job untrained: has no trained agent yet; train one: `doit run_quick:untrained` takes a moment" in said
+    assert "Traceback" not in said
+    assert not trained.runs.best_agent("blind", ".gif").exists()
+
+
+@pytest.mark.usefixtures("without_ffmpeg")
+def test_the_same_episodes_are_played_each_time_and_a_long_one_is_cut(trained: Project, tmp_path: Path) -> None:
+    made, frames = recorded(order_for(trained.runs, "lights", tmp_path, enough_seconds=0.7))
+    again = recorded(order_for(trained.runs, "lights", tmp_path, enough_seconds=0.7))
+    assert made == again[0]
+    assert (made.frames, len(made.rewards), made.seconds) == (2 * DECISIONS, 2, 1.2)
+    assert all((one == other).all() for one, other in zip(frames, again[1], strict=True))
+    assert (frames[0] != frames[1]).any()
+    cut, _ = recorded(order_for(trained.runs, "lights", tmp_path, most_seconds=0.4))
+    assert (cut.frames, cut.rewards) == (4, ())
+    assert cut.notes == ("its episode is longer than the 0.4 s that a video has at most",)
+
+
+def test_a_model_that_was_changed_is_loaded_by_nobody(trained: Project, tmp_path: Path) -> None:
+    order = order_for(trained.runs, "lights", tmp_path)
+    changed = shutil.copyfile(order.model, tmp_path / "best_model.zip")
+    with changed.open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(CheckpointError, match="another sha256 than when it was adopted"):
+        recorded(msgspec.structs.replace(order, model=str(changed)))
+
+
+def test_a_damaged_best_model_is_passed_over_and_named(trained: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    best = best_agent(trained.runs, "lights")
+    content = best.path.read_bytes()
+    try:
+        best.path.write_bytes(content[:-1])
+        chosen = best_agent(trained.runs, "lights")
+    finally:
+        best.path.write_bytes(content)
+    assert (best.is_best, chosen.is_best, chosen.path.name) == (True, False, "lights_checkpoint_64_steps.zip")
+    assert (
+        f"has {len(content) - 1:,} bytes, expected {len(content):,}; the next one is taken" in capsys.readouterr().out
+    )
+
+
+def test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then(
+    trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setattr("runner.pictures.recording.mp4_encoder", lambda: str(program))
+    made, frames = recorded(order_for(trained.runs, "lights", tmp_path, most_episodes=1))
+    assert made.file == "best_agent.gif"
+    assert len(frames) == DECISIONS
+    assert made.notes == (f"it is a GIF, since {program} made no MP4: Unknown encoder libx264",)
+
+
+def test_pictures_of_two_sizes_are_refused(trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([4, 4, 6])
+    monkeypatch.setattr(
+        "trainer.envs.traffic_light.environment.TrafficLightEnv.render",
+        lambda _env: np.zeros((next(sizes), 8, 3), np.uint8),
+    )
+    monkeypatch.setattr("runner.pictures.recording.mp4_encoder", lambda: None)
+    with pytest.raises(
+        InputError, match=re.escape("with the shape (6, 8, 3) after 8 x 4 pixels; let all its pictures")
+    ):
+        recorded(order_for(trained.runs, "lights", tmp_path))
