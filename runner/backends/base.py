@@ -101,6 +101,11 @@ def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
 
 
+def _as_stated(job: Mapping[str, Any]) -> float:
+    """How long a session lasts on a backend that leaves that to the job."""
+    return float(job["session_limit"])
+
+
 def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     """Where the sessions of a backend run that says nothing else: as the commands do."""
     from runner.packages.places import this_machine  # noqa: PLC0415 - only jobs with packages ask
@@ -127,6 +132,9 @@ class BackendEntry:
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
+        session_limit: seconds after which a session of a job (as JSON) ends by itself there.
+        examine: what `doit doctor` finds of a job (as JSON) there, given the same folder, beyond what it finds of the
+            backend; None where that is nothing.
     """
 
     open: Callable[[Path], Backend]
@@ -137,6 +145,8 @@ class BackendEntry:
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
     has_data: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
+    session_limit: Callable[[Mapping[str, Any]], float] = _as_stated
+    examine: Callable[[Path, Mapping[str, Any]], Iterator[Check]] | None = None
 
 
 class Backend(Closeable, Protocol):
