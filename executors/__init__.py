@@ -1,5 +1,6 @@
 """Run a script as a Kaggle batch run in one place, whoever asks: backends give it sessions, the emulator kernels.
 
-`base`: the calls that every executor has. `local`, `local_launcher`: a detached process of this machine, with
-`short_folders` for its temporary files. `docker/`: a container.
+`base`: the calls that every executor has. `sandbox`: the folder of a script that runs as a process. `local`,
+`local_launcher`: a detached process of this machine, with `short_folders` for its temporary files. `docker/`: a
+container. `slurm/`: a job of a Slurm cluster.
 """

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import signal
-import stat
 import subprocess
 import sys
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from contract.errors import SessionLostError
 from contract.states import State
-from contract.storage import files
 from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
-from executors.local_files import fetch_files, is_segment, mount
+from executors.local_files import fetch_files
+from executors.sandbox import LOG_FILE, NO_RECORD, existing, lay_out, read_if_there, recorded_end, remove_tree
 from executors.short_folders import name_short_folder, short_folder_named
 
 if TYPE_CHECKING:
     from executors.base import Workload
 
-LOG_FILE = "log.txt"
 START_PATIENCE_SECONDS = 10.0
 KILL_PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
-_CANCELLED_EXIT_CODES = frozenset({128 + signal.SIGTERM, 128 + signal.SIGINT})
 
 
 class LocalExecutor(Closeable):
@@ -52,7 +46,7 @@ class LocalExecutor(Closeable):
         """Lay out the sandbox and start its process; a sandbox starts one script at most."""
         sandbox = self._sandbox(workload.name)
         if not sandbox.exists():
-            self._lay_out(workload, sandbox)
+            lay_out(workload, sandbox, {"temporary": str(name_short_folder())})
         with (sandbox / LOG_FILE).open("ab") as log:
             child = subprocess.Popen(  # noqa: S603 - our own launcher, with a path of ours
                 _command(sandbox),
@@ -77,18 +71,7 @@ class LocalExecutor(Closeable):
         self._reap()
         if self._is_alive(sandbox):
             return Status(State.RUNNING)
-        ended = _read_if_there(sandbox / launcher.ENDED_FILE)
-        if ended is None:
-            reason = "its process ended without a record: killed, out of memory, or the machine went down"
-            return Status(State.FAILED, None, reason)
-        code = int(ended["exit_code"])
-        if ended.get("out_of_time"):
-            return Status(State.FAILED, code, ended["error"])
-        if code == 0:
-            return Status(State.COMPLETE, code)
-        if code in _CANCELLED_EXIT_CODES:
-            return Status(State.CANCELLED, code, f"asked to stop ({signal.Signals(code - 128).name})")
-        return Status(State.FAILED, code, ended["error"] or f"exit code {code}")
+        return recorded_end(sandbox) or Status(State.FAILED, None, NO_RECORD)
 
     def logs(self, name: str, offset: int) -> bytes:
         """The bytes of the log from `offset` on."""
@@ -124,11 +107,11 @@ class LocalExecutor(Closeable):
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
         sandbox = self._sandbox(name)
-        orders = _read_if_there(sandbox / launcher.ORDERS_FILE) or {}
+        orders = read_if_there(sandbox / launcher.ORDERS_FILE) or {}
         for folder in (short_folder_named(orders.get("temporary")), sandbox):
             with contextlib.suppress(OSError):
                 if folder is not None:
-                    _remove_tree(folder)
+                    remove_tree(folder)
         self._reap()
 
     def close(self) -> None:
@@ -142,37 +125,7 @@ class LocalExecutor(Closeable):
         return self._root / name
 
     def _existing_sandbox(self, name: str) -> Path:
-        sandbox = self._sandbox(name)
-        if not sandbox.exists():
-            raise SessionLostError(f"session {name}", f"its sandbox {sandbox} is gone")
-        return sandbox
-
-    def _lay_out(self, workload: Workload, sandbox: Path) -> None:
-        building = sandbox.with_name(f"{sandbox.name}.building")
-        _remove_tree(building)
-        mounted = building / launcher.INPUT
-        mounted.mkdir(parents=True)
-        for place, folder in workload.inputs.items():
-            shutil.copytree(folder, mounted / PurePosixPath(place), copy_function=_place)
-        for place, folder in workload.data.items():
-            mount(folder, mounted / PurePosixPath(place))
-        script = building / launcher.SCRIPT
-        script.parent.mkdir(parents=True)
-        shutil.copyfile(workload.script, script)
-        for name in (launcher.WORKING, launcher.TEMPORARY):
-            (building / name).mkdir(parents=True)
-        for path in (script, *mounted.rglob("*")):
-            # A segment may be a second name of the parent's artifact, which would become read-only with it.
-            if path.is_file() and not path.is_symlink() and not is_segment(path):
-                path.chmod(stat.S_IREAD | stat.S_IRGRP | stat.S_IROTH)
-        orders = {
-            "environment": dict(workload.environment),
-            "limit_seconds": workload.limit_seconds,
-            "temporary": str(name_short_folder()),
-        }
-        files.write_json(building / launcher.ORDERS_FILE, orders)
-        building.rename(sandbox)
-        files.fsync_directory(self._root)
+        return existing(self._sandbox(name))
 
     def _is_alive(self, sandbox: Path) -> bool:
         if (sandbox / launcher.ENDED_FILE).exists():
@@ -188,7 +141,7 @@ class LocalExecutor(Closeable):
         return self._launcher_process(sandbox) is not None
 
     def _launcher_process(self, sandbox: Path) -> psutil.Process | None:
-        started = _read_if_there(sandbox / launcher.STARTED_FILE)
+        started = read_if_there(sandbox / launcher.STARTED_FILE)
         if started is not None:
             try:
                 process = psutil.Process(int(started["pid"]))
@@ -200,14 +153,6 @@ class LocalExecutor(Closeable):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     return psutil.Process(child.pid)
         return next((each for each in psutil.process_iter() if _is_launcher(each, sandbox)), None)
-
-
-def _place(source: str, target: str) -> None:
-    """Bring a file of the payload into the sandbox."""
-    if is_segment(Path(source)):
-        files.link_or_copy(Path(source), Path(target))
-    else:
-        shutil.copyfile(source, target)
 
 
 def _command(sandbox: Path) -> list[str]:
@@ -236,20 +181,3 @@ def _is_launcher(process: psutil.Process, sandbox: Path) -> bool:
         )
     except (psutil.Error, OSError):
         return False
-
-
-def _read_if_there(path: Path) -> dict[str, Any] | None:
-    try:
-        document: dict[str, Any] = files.read_json(path)
-    except (FileNotFoundError, ValueError):
-        return None
-    return document
-
-
-def _remove_tree(folder: Path) -> None:
-    def make_writable_and_retry(function: Any, path: str, _error: Any) -> None:
-        Path(path).chmod(stat.S_IWRITE)
-        function(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=make_writable_and_retry)

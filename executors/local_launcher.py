@@ -38,6 +38,9 @@ LOOK_SECONDS, SOON_SECONDS = 1.0, 0.05
 PROCESSES = Path("/proc")
 WORKING = Path("kaggle", "working")
 TEMPORARY = Path("kaggle", "temp")
+OWN_NAME = "temporary_name"
+LONGEST_TEMPORARY = 63
+"""Of a path below which sockets have room: their address has some hundred characters (`short_folders`)."""
 
 
 def main(sandbox: Path) -> None:
@@ -70,6 +73,7 @@ def main(sandbox: Path) -> None:
         sys.stdout.flush()
     write_once(sandbox / ENDED_FILE, {"exit_code": number, "error": code if isinstance(code, str) else None})
     # Nothing is left to do, and tearing torch down takes a noticeable while.
+    remove_leftovers()
     end_at_once(number)
 
 
@@ -90,12 +94,34 @@ def variables(sandbox: Path, temporary: Path) -> "dict[str, str]":
 def make_temporary(sandbox: Path, orders: "dict[str, str]") -> Path:
     """The folder for temporary files: the one that was named for this sandbox, closed to others from the beginning.
 
-    A folder of that name that is there already is somebody else's. A sandbox of an earlier version names none.
+    A folder of that name that is there already is somebody else's. A sandbox of an earlier version names none. Where
+    only the machine that runs it knows where temporary files lie, the sandbox has but the folder's own name, and nobody
+    else can remove it: it goes with this process.
     """
     temporary = Path(orders.get("temporary", sandbox / TEMPORARY))
-    if "temporary" in orders:
+    if OWN_NAME in orders:
+        import tempfile  # noqa: PLC0415 - a sandbox of the machine that laid it out needs none of it
+
+        temporary = Path(tempfile.gettempdir(), orders[OWN_NAME])
+        tempfile.tempdir = None  # the script is to find its own
+        if len(os.fsencode(temporary)) > LONGEST_TEMPORARY and os.access("/tmp", os.W_OK | os.X_OK):  # noqa: S108
+            temporary = Path("/tmp", orders[OWN_NAME])  # noqa: S108 - closed to others, and nobody can guess its name
+        leftovers.append(temporary)
+    if "temporary" in orders or OWN_NAME in orders:
         temporary.mkdir(mode=0o700)
     return temporary
+
+
+leftovers: "list[Path]" = []
+"""Folders that end with this process."""
+
+
+def remove_leftovers() -> None:
+    """Remove what ends with this process, as far as it can be."""
+    for folder in leftovers:
+        import shutil  # noqa: PLC0415 - likewise
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for_threads() -> None:
@@ -116,6 +142,7 @@ def record_immediate_ends(sandbox: Path) -> "Callable[[int], NoReturn]":
         if os.getpid() == own:  # a fork ends by it too
             with contextlib.suppress(OSError):
                 write_once(sandbox / ENDED_FILE, {"exit_code": status, "error": None})
+            remove_leftovers()
         end(status)
 
     os._exit = end_with_record  # type: ignore[assignment] # it does not return either

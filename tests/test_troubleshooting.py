@@ -236,6 +236,28 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/commands/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
         "runner/test_record.py::test_what_the_key_does_not_bear_out_is_not_believed",
     ),
+    "Slurm's controller does not answer": (
+        "executors/slurm/test_executor.py::test_a_controller_that_does_not_answer_says_nothing_of_the_session",
+        "executors/slurm/test_words.py::test_a_controller_that_gave_no_answer_is_told_from_a_refusal",
+    ),
+    "the answer of `sbatch` is lost, or the command is killed before it notes it": (
+        "executors/slurm/test_executor.py::test_a_submission_that_nobody_noted_is_found_by_its_name",
+        "executors/slurm/test_executor.py::test_while_an_earlier_submission_hangs_nobody_submits_again",
+    ),
+    "Slurm refuses a job": (
+        "executors/slurm/test_executor.py::test_what_slurm_refuses_is_one_sentence_and_nothing_is_submitted",
+    ),
+    "a job waits in Slurm's queue": (
+        "executors/slurm/test_words.py::test_what_a_job_waits_for_is_said_in_words",
+        "executors/slurm/test_executor.py::test_a_job_that_waits_says_for_what_and_one_that_is_cancelled_then_never_begins",
+    ),
+    "Slurm ends a session that has not ended by itself, or its node fails": (
+        "executors/slurm/test_words.py::test_each_end_is_a_sentence",
+        "executors/slurm/test_standing.py::test_an_end_is_believed_once_a_record_of_it_would_have_been_seen",
+    ),
+    "the nodes of a cluster do not see the project, or have no such Python": (
+        "executors/slurm/test_executor.py::test_a_node_without_the_interpreter_says_which_key_to_set",
+    ),
     "the address of `notify` gives no answer": (
         "runner/test_notifying.py::test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again",
     ),

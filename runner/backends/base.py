@@ -133,6 +133,11 @@ def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
 
 
+def _as_stated(job: Mapping[str, Any]) -> float:
+    """How long a session lasts on a backend that leaves that to the job."""
+    return float(job["session_limit"])
+
+
 def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     """Where the sessions of a backend run that says nothing else: as the commands do."""
     from runner.packages.places import this_machine  # noqa: PLC0415 - only jobs with packages ask
@@ -162,6 +167,9 @@ class BackendEntry:
         is_elsewhere: whether what a session is given leaves this machine.
         settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
             part of the job's identity.
+        session_limit: seconds after which a session of a job (as JSON) ends by itself there.
+        examine: what `doit doctor` finds of a job (as JSON) there, given the same folder, beyond what it finds of the
+            backend; None where that is nothing.
     """
 
     open: Callable[[Path], Backend]
@@ -174,6 +182,8 @@ class BackendEntry:
     is_elsewhere: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
     settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
+    session_limit: Callable[[Mapping[str, Any]], float] = _as_stated
+    examine: Callable[[Path, Mapping[str, Any]], Iterator[Check]] | None = None
 
 
 class Backend(Closeable, Protocol):

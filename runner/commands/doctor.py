@@ -9,7 +9,7 @@ from contract.errors import BackendError, InputError, RelayError
 from contract.events import say
 from contract.libraries import library_versions
 from runner.backends.base import Check
-from runner.backends.registry import open_backend
+from runner.backends.registry import backend_entry, open_backend
 from runner.preflight.verdict import SPENDING, judge
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
                 problems.append(f"{name}: {check.about}")
     of_backends = len(problems)
     for job in jobs:
-        check = _trial_check(workspace, job)
         say(f"job {job}")
-        say(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.about}: {check.finding}")
-        if not check.is_well:
-            problems.append(f"{job}: {check.about}")
+        for check in (_trial_check(workspace, job), *_own_checks(workspace, job)):
+            say(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.about}: {check.finding}")
+            if not check.is_well:
+                problems.append(f"{job}: {check.about}")
     if problems:
         kind = BackendError if of_backends else InputError
         raise kind(
@@ -67,6 +67,18 @@ def _trial_check(workspace: Workspace, job: str) -> Check:
     except RelayError as error:
         return Check("trial", str(error), is_well=False)
     return Check("trial", "; ".join(("its environment and model can be made, stepped, saved and loaded", *notes)))
+
+
+def _own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
+    """What its backend finds of a job that it would run."""
+    name = _known_backend(workspace, job)
+    examined = None if name is None else backend_entry(name).examine
+    if name is None or examined is None:
+        return
+    try:
+        yield from examined(workspace.runs.backend(name), workspace.wanted(job, "full").job)
+    except RelayError as error:
+        yield Check(name, str(error), is_well=False)
 
 
 def _checks(workspace: Workspace, name: str) -> Iterator[Check]:

@@ -1,0 +1,191 @@
+"""Slurm's commands, each with an end: what they print, or an error that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, RefusedError
+from contract.plain_text import one_line
+from executors.slurm.words import LOOK_FORMAT, RECORD_FORMAT, gave_no_answer, is_busy, jobs_in, refusal
+
+if sys.platform != "win32":
+    import fcntl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from executors.slurm.words import SlurmJob
+
+PATIENCE_SECONDS = 60.0
+"""For one command; Slurm's own give up sooner where nobody listens."""
+BUSY_SECONDS = 300.0
+SUBJECT = "Slurm"
+_FILTERS = ("SACCT_", "SCANCEL_", "SINFO_", "SQUEUE_")
+"""How variables begin by which users have these commands show less, or otherwise."""
+_ACCOUNTS = ("KAGGLE_API_TOKEN", "KAGGLE_KEY", "KAGGLE_USERNAME")
+"""What sbatch would keep in the cluster's files: a session needs none of it."""
+
+
+class _Failed(Exception):  # noqa: N818 - told to nobody
+    """A command ended with an error that says so."""
+
+
+def known_jobs(name: str, number: str | None) -> list[SlurmJob]:
+    """The user's jobs of that name, oldest first, as Slurm's controller knows them, or else its accounting.
+
+    Args:
+        name: of the job.
+        number: its id, where that is known: by it the accounting finds what is long over.
+
+    Raises:
+        BackendUnreachableError: there was no answer.
+    """
+    look = ["squeue", "--me", f"--name={name}", "--states=all", "--noheader", f"--format={LOOK_FORMAT}"]
+    try:
+        found = list(jobs_in(_said(look)))
+    except _Failed as error:
+        raise _unreachable(str(error)) from None
+    return sorted(found or _recorded(name, number), key=lambda job: int(job.number))
+
+
+def _recorded(name: str, number: str | None) -> list[SlurmJob]:
+    """The same by the accounting, which many clusters have not."""
+    chosen = [f"--name={name}", "--starttime=now-30days"] if number is None else [f"--jobs={number}"]
+    command = ["sacct", *chosen, "--allocations", "--parsable2", "--noheader", f"--format={RECORD_FORMAT}"]
+    try:
+        return list(jobs_in(_said(command)))
+    except (_Failed, BackendError):
+        return []
+
+
+def submit(options: Sequence[str], script: Path, lock: Path) -> str:
+    """Submit a batch script; return the job's number.
+
+    Args:
+        options: of sbatch.
+        script: the batch script.
+        lock: a file that sbatch holds locked as long as it runs, also when whoever has called it was killed.
+
+    Raises:
+        RefusedError: Slurm did not take it.
+        BackendBusyError: nor did it, but it may later.
+        BackendUnreachableError: perhaps it did: it is to be looked for before it is submitted again.
+    """
+    with held(lock) as number_of_lock:
+        try:
+            said = _said(["sbatch", "--parsable", *options, str(script)], number_of_lock)
+        except _Failed as error:
+            if gave_no_answer(str(error)):
+                raise _unreachable(str(error)) from None
+            problem, remedy = refusal(str(error))
+            if is_busy(str(error)):
+                raise BackendBusyError(SUBJECT, problem, wait_seconds=BUSY_SECONDS) from None
+            raise RefusedError(SUBJECT, f"does not take the job: {problem}", remedy) from None
+    number = said.strip().partition(";")[0]
+    if not number.isdecimal():
+        raise _unreachable(f"sbatch said {number!r} and no number")
+    return number
+
+
+def cancel(job: SlurmJob) -> None:
+    """End a job.
+
+    Raises:
+        BackendUnreachableError: there was no answer.
+    """
+    try:
+        _said(["scancel", "--quiet", job.number])
+    except _Failed as error:
+        if gave_no_answer(str(error)):
+            raise _unreachable(str(error)) from None  # else it has ended meanwhile
+
+
+def would_start(options: Sequence[str]) -> str:
+    """When a job would start, in Slurm's words; submits nothing.
+
+    Raises:
+        RefusedError: Slurm would not take it.
+        BackendUnreachableError: there was no answer.
+    """
+    try:
+        said = _said(["sbatch", "--test-only", *options, "--wrap=true"], with_errors=True)
+    except _Failed as error:
+        if gave_no_answer(str(error)):
+            raise _unreachable(str(error)) from None
+        problem, remedy = refusal(str(error))
+        raise RefusedError(SUBJECT, f"would not take the job: {problem}", remedy) from None
+    return one_line(said.removeprefix("sbatch: "))
+
+
+def partitions() -> list[tuple[str, str, str]]:
+    """Of each partition its name (with `*` where it is the default), whether it is up, its longest time.
+
+    Raises:
+        BackendUnreachableError: there was no answer.
+    """
+    try:
+        said = _said(["sinfo", "--noheader", "--format=%P|%a|%l"])
+    except _Failed as error:
+        raise _unreachable(str(error)) from None
+    rows = [line.split("|") for line in said.splitlines()]
+    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]  # noqa: PLR2004 - the columns of the format
+
+
+def _said(command: list[str], *handed_on: int, with_errors: bool = False) -> str:
+    """What a command prints."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FILTERS)}
+    for name in _ACCOUNTS:
+        environment.pop(name, None)
+    try:
+        answer = subprocess.run(  # noqa: S603 - Slurm's own, with arguments of ours
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if with_errors else subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env={**environment, "LC_ALL": "C"},
+            timeout=PATIENCE_SECONDS,
+            check=False,
+            pass_fds=handed_on,
+        )
+    except (FileNotFoundError, PermissionError):
+        problem = f"its command {command[0]} is not on this machine"
+        raise BackendError(SUBJECT, problem, "work on a machine of the cluster that has it (a login node)") from None
+    except subprocess.TimeoutExpired:
+        raise _unreachable(f"{command[0]} did not end within {PATIENCE_SECONDS:.0f} s") from None
+    if answer.returncode:
+        raise _Failed(answer.stderr or answer.stdout)
+    return answer.stdout
+
+
+def _unreachable(said: str) -> BackendUnreachableError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    reason = one_line(lines[-1], 200) if lines else "a command failed without a word"
+    return BackendUnreachableError(SUBJECT, f"gives no answer ({reason})")
+
+
+@contextlib.contextmanager
+def held(lock: Path) -> Iterator[int]:
+    """Hold the lock of a submission, and have its number to hand on.
+
+    A command that was killed may have left an sbatch that still waits for the controller: what it comes to is not known
+    before it ends. Where files cannot be locked, two jobs may come of that, of which one finds its sandbox taken.
+
+    Raises:
+        BackendUnreachableError: such a one still waits.
+    """
+    with lock.open("ab") as stream:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _unreachable("an earlier submission of the session has not ended yet") from None
+            except OSError:
+                pass
+        yield stream.fileno()

@@ -1,0 +1,228 @@
+"""The Slurm executor: a job of a cluster in a sandbox that the job's node shares with this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from contract.errors import BackendError
+from contract.storage import files
+from contract.storage.coming_back import ComingBack
+from executors import local_launcher as launcher
+from executors.base import Closeable
+from executors.local_files import fetch_files
+from executors.sandbox import LOG_FILE, existing, lay_out, read_if_there, recorded_end, remove_tree
+from executors.short_folders import name_short_folder
+from executors.slurm import commands
+from executors.slurm.settings import SlurmSettings, asked_for
+from executors.slurm.standing import Seen, pause, recorded, standing
+
+if TYPE_CHECKING:
+    from executors.base import Status, Workload
+    from executors.slurm.words import SlurmJob
+
+BATCH_SCRIPT = "batch.sh"
+SUBMITTED_FILE = "submitted.json"
+LOCK_FILE = "submission.lock"
+NEVER_BEGAN = "its job was cancelled before it began"
+PLACE_SUFFIX = ".place.json"
+_SCOPE_DIGITS = 8
+
+
+@dataclass
+class _Watch:
+    """What this process has seen of a job at Slurm.
+
+    Args:
+        job: Slurm's latest answer.
+        asked: how often it was asked.
+        asked_at: when last, by the monotonic clock.
+        since: since when the answer has been the same, and the log as long.
+        log: how long that is.
+    """
+
+    job: SlurmJob | None = None
+    asked: int = 0
+    asked_at: float = 0.0
+    since: float = 0.0
+    log: int = -1
+
+
+class SlurmExecutor(Closeable):
+    """Scripts as jobs of a Slurm cluster, which outlive whoever submitted them.
+
+    A job is found by its name, which is the sandbox's and the executor's own; what lies in the sandbox decides where
+    Slurm has forgotten it. One that Slurm runs twice starts its script once.
+
+    Args:
+        root: the folder of all sandboxes, unless the settings name another; each machine of the cluster has it.
+        settings: what the scripts that it starts ask for.
+    """
+
+    def __init__(self, root: Path, settings: SlurmSettings | None = None) -> None:
+        self._root = root
+        self._settings = settings or SlurmSettings()
+        self._watched: dict[str, _Watch] = {}
+
+    def start(self, workload: Workload) -> None:
+        """Lay out the sandbox and submit its job, unless that was done."""
+        sandbox = self._choose_sandbox(workload.name)
+        if not sandbox.exists():
+            sandbox.parent.mkdir(parents=True, exist_ok=True)
+            lay_out(workload, sandbox, {launcher.OWN_NAME: name_short_folder().name})
+        if self.has(workload.name):
+            return
+        _write_batch_script(sandbox, self._settings.python)
+        number = commands.submit(
+            [*self._own_options(workload.name, sandbox), *asked_for(self._settings)],
+            sandbox / BATCH_SCRIPT,
+            sandbox / LOCK_FILE,
+        )
+        files.write_json(sandbox / SUBMITTED_FILE, {"job": number, "python": self._settings.python})
+
+    def has(self, name: str) -> bool:
+        """Whether its job was ever submitted, by what lies in its sandbox or by what Slurm says."""
+        sandbox = self._sandbox(name)
+        if not sandbox.exists():
+            return False
+        if any((sandbox / each).exists() for each in (launcher.STARTED_FILE, SUBMITTED_FILE)):
+            return True
+        with commands.held(sandbox / LOCK_FILE):
+            return any(job.was_taken for job in self._jobs(name, sandbox))
+
+    def status(self, name: str) -> Status:
+        """What the launcher recorded; without a record, what Slurm says, which is asked now and then."""
+        sandbox = existing(self._sandbox(name))
+        is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
+        if (end := recorded_end(sandbox)) is not None:
+            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        watch = self._watch(name, sandbox)
+        if (end := recorded_end(sandbox)) is not None:  # it may have ended between the two looks
+            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        has_started = (sandbox / launcher.STARTED_FILE).exists()
+        seen = Seen(watch.job, has_started, time.monotonic() - watch.since)
+        return standing(seen, sandbox, self._python(sandbox))
+
+    def logs(self, name: str, offset: int) -> bytes:
+        """The bytes of the log from `offset` on; Slurm makes the file when the job begins."""
+        try:
+            with (existing(self._sandbox(name)) / LOG_FILE).open("rb") as log:
+                log.seek(offset)
+                return log.read()
+        except FileNotFoundError:
+            return b""
+
+    def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
+        """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
+        fetch_files(existing(self._sandbox(name)) / launcher.WORKING, folder, coming or ComingBack.all_of_it())
+
+    def stop(self, name: str) -> None:
+        """Ask for a stop by a file, and cancel what has not begun.
+
+        A file and no signal: it needs no answer of the controller, and asking twice is asking once, where a second
+        SIGTERM would give the running rollout up. Whoever claims the sandbox first decides whether the script has
+        begun: once that is done here it never will, whatever becomes of its job.
+        """
+        sandbox = existing(self._sandbox(name))
+        (sandbox / launcher.STOP_FILE).touch()
+        if not launcher.claim(sandbox):
+            return
+        end = {"exit_code": 128 + signal.SIGTERM, "error": NEVER_BEGAN}
+        files.write_json(sandbox / launcher.ENDED_FILE, end)
+        with contextlib.suppress(BackendError):
+            for job in self._jobs(name, sandbox):
+                if job.waits:
+                    commands.cancel(job)
+
+    def kill(self, name: str) -> None:
+        """End the job with all that it started; one that has ended stays as it is."""
+        for job in self._jobs(name, existing(self._sandbox(name))):
+            if not job.is_over:
+                commands.cancel(job)
+
+    def remove(self, name: str) -> None:
+        """Remove the sandbox; what still writes into it may keep some of it."""
+        with contextlib.suppress(OSError):
+            remove_tree(self._sandbox(name))
+            self._place(name).unlink(missing_ok=True)
+        self._watched.pop(name, None)
+
+    def close(self) -> None:
+        """Nothing is open: each of Slurm's commands ends."""
+
+    def _watch(self, name: str, sandbox: Path) -> _Watch:
+        """What Slurm says of its job, asked again only if that is due."""
+        watch = self._watched.get(name)
+        now = time.monotonic()
+        if watch is None or now - watch.asked_at >= pause(watch.asked):
+            jobs = self._jobs(name, sandbox)
+            job = next((each for each in jobs if not each.is_over), jobs[-1] if jobs else None)
+            log = _size(sandbox / LOG_FILE)
+            is_new = watch is None or (watch.job, watch.log) != (job, log)
+            since = now if watch is None or is_new else watch.since
+            watch = self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
+        return watch
+
+    def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:
+        submitted = read_if_there(sandbox / SUBMITTED_FILE) or {}
+        return commands.known_jobs(self._job_name(name), submitted.get("job"))
+
+    def _job_name(self, name: str) -> str:
+        """The same workload may stand in another folder's executor, and is another job."""
+        scope = files.sha256_of_bytes(str(self._root.resolve()).encode())[:_SCOPE_DIGITS]
+        return f"relay-{name}-{scope}"
+
+    def _own_options(self, name: str, sandbox: Path) -> list[str]:
+        """The options by which a job is found, run once, and heard."""
+        comment = [f"--comment={self._settings.comment}"] if self._settings.comment else []
+        return [
+            f"--job-name={self._job_name(name)}",
+            *comment,
+            f"--chdir={sandbox}",
+            f"--output={LOG_FILE}",
+            "--open-mode=append",
+            "--no-requeue",
+        ]
+
+    def _choose_sandbox(self, name: str) -> Path:
+        """Where a new sandbox goes, noted before it is there: later commands know no settings."""
+        folder = self._settings.folder
+        if folder is not None and not self._sandbox(name).exists():
+            files.write_json(self._place(name), {"folder": str(folder)})
+        return self._sandbox(name)
+
+    def _sandbox(self, name: str) -> Path:
+        place = read_if_there(self._place(name))
+        root = self._root if place is None else Path(place["folder"])
+        return root.absolute() / (name if place is None else self._job_name(name))
+
+    def _place(self, name: str) -> Path:
+        return self._root / f"{name}{PLACE_SUFFIX}"
+
+    def _python(self, sandbox: Path) -> str:
+        submitted = read_if_there(sandbox / SUBMITTED_FILE) or {}
+        return str(submitted.get("python", self._settings.python))
+
+
+def _write_batch_script(sandbox: Path, python: str) -> None:
+    """What Slurm runs: it becomes the launcher, so that the launcher is what signals reach.
+
+    The launcher lies in the sandbox: a job may wait for days, while this code is changed.
+    """
+    own = sandbox / "local_launcher.py"
+    shutil.copyfile(launcher.__file__, own)
+    words = shlex.join([python, str(own), str(sandbox)])
+    files.write_bytes(sandbox / BATCH_SCRIPT, f"#!/bin/sh\nexec {words}\n".encode())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

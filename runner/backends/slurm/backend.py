@@ -1,0 +1,107 @@
+"""The slurm backend: sessions as jobs of a Slurm cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contract.errors import InputError
+from executors.slurm.executor import SlurmExecutor
+from executors.slurm.settings import SlurmSettings, time_for
+from runner.backends.on_executor import ExecutorBackend, packaged_job
+from runner.backends.slurm.section import Slurm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runner.backends.base import Check, Origin, Provisions
+    from runner.layout import SessionFolder
+
+
+class SlurmBackend(ExecutorBackend):
+    """Sessions as jobs of a Slurm cluster.
+
+    Args:
+        root: the folder of sandboxes, unless a job names another.
+    """
+
+    executor: SlurmExecutor
+
+    name = "slurm"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(SlurmExecutor(root))
+        self._root = root
+
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        """Nothing beside what every package holds, once it is clear that the job can be asked for.
+
+        Raises:
+            InputError: it needs a GPU and asks for none, or its folder cannot be.
+        """
+        job_settings(job, self._root, "")
+        return super().provisions(job, parent)
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Submit the packaged session, once.
+
+        Raises:
+            RefusedError: Slurm does not take it.
+            BackendBusyError: nor does it, as a limit is reached.
+        """
+        settings = job_settings(packaged_job(folder), self._root, key)
+        with SlurmExecutor(self._root, settings) as executor:
+            executor.start(self.workload(folder, key))
+        return key
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need of the cluster; starts nothing."""
+        from runner.backends.slurm.health import checks  # noqa: PLC0415 - only `doit doctor` asks
+
+        return checks()
+
+
+def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
+    """What the sessions of `job` (as JSON) ask for.
+
+    Args:
+        job: the job.
+        root: the backend's folder, which lies in the project's.
+        key: of the session, for people who look at the queue.
+
+    Raises:
+        InputError: it needs a GPU and asks for none, or its folder cannot be.
+    """
+    own = Slurm.model_validate(job.get("slurm", {}))
+    asks_for_gpu = own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
+    if job["device"] == "cuda" and not asks_for_gpu:
+        remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
+        raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
+    return SlurmSettings(
+        partition=own.partition,
+        account=own.account,
+        qos=own.qos,
+        gres=own.gres,
+        cpus=own.cpus,
+        memory=own.memory,
+        time=own.time if own.time is not None else time_for(float(job["session_limit"])),
+        extra=own.extra,
+        folder=None if own.folder is None else sandbox_folder(job["name"], own.folder, root.parents[2]),
+        python=own.python or sys.executable,
+        comment=key,
+    )
+
+
+def sandbox_folder(job: str, stated: str, project: Path) -> Path:
+    """The folder that a job states, with `~` and variables in it: one for everybody, in which each has its own.
+
+    Raises:
+        InputError: it names a variable that is not set.
+    """
+    path = os.path.expandvars(stated)
+    if "$" in path:
+        problem = f"{stated} names a variable that is not set here"
+        raise InputError(f"job {job}, key slurm.folder", problem, "set it, or write the folder itself")
+    return (project / Path(path).expanduser()).absolute()
