@@ -8,7 +8,8 @@ reads both.
 `packages/`: the wheels that a job's packages become. `data`: folders that stand for Kaggle's data.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
-`changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.
+`curve/`: what all sessions measured. `changes`: what is other than when a session was packaged. `settled`, `settling`:
+that there is nothing to do, kept.
 `acting/`: the best agent at work in a process of its own; `pictures/`: a video of it;
 `export/`: what is handed on of it.
 `commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which

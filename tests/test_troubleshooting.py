@@ -38,6 +38,15 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "closing the environments never ends": (
         "trainer/test_hanging_sessions.py::test_environments_that_do_not_close_cost_no_finished_session",
     ),
+    "the disk takes no rows of what is measured": (
+        "trainer/test_metrics.py::test_what_the_disk_does_not_take_waits_and_nothing_of_the_training_ends",
+    ),
+    "`doit curve` without the package of TensorBoard": (
+        "runner/commands/test_curve.py::test_without_tensorboard_it_says_what_to_install",
+    ),
+    "rows of what was measured are damaged, or another session's": (
+        "runner/curve/test_stitching.py::test_a_file_of_another_session_or_with_odd_lines_is_told_of",
+    ),
     "an environment leaves a thread": (
         "trainer/test_hanging_sessions.py::test_a_thread_that_an_environment_leaves_is_named_and_keeps_nothing",
     ),

@@ -44,7 +44,7 @@ OURS = {
     "gpu": "write `device: cuda`, and on Kaggle `accelerator` under kaggle",
     "verbose": "remove it: a session says how it goes by itself",
     "progress_bar": "remove it: a session says how it goes by itself",
-    "tensorboard_log": "remove it: what a session measures is in training_metadata.json",
+    "tensorboard_log": "remove it: `doit curve` makes one TensorBoard run of all sessions",
 }
 """The key of another tool, such as rl-baselines3-zoo, and what to write."""
 

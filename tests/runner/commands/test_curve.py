@@ -53,3 +53,15 @@ def test_a_line_of_bars_goes_by_timesteps(points: list[tuple[int, float]], drawn
     line = sparkline(series(*points))
     assert line.startswith(drawn)
     assert len(line) == min(60, len(points))
+
+
+def test_without_tensorboard_it_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.curve.event_files.can_be_written", lambda: False)
+    two_sessions(tmp_path)
+    write_jobs(tmp_path, **{JOB: cart_pole()})
+    show_curve(Workspace(tmp_path), JOB)
+    said = capsys.readouterr().out
+    assert 'TensorBoard is not installed here: `pip install "kaggle-relay[report]"`, in a clone `make setup`' in said
+    assert (tmp_path / "runs" / JOB / "curve.csv").exists()
