@@ -19,7 +19,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
 .PHONY: quick run resume redo plan status history logs graph curve report verify video export doctor fresh setup test coverage \
-	lint types format lock bench clean help \
+	lint types format docs lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -69,6 +69,8 @@ types: $(READY) ## mypy --strict, for Linux, macOS and Windows
 	@$(CHECK) types
 format: $(READY) ## let ruff rewrite what it can
 	@$(CHECK) format
+docs: $(READY) ## the documents as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(CHECK) docs --quiet && echo build/site/index.html
 lock: ## renew requirements.lock; ARGS=--upgrade takes the newest of all
 	@$(SETUP) lock $(ARGS)
 bench: $(READY) ## the benchmarks

@@ -82,6 +82,7 @@ TOOLS = {
     "pytest": (("pytest",),),
     "test": (*LINT, COMPILED, PYTEST),
     "coverage": ((*PYTEST, "--cov", f"-W={UNTRACED}"),),
+    "docs": (("mkdocs", "build", "--strict"),),
     "format": (("ruff", "check", "--fix-only", "."), ("ruff", "format", ".")),
 }
 # What runs while a command's last tool does: mypy keeps one core busy.

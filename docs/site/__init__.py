@@ -1,0 +1,1 @@
+"""What makes a site of the documents. `hooks`: files from beside docs/. `commands`: the reference of all commands."""
