@@ -18,8 +18,8 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status history logs graph curve report verify video export doctor fresh setup test coverage \
-	lint types format docs lock bench clean help \
+.PHONY: quick run resume redo plan status history logs graph curve report verify video export doctor gc fresh setup test \
+	coverage lint types format docs lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -53,6 +53,8 @@ export: $(READY) ## the job's best agent as ONNX and in Hugging Face's form; upl
 	@$(DOIT) export$(OF_JOB)
 doctor: $(READY) ## whether the backend would take a session; spends nothing
 	@$(DOIT) doctor$(OF_JOB)
+gc: $(READY) ## what no session needs any more; ARGS=--apply removes it
+	@$(DOIT) gc$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew
 	@$(DOIT) fresh$(OF_JOB)
 emulator: $(READY) ## Kaggle's API on this machine; ARGS="--help" tells more

@@ -106,6 +106,11 @@ class SessionFolder(NamedTuple):
         return self.path / "restored.json"
 
     @property
+    def removed_json(self) -> Path:
+        """What `doit gc` removed of the session; not there where it removed nothing."""
+        return self.path / "removed.json"
+
+    @property
     def log(self) -> Path:
         """Everything that the session printed."""
         return self.path / "session.log"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from contract.documents.runs import Execution, Ledger, Package, Request, Restored
+from contract.documents.runs import Execution, Ledger, Package, Removed, Request, Restored
 from contract.storage import files, layout
 from runner.layout import sessions_below
 
@@ -89,6 +89,11 @@ class SessionState:
     def restored(self) -> Restored:
         """What was adopted from it, once restored."""
         return Restored.read(self.folder.restored_json)
+
+    @cached_property
+    def removed(self) -> Removed:
+        """What `doit gc` removed of it."""
+        return Removed.read_if_there(self.folder.removed_json) or Removed(files={})
 
 
 @dataclass(frozen=True)

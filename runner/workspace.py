@@ -15,9 +15,10 @@ from contract.libraries import library_versions
 from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
-from runner.jobs.own_keys import GROUP, NOTIFY
+from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
+from runner.retention.values import Keep
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 from runner.wanted import Wanted
 
@@ -119,6 +120,10 @@ class Workspace:
         """What the job is compared within, as jobs.yaml states it; empty where it names nothing."""
         return str(self._jobs.job(job)["full"].get(GROUP) or "")
 
+    def kept(self, job: str) -> Keep:
+        """Which of the job's checkpoints `doit gc` leaves, as jobs.yaml states it."""
+        return Keep(**self._jobs.job(job)["full"][KEEP])
+
     def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
@@ -171,7 +176,7 @@ class Workspace:
         Raises:
             InputError: as there.
         """
-        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name not in (NOTIFY, GROUP)}
+        values = {name: value for name, value in self._jobs.job(job)[profile].items() if name not in OF_COMMANDS}
         if self._backend is not None:
             values["backend"] = self._backend
         pins = self._pin(values)

@@ -104,6 +104,24 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "an environment can be made only once in a process": (
         "trainer/test_trial.py::test_an_environment_that_can_be_made_once_is_trained_without_the_check",
     ),
+    "the disk is full of sessions": (
+        "runner/retention/test_choice.py::test_nothing_goes_unasked_and_what_went_is_written_down",
+    ),
+    "`doit gc` is killed, or the power fails in it": (
+        "scenarios/test_tidied_lineages.py::test_a_lineage_that_lost_the_tidier_at_any_moment_goes_on_exactly",
+    ),
+    "`doit gc` meets a job that another command is at": (
+        "runner/retention/test_choice.py::test_a_job_that_somebody_works_on_or_that_cannot_be_read_is_left_alone",
+    ),
+    "a checkpoint that a redo would begin from was removed": (
+        "runner/retention/test_choice.py::test_a_checkpoint_that_was_removed_is_told_from_one_that_is_missing",
+    ),
+    "`doit logs` of a session that there is not": (
+        "runner/steering/test_logs.py::test_the_newest_session_is_shown_or_the_one_that_is_named",
+    ),
+    "a variable or flag stands with a command that does not read it": (
+        "runner/steering/test_answers.py::test_a_variable_is_refused_where_nothing_reads_it",
+    ),
     "`render_mode: human`": ("trainer/test_trial.py::test_a_window_is_refused",),
     "a constructor, `reset()` or `step()` hangs": (
         "runner/preflight/test_trial.py::test_what_hangs_is_ended_and_named",

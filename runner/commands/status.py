@@ -120,6 +120,7 @@ def session_status(session: SessionState) -> SessionStatus:
         reasons=checkpoint.resume.reasons if checkpoint else (),
         changes=checkpoint.resume.changes if checkpoint else (),
         best_mean_reward=checkpoint.best_mean_reward if checkpoint else None,
+        removed_bytes=sum(each.bytes for each in session.removed.files.values()),
     )
 
 

@@ -21,7 +21,7 @@ def verify(workspace: Workspace, job: str) -> None:
     Raises:
         RelayError: one is not; the sentence names it.
     """
-    problems, checked = [], 0
+    problems, checked, removed = [], 0, 0
     judged: dict[Path, str | None] = {}
     for session in read_lineage(workspace.runs, job).sessions:
         if session.phase is not Phase.RESTORED:
@@ -30,6 +30,9 @@ def verify(workspace: Workspace, job: str) -> None:
         for reference in (*restored.candidates, restored.best_model):
             if reference is None or reference.session != session.folder.number:
                 continue
+            if reference.file.partition("/")[2] in session.removed.files:
+                removed += 1
+                continue
             checked += 1
             problem = problem_with(reference, workspace.runs.job(job), judged)
             if problem:
@@ -37,4 +40,5 @@ def verify(workspace: Workspace, job: str) -> None:
     if problems:
         remedy = "restore it from a backup; runs go on from the newest intact checkpoint"
         raise RelayError(f"job {job}", "; ".join(problems), remedy)
-    say(f"{job}: {checked} file(s) are as they were adopted")
+    given_up = f", and `doit gc` removed {removed}" if removed else ""
+    say(f"{job}: {checked} file(s) are as they were adopted{given_up}")

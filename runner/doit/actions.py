@@ -79,11 +79,11 @@ def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     calibrate.calibrate(workspace, jobs)
 
 
-def tidy(workspace: Workspace, jobs: list[str]) -> None:
-    """Remove from the backends of `jobs` what no session needs, once the user agrees."""
+def tidy(workspace: Workspace, jobs: list[str]) -> int:
+    """Remove what no session of `jobs` needs, here and from their backends, where the user says so."""
     from runner.commands import tidy
 
-    tidy.tidy(workspace, jobs)
+    return tidy.tidy(workspace, jobs)
 
 
 def collect(workspace: Workspace, job: str) -> None:

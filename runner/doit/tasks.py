@@ -91,7 +91,7 @@ task_calibrate = for_all_jobs(
     actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."
 )
 task_gc = for_all_jobs(
-    actions.tidy, "Remove from Kaggle the datasets of jobs of which no session runs; says what, and asks first."
+    actions.tidy, "Say what no session needs any more, here and on Kaggle; with --apply remove it (jobs.yaml: keep)."
 )
 task_status = for_all_jobs(
     actions.show_status, "Show every session of every job in a table, and why it ended. --json for programs."

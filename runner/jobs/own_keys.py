@@ -2,7 +2,11 @@
 
 DATA = "data"
 """The folders of this machine that stand for data of Kaggle's."""
+KEEP = "keep"
+"""Which checkpoints `doit gc` leaves: what is kept decides nothing of what is trained, so that it is in no package."""
 NOTIFY = "notify"
 """Who is told of the job. An address may be a secret, so that it is in no package."""
 GROUP = "group"
 """What jobs that are one experiment have in common, such as those that differ in their seed: a report compares them."""
+OF_COMMANDS = (GROUP, KEEP, NOTIFY)
+"""Those that no session is packaged with, whatever they say."""

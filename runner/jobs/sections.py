@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from contract.errors import InputError
-from job.model import JOB_NAME, Job
-from runner.jobs.own_keys import DATA, GROUP, NOTIFY
+from job.algorithms.hyperparameters import Count, whole_number
+from job.model import JOB_NAME, Job, Section
+from runner.jobs.own_keys import DATA, GROUP, KEEP, NOTIFY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +42,22 @@ def _group(value: str) -> str:
 GroupName = Annotated[str, AfterValidator(_group)]
 
 
+class Keep(Section):
+    """Which checkpoints of a lineage `doit gc` leaves, beside those that are in use.
+
+    Args:
+        latest: how many of the newest.
+        every: of all checkpoints, counted from the lineage's first, each whose number this divides; 0 for none.
+        best: how many of those with the highest mean reward, and how many best models.
+    """
+
+    latest: Count = 5
+    every: Annotated[int, BeforeValidator(whole_number), Field(ge=0)] = 0
+    best: Count = 1
+
+
 def job_with(sections: Sections) -> type[Job]:
-    """The model of a job that has `data`, `notify`, `group`, and the section of each backend under its name.
+    """The model of a job that has `data`, `keep`, `notify`, `group`, and each section of a backend under its name.
 
     Args:
         sections: their models by the backend's name, None for a backend that reads none.
@@ -52,9 +67,10 @@ def job_with(sections: Sections) -> type[Job]:
     """
     fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
     for name in fields:
-        if name in Job.model_fields or name in (DATA, NOTIFY, GROUP):
+        if name in Job.model_fields or name in (DATA, GROUP, KEEP, NOTIFY):
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")
     fields[DATA] = (dict[str, str], Field(default={}, exclude_if=lambda folders: not folders))
+    fields[KEEP] = (Keep, Keep())
     fields[NOTIFY] = (Address | None, None)
     fields[GROUP] = (GroupName | None, Field(None, exclude_if=lambda name: name is None))
     return create_model("Job", __base__=Job, **fields)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from contract.documents.runs import Removed
 from contract.errors import CheckpointError
 from restore import adoption
+from runner.layout import SessionFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +55,9 @@ def choose_parent(restored: Restored, job_folder: Path, display: Display | None 
     Raises:
         CheckpointError: none is intact.
     """
-    chosen, refused = adoption.first_intact(restored, job_folder)
+    chosen, found = adoption.first_intact(restored, job_folder)
+    given_up = _given_up(restored, job_folder) if found else set()
+    refused = [_explained(reason, given_up) for reason in found]
     for reason in refused:
         if display is not None:
             display.checkpoint_line(f"Refused {reason}")
@@ -73,3 +77,16 @@ def choose_parent(restored: Restored, job_folder: Path, display: Display | None 
         best_model=job_folder / best.file if best and adoption.problem_with(best, job_folder) is None else None,
         segments=adoption.segments(chosen, job_folder),
     )
+
+
+def _given_up(restored: Restored, job_folder: Path) -> set[str]:
+    """The files of the sessions that `restored` names which `doit gc` has removed."""
+    folders = [SessionFolder(job_folder / number) for number in {each.session for each in restored.candidates}]
+    found = {folder.number: Removed.read_if_there(folder.removed_json) for folder in folders}
+    return {f"{number}/{file}" for number, removed in found.items() if removed is not None for file in removed.files}
+
+
+def _explained(reason: str, given_up: set[str]) -> str:
+    """Why a checkpoint was passed over, where it is missing on purpose."""
+    file = next((each for each in given_up if reason == f"{each}: is missing"), None)
+    return reason if file is None else f"{file}: was removed by `doit gc`"

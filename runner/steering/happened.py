@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +46,7 @@ def history_of(lineages: Sequence[Lineage]) -> list[tuple[dt.datetime, Happening
         for at, happening in _lineage(lineage, is_put_away=is_put_away):
             latest = max(latest, at or latest)
             found.append((latest, happening))
+        found += _removals(lineage)
     return found
 
 
@@ -64,6 +66,19 @@ def _lineage(lineage: Lineage, *, is_put_away: bool) -> Iterator[tuple[dt.dateti
             yield None, _happening(lineage, number, None, "unreadable", str(error))
     if is_put_away and lineage.sessions:
         yield None, _happening(lineage, None, None, "put away", f"lineage {lineage.generation} was put away by `fresh`")
+
+
+def _removals(lineage: Lineage) -> Iterator[tuple[dt.datetime, Happening]]:
+    """What `doit gc` removed, once for each time."""
+    by_time: dict[str, list[int]] = {}
+    for session in lineage.sessions:
+        with contextlib.suppress(RelayError):
+            for removed in session.removed.files.values():
+                by_time.setdefault(removed.at, []).append(removed.bytes)
+    for text, sizes in by_time.items():
+        if (at := _stamp(text)) is not None:
+            sentence = f"`doit gc` removed {len(sizes)} file(s), {files.human_bytes(sum(sizes))}"
+            yield at, _happening(lineage, None, at, "removed", sentence)
 
 
 def _happening(lineage: Lineage, session: str | None, at: dt.datetime | None, kind: str, sentence: str) -> Happening:

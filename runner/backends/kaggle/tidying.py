@@ -25,7 +25,7 @@ def tidy(connection: Connection, root: Path, jobs: Sequence[Mapping[str, Any]], 
         connection: to Kaggle.
         root: where it is noted which dataset holds what.
         jobs: as JSON; none of them has a session that runs.
-        agrees: whether the user does, asked when it was said what would go.
+        agrees: whether the user does, asked once it is said what would go.
 
     Raises:
         BackendError: Kaggle gives no answer, or refuses.
@@ -43,7 +43,7 @@ def tidy(connection: Connection, root: Path, jobs: Sequence[Mapping[str, Any]], 
     for slug, files in found.items():
         say(f"gc  dataset {slug}: {human_bytes(sum(files.values()))} in its latest version, and all before it")
     if not agrees():
-        say("gc  nothing was removed")
+        say("gc  nothing was removed from Kaggle; `doit gc apply=yes` removes it")
         return
     for slug in found:
         Dataset(connection, slug).delete()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_nothing_is_removed_where_nobody_agrees(
+def test_nothing_is_removed_from_kaggle_unasked(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write_jobs(cart=cart_pole(backend="kaggle", kaggle={"accelerator": "none"}))
@@ -21,8 +21,10 @@ def test_nothing_is_removed_where_nobody_agrees(
         server.reached_by_commands(monkeypatch)
         with server.client() as api:
             api.dataset_create_new(str(server.dataset({"a.bin": b"1"}, "relay-cart-input")), quiet=True)
-        said = project.doit("gc", expect=2)
+        said = project.doit("gc")
         assert "gc  dataset relay-cart-input: 1 B in its latest version" in said
-        assert "doit gc: nobody answered whether to remove it; run it in a terminal" in said
+        assert "gc  nothing was removed from Kaggle; `doit gc apply=yes` removes it" in said
         assert server.running.emulator.datasets.find(USER, "relay-cart-input") is not None
-    assert "it keeps nothing; `doit gc backend=kaggle` looks elsewhere" in project.doit("gc", "backend=local")
+        assert "gc  dataset relay-cart-input was removed" in project.doit("gc", "--apply")
+        assert server.running.emulator.datasets.find(USER, "relay-cart-input") is None
+    assert project.doit("gc", "backend=local") == "gc  cart: nothing of it can go\n"
