@@ -17,7 +17,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status verify doctor fresh setup test coverage lint types format lock bench clean help \
+.PHONY: quick run resume redo plan status verify repair doctor fresh setup test coverage lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -33,8 +33,10 @@ plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
 status: $(READY) ## where each job stands
 	@$(DOIT) status$(OF_JOB)
-verify: $(READY) ## check what the sessions left
+verify: $(READY) ## check all that a run stands on: installation, folders, checkpoints, lineages, exact resume, backends
 	@$(DOIT) verify$(OF_JOB)
+repair: $(READY) ## mend what verify finds broken; ARGS="dry=yes" only says what it would do
+	@$(DOIT) repair$(OF_JOB)
 doctor: $(READY) ## whether the backend would take a session; spends nothing
 	@$(DOIT) doctor$(OF_JOB)
 fresh: $(READY) ## archive the job's sessions and start anew

@@ -18,6 +18,7 @@ from contract.errors import (
     UnderWayError,
 )
 from contract.plain_text import plain
+from runner.commands.saying import AlreadySaidError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +65,8 @@ def in_one_sentence(action: Callable[[], None], *, waits: bool = True) -> Callab
         except RelayError as error:
             if isinstance(error, UnderWayError) or (not waits and isinstance(error, _LATER)):
                 return TaskUnderWay(plain(str(error)))
+            if isinstance(error, AlreadySaidError):
+                return TaskFailed("")
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
             return failure(plain(str(error)))
         return None

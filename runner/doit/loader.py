@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.doit.selection import Selection
 
-_KNOWN_VARIABLES = ("backend", "wait", "from")
+_KNOWN_VARIABLES = ("backend", "wait", "from", "json", "only", "budget", "dry")
 _WAITS = {None: True, "yes": True, "no": False}
 _OF_ADOPT = "from"
 
