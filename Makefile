@@ -18,7 +18,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status history logs graph curve report verify video export doctor gc fresh setup test \
+.PHONY: quick run resume redo plan status history logs graph curve report verify video export repair doctor gc fresh setup test \
 	coverage lint types format docs lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
@@ -45,12 +45,14 @@ curve: $(READY) ## what all sessions measured, as one curve: a table, and for Te
 	@$(DOIT) curve$(OF_JOB)
 report: $(READY) ## a page of each job, and figures for a paper: runs/report.html
 	@$(DOIT) report$(OF_JOB)
-verify: $(READY) ## check what the sessions left
+verify: $(READY) ## check all that a run stands on: installation, folders, checkpoints, lineages, exact resume, backends
 	@$(DOIT) verify$(OF_JOB)
 video: $(READY) ## the job's best agent, to look at
 	@$(DOIT) video$(OF_JOB)
 export: $(READY) ## the job's best agent as ONNX and in Hugging Face's form; uploads nothing
 	@$(DOIT) export$(OF_JOB)
+repair: $(READY) ## mend what verify finds broken; ARGS="dry=yes" only says what it would do
+	@$(DOIT) repair$(OF_JOB)
 doctor: $(READY) ## whether the backend would take a session; spends nothing
 	@$(DOIT) doctor$(OF_JOB)
 gc: $(READY) ## what no session needs any more; ARGS=--apply removes it

@@ -10,8 +10,8 @@ reads both.
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
 `curve/`: what all sessions measured. `changes`: what is other than when a session was packaged. `settled`, `settling`:
 that there is nothing to do, kept.
-`acting/`: the best agent at work in a process of its own; `pictures/`: a video of it;
-`export/`: what is handed on of it.
+`acting/`: the best agent at work in a process of its own; `pictures/`: a video of it; `export/`: what is handed on of
+it. `verifying/`: whether all that a run stands on is as it should be; `repairing/`: what is broken of it, mended.
 `commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
 `new_project/` writes one and `image_build` builds the image.
 """

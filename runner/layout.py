@@ -18,6 +18,8 @@ JOBS_FILE = "jobs.yaml"
 REPORT_FILE = "report.html"
 LEARNING_CURVE = "learning_curve"
 PACKAGES_LOCK = "packages.lock"
+DAMAGED = ".damaged"
+DOIT_MEMORY = ".doit.sqlite3"
 
 
 class SessionFolder(NamedTuple):
@@ -138,6 +140,14 @@ class RunsFolder(NamedTuple):
         """The sessions on disk, oldest first."""
         return sessions_below(self.job(job))
 
+    def jobs_with_sessions(self) -> list[str]:
+        """The jobs of which anything has run, whatever jobs.yaml says."""
+        try:
+            names = sorted(each.name for each in self.path.iterdir() if not each.name.startswith("."))
+        except OSError:
+            return []
+        return [name for name in names if self.sessions(name)]
+
     def archived(self, job: str) -> list[Path]:
         """The folders of a job's earlier lineages; another job's name may begin with this one's."""
         prefix = f"{job}-"
@@ -198,6 +208,10 @@ class RunsFolder(NamedTuple):
     def recovering(self) -> RunsFolder:
         """Where sessions are made again, until they take their place."""
         return RunsFolder(self.path / RECOVERING)
+
+    def damaged(self, job: str, when: str) -> Path:
+        """Where `repair` puts what it replaces of a job, or of the project, when it does."""
+        return self.path / DAMAGED / when / job
 
     def cache(self, name: str) -> Path:
         """A file that can be made again at any time."""

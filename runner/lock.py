@@ -39,7 +39,7 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        raise HeldElsewhereError(f"job {job}", f"is held by {_holder(runs, job)}", "wait until it has ended") from None
+        raise HeldElsewhereError(f"job {job}", f"is held by {holder(runs, job)}", "wait until it has ended") from None
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "this file system has no locks"
         problem = f"cannot be held, since {path} cannot be locked ({reason})"
@@ -47,18 +47,37 @@ def held(runs: RunsFolder, job: str, command: str) -> Iterator[None]:
         raise JobHeldError(f"job {job}", problem, remedy) from None
     try:
         since = dt.datetime.now().astimezone().isoformat(timespec="seconds")
-        holder = {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}
+        told = {"pid": os.getpid(), "host": platform.node(), "command": command, "since": since}
         # Only for whoever finds the job held: it need not outlive the machine.
         with contextlib.suppress(OSError):
-            runs.lock_holder(job).write_text(json.dumps(holder), encoding="utf-8")
+            runs.lock_holder(job).write_text(json.dumps(told), encoding="utf-8")
         yield
     finally:
+        # So that a note which is there while nobody holds the job tells of a command that was killed.
+        with contextlib.suppress(OSError):
+            runs.lock_holder(job).unlink(missing_ok=True)
         lock.release()
 
 
-def _holder(runs: RunsFolder, job: str) -> str:
+def is_held(runs: RunsFolder, job: str) -> bool:
+    """Whether a process holds `job` now; where nothing can be locked, nobody does."""
+    if not runs.lock(job).exists():
+        return False
+    lock = FileLock(runs.lock(job))
     try:
-        holder = files.read_json(runs.lock_holder(job))
-        return f"process {holder['pid']} on {holder['host']} (`{holder['command']}`, since {holder['since']})"
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
+def holder(runs: RunsFolder, job: str) -> str:
+    """Who holds a job, or held it last, in words."""
+    try:
+        told = files.read_json(runs.lock_holder(job))
+        return f"process {told['pid']} on {told['host']} (`{told['command']}`, since {told['since']})"
     except (OSError, ValueError, KeyError):
         return "another process"

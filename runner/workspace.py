@@ -265,4 +265,6 @@ class Workspace:
             raise InputError(f"job {plan.job}", "has lost a session's folder", f"run `doit fresh:{plan.job}`")
         parent = session.request.parent
         folder = self.runs.session(plan.job, int(parent.session)) if parent else None
+        if folder is not None and not folder.path.exists():  # it is gone, and what came of it is whole
+            folder = None
         return LiveSession(plan, session.folder, folder, session.request.goal, why)

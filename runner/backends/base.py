@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from contract.documents.runs import Package
+    from contract.errors import RelayError
     from contract.states import State
     from executors.base import Status
     from runner.layout import SessionFolder
@@ -33,11 +34,18 @@ class Check:
         about: what was looked at, in a few words.
         finding: what was found, in half a sentence that says what to do where something is wrong.
         is_well: whether a session could run with it.
+        remedy: what to do where something is wrong, by itself; `finding` says it too.
     """
 
     about: str
     finding: str
     is_well: bool = True
+    remedy: str = ""
+
+
+def failed(about: str, error: RelayError) -> Check:
+    """What an error says of what was looked at."""
+    return Check(about, str(error), is_well=False, remedy=error.remedy or "")
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,12 @@ class LocalBackend(ExecutorBackend):
             place = place.parent
         free = shutil.disk_usage(place).free
         if not os.access(place, os.W_OK):
-            yield Check("sandboxes", f"{place} is not writable: make it so", is_well=False)
+            problem, remedy = f"{place} is not writable: make it so", f"chmod u+rwx '{place}'"
+            yield Check("sandboxes", problem, is_well=False, remedy=remedy)
         elif free < LEAST_FREE_BYTES:
             needed = human_bytes(LEAST_FREE_BYTES)
-            yield Check("sandboxes", f"{human_bytes(free)} are free in {place}: make it {needed}", is_well=False)
+            problem = f"{human_bytes(free)} are free in {place}: make it {needed}"
+            yield Check("sandboxes", problem, is_well=False, remedy="make room there")
         else:
             yield Check("sandboxes", f"{human_bytes(free)} are free in {place}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from contract.errors import BackendError, InputError, RelayError
 from contract.events import say
 from contract.libraries import library_versions
-from runner.backends.base import Check
+from runner.backends.base import Check, failed
 from runner.backends.registry import backend_entry, open_backend
 from runner.preflight.verdict import SPENDING, judge
 
@@ -28,7 +28,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     problems: list[str] = []
     for name in sorted({name for job in jobs if (name := _known_backend(workspace, job)) is not None}):
         say(f"backend {name}")
-        for check in _checks(workspace, name):
+        for check in backend_checks(workspace, name):
             mark = "ok   " if check.is_well else "WRONG"
             say(f"  {mark}  {check.about}: {check.finding}")
             if not check.is_well:
@@ -36,7 +36,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     of_backends = len(problems)
     for job in jobs:
         say(f"job {job}")
-        for check in (_trial_check(workspace, job), *_own_checks(workspace, job)):
+        for check in (trial_check(workspace, job), *own_checks(workspace, job)):
             say(f"  {'ok   ' if check.is_well else 'WRONG'}  {check.about}: {check.finding}")
             if not check.is_well:
                 problems.append(f"{job}: {check.about}")
@@ -54,22 +54,22 @@ def _known_backend(workspace: Workspace, job: str) -> str | None:
         return None
 
 
-def _trial_check(workspace: Workspace, job: str) -> Check:
+def trial_check(workspace: Workspace, job: str) -> Check:
     """What comes of trying a job where nothing of it runs: a session of its would find the same."""
     try:
         plan = workspace.plan(job, "full")
     except RelayError as error:
-        return Check("plan", str(error), is_well=False)
+        return failed("plan", error)
     if not isinstance(plan.decision, SPENDING):
         return Check("trial", f"none is needed: {plan.decision}")
     try:
         notes = judge(workspace, plan).said
     except RelayError as error:
-        return Check("trial", str(error), is_well=False)
+        return failed("trial", error)
     return Check("trial", "; ".join(("its environment and model can be made, stepped, saved and loaded", *notes)))
 
 
-def _own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
+def own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
     """What its backend finds of a job that it would run."""
     name = _known_backend(workspace, job)
     examined = None if name is None else backend_entry(name).examine
@@ -78,14 +78,15 @@ def _own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
     try:
         yield from examined(workspace.runs.backend(name), workspace.wanted(job, "full").job)
     except RelayError as error:
-        yield Check(name, str(error), is_well=False)
+        yield failed(name, error)
 
 
-def _checks(workspace: Workspace, name: str) -> Iterator[Check]:
+def backend_checks(workspace: Workspace, name: str) -> Iterator[Check]:
+    """What is found of this machine and of a backend."""
     versions = library_versions()
     yield Check("this machine", f"Python {platform.python_version()}, torch {versions.get('torch', 'not installed')}")
     try:
         with open_backend(name, workspace.runs) as backend:
             yield from backend.diagnose()
     except RelayError as error:
-        yield Check(name, str(error), is_well=False)
+        yield failed(name, error)

@@ -51,11 +51,18 @@ def show_plan(workspace: Workspace, job: str) -> int:
     return plan.show_plan(workspace, job)
 
 
-def verify(workspace: Workspace, job: str) -> None:
-    """Check that every adopted file of `job` still is what was adopted."""
+def verify(workspace: Workspace, jobs: list[str]) -> None:
+    """Check all that the runs of `jobs` stand on."""
     from runner.commands import verify
 
-    verify.verify(workspace, job)
+    verify.verify(workspace, jobs)
+
+
+def repair(workspace: Workspace, jobs: list[str]) -> None:
+    """Mend what is broken of `jobs`, and say before what it costs."""
+    from runner.commands import repair
+
+    repair.repair(workspace, jobs)
 
 
 def cancel(workspace: Workspace, job: str) -> None:

@@ -18,6 +18,7 @@ from contract.errors import (
     UnderWayError,
 )
 from contract.plain_text import plain
+from runner.commands.saying import AlreadySaidError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,6 +77,8 @@ def in_one_sentence(action: Callable[[], int | None], *, waits: bool = True) -> 
         except RelayError as error:
             if isinstance(error, UnderWayError) or (not waits and isinstance(error, _LATER)):
                 return TaskUnderWay(plain(str(error)))
+            if isinstance(error, AlreadySaidError):
+                return TaskFailed("")
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed
             return failure(plain(str(error)))
         return TaskAnswered(code) if code else None

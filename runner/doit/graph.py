@@ -68,7 +68,7 @@ class Graph:
             refuse_old_files()
         self.workspace = workspace
         self.chosen = chosen
-        self.jobs = list(chosen.jobs(workspace.jobs) if jobs is None else jobs)
+        self.jobs = list(chosen.jobs(_known(workspace, chosen)) if jobs is None else jobs)
         self._said = set() if said is None else said
         self._plans = {} if plans is None else plans
 
@@ -173,6 +173,16 @@ class Graph:
             return f"{stage:<8}  {live.name}"
         self._said.add(reason)
         return f"{stage:<8}  {live.name}  {live.why}"
+
+
+def _known(workspace: Workspace, chosen: Selection) -> list[str]:
+    """The jobs of jobs.yaml; for what looks at a broken project, those that have sessions where it cannot be read."""
+    try:
+        return workspace.jobs
+    except InputError:
+        if not chosen.goes_without_jobs_file:
+            raise
+        return workspace.runs.jobs_with_sessions()
 
 
 def _refuse(error: RelayError) -> None:

@@ -65,7 +65,7 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         self._said[job] = str(fail.message)
         if fail.traceback:
             super().add_failure(task, fail)
-        else:
+        elif fail.message:
             self._line(fail.message)
 
     def complete_run(self) -> None:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"
 STAGES = ("package", "execute", "download", "validate", "restore")
-HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "adopt"})
+HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "adopt", "repair"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report", "history", "graph"})
+TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report", "history", "graph", "verify", "repair"})
 _TASKS_ABOUT_ONE = frozenset(
-    {"plan", "logs", "fresh", "verify", "curve", "cancel", "collect", "recover", "adopt", "video", "export"}
+    {"plan", "logs", "fresh", "curve", "cancel", "collect", "recover", "adopt", "video", "export"}
 )
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 
@@ -65,7 +65,12 @@ class Selection(NamedTuple):
     @property
     def changes_what_is_done(self) -> bool:
         """Whether it may change the sessions of a job that has met its goal."""
-        return not self.names.isdisjoint({"fresh", "recover"})
+        return not self.names.isdisjoint({"fresh", "recover", "repair"})
+
+    @property
+    def goes_without_jobs_file(self) -> bool:
+        """Whether it also works where jobs.yaml cannot be read: on the jobs that have sessions."""
+        return self.names <= {"verify", "repair"}
 
     @property
     def redoes(self) -> bool:

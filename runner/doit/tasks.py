@@ -3,12 +3,13 @@
 from runner.doit import actions
 from runner.doit.creators import for_all_jobs, for_each_job, runs, stage
 from runner.doit.graph import Files
+from runner.layout import DOIT_MEMORY
 from runner.workspace import LiveSession
 
 DOIT_CONFIG = {
     "default_tasks": ["run_full"],
     "backend": "write_through",
-    "dep_file": ".doit.sqlite3",
+    "dep_file": DOIT_MEMORY,
     "reporter": "relay",
     "continue": True,
     "par_type": "thread",
@@ -58,7 +59,6 @@ task_redo = runs("Do the newest session of a job again, from the same parent; th
 task_plan = for_each_job(
     actions.show_plan, "Say what the next session of each job would be, and why; spends nothing. --json for programs."
 )
-task_verify = for_each_job(actions.verify, "Check that every adopted checkpoint still is what was adopted.")
 task_logs = for_each_job(
     actions.show_log, "Show the log of a job's newest session, or of session=3; with -f as it grows."
 )
@@ -87,6 +87,12 @@ task_export = for_each_job(
 )
 
 task_doctor = for_all_jobs(actions.examine, "Check that the backends of the jobs would take a session; spends nothing.")
+task_verify = for_all_jobs(
+    actions.verify, "Check installation, folders, checkpoints, lineages, exact resume and backends; spends nothing."
+)
+task_repair = for_all_jobs(
+    actions.repair, "Mend what `verify` finds broken, going on from the newest sound checkpoint; deletes nothing."
+)
 task_calibrate = for_all_jobs(
     actions.calibrate, "Find out on your account what is not known for sure of Kaggle; spends minutes of CPU, no quota."
 )

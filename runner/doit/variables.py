@@ -12,16 +12,19 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KNOWN = ("backend", "wait", "from", "json", "session", "follow", "apply")
+KNOWN = ("backend", "wait", "from", "json", "session", "follow", "apply", "only", "budget", "dry")
 _BELONGS_TO = {
     "from": (("adopt",), "write `doit adopt:job from=FOLDER`"),
-    "json": (("plan", "status", "history"), "leave it out"),
+    "json": (("plan", "status", "history", "verify"), "leave it out"),
     "session": (("logs",), "write `doit logs:job session=3`"),
     "follow": (("logs",), "write `doit logs:job follow=yes`"),
     "apply": (("gc",), "write `doit gc:job apply=yes`"),
+    "only": (("verify",), "write `doit verify only=checkpoints,lineages`"),
+    "budget": (("verify",), "write `doit verify budget=5m`"),
+    "dry": (("repair",), "write `doit repair dry=yes`"),
 }
 """The tasks that a variable is about, where it is not about all, and what to do where it stands with another."""
-_FLAGS = {"--json": "json", "--follow": "follow", "--apply": "apply"}
+_FLAGS = {"--json": "json", "--follow": "follow", "--apply": "apply", "--dry": "dry"}
 _SHORT_FLAGS = {"logs": {"-f": "follow"}}
 """For a task, flags that come after it: before it they are doit's own."""
 _NAME = re.compile(r"[a-z_-]+")

@@ -104,7 +104,7 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on
     trained: Project, damage: str
 ) -> None:
     spoil(trained.checkpoint("cart", 1), damage)
-    assert "cart_checkpoint_192_steps.zip" in trained.doit("verify", expect=1)
+    assert "cart_checkpoint_192_steps.zip" in trained.doit("verify", "only=checkpoints", expect=1)
     trained.write_jobs(cart=cart_pole())
     output = trained.kill_at("execute", "run_full")
     assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_192_steps.zip: " in output

@@ -9,7 +9,7 @@ from contract.errors import BackendError
 from contract.storage.files import human_bytes
 from executors.docker.engine import open_engine, talking_to_engine
 from executors.docker.limits import DockerSettings
-from runner.backends.base import Check
+from runner.backends.base import Check, failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def checks(image: str = DockerSettings.image) -> Iterator[Check]:
     try:
         engine = open_engine()
     except BackendError as error:
-        yield Check("Docker engine", str(error), is_well=False)
+        yield failed("Docker engine", error)
         return
     with contextlib.closing(engine):
         with talking_to_engine():
@@ -45,5 +45,5 @@ def _image(engine: docker.DockerClient, image: str) -> Check:
         with talking_to_engine(image):
             found = engine.images.get(image)
     except BackendError as error:
-        return Check("image", str(error), is_well=False)
+        return failed("image", error)
     return Check("image", f"{image} is there ({human_bytes(found.attrs['Size'])})")

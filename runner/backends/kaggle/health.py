@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from contract.errors import BackendError, CredentialsError, RelayError
 from contract.storage.files import human_bytes
-from runner.backends.base import Check
+from runner.backends.base import Check, failed
 from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import ask_quota
@@ -40,7 +40,7 @@ def checks(settings: KaggleSettings, facts: Facts | None = None) -> Iterator[Che
     try:
         credentials = find_credentials()
     except CredentialsError as error:
-        yield Check("credentials", str(error), is_well=False)
+        yield failed("credentials", error)
         return
     yield Check("credentials", "; ".join((f"found in {credentials.source}", *credentials.remarks)))
     hasty = replace(settings, patience=min(settings.patience, PATIENCE_SECONDS))
@@ -58,14 +58,14 @@ def _checks_of_answers(connection: Connection) -> Iterator[Check]:
         connection.owner  # noqa: B018 - asks whose token it is
         quota = ask_quota(connection)
     except BackendError as error:
-        yield Check("Kaggle", str(error), is_well=False)
+        yield failed("Kaggle", error)
         return
     yield Check("Kaggle", "answers, and accepts the credentials")
     if quota is None:
         yield Check("GPU quota", "Kaggle does not say how much is left")
     else:
         advice = "; set `kaggle: {accelerator: none}` for sessions without a GPU" if quota.is_used_up else ""
-        yield Check("GPU quota", f"{quota}{advice}", is_well=not quota.is_used_up)
+        yield Check("GPU quota", f"{quota}{advice}", is_well=not quota.is_used_up, remedy=advice.lstrip("; "))
     headers = {name.lower(): value for name, value in connection.headers.items()}
     yield client_version(metadata.version("kaggle"), headers)
     yield clock(headers, time.time())
@@ -76,7 +76,7 @@ def _shipped() -> Check:
     try:
         bundles = [make_bundle(name) for name in LACKING]
     except RelayError as error:
-        return Check("packages to send", str(error), is_well=False)
+        return failed("packages to send", error)
     names = ", ".join(f"{name.partition('.wheel')[0]} ({human_bytes(len(content))})" for name, content in bundles)
     return Check("packages to send", names)
 
@@ -97,7 +97,9 @@ def clock(headers: Mapping[str, str], now: float) -> Check:
         return Check("clock", "Kaggle's answer has no time to compare with")
     off = abs(now - theirs)
     if off > CLOCK_TOLERANCE_SECONDS:
-        return Check("clock", f"is {off:,.0f} s off: set this machine's clock", is_well=False)
+        return Check(
+            "clock", f"is {off:,.0f} s off: set this machine's clock", is_well=False, remedy="set this machine's clock"
+        )
     return Check("clock", "agrees with Kaggle's")
 
 

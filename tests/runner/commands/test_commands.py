@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.documents.runs import Ledger
-from contract.errors import BackendError, BackendUnreachableError, InputError, RelayError
+from contract.errors import BackendError, BackendUnreachableError, InputError
 from executors.base import Closeable
 from runner.commands import cancel as cancel_module
 from runner.commands.cancel import cancel
 from runner.commands.plan import show_plan
 from runner.commands.start_afresh import start_afresh
 from runner.commands.status import show_status
-from runner.commands.verify import verify
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -107,31 +106,6 @@ def test_a_session_that_may_be_running_is_not_archived(workspace: Workspace, car
     with pytest.raises(InputError, match=re.escape("let it end with `doit resume:cart`, or stop it with `doit cancel")):
         start_afresh(workspace, "cart")
     assert folder.ledger_json.exists()
-
-
-def test_verify_counts_each_adopted_file_once(
-    workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cart.add(Phase.RESTORED, timesteps=128, fallbacks=[cart.checkpoint(1, 64)])
-    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128), fallbacks=[cart.checkpoint(1, 128)])
-    cart.add(Phase.SUBMITTED)
-    verify(workspace, "cart")
-    assert capsys.readouterr().out == "cart: 3 file(s) are as they were adopted\n"
-
-
-def test_verify_names_every_file_that_changed(workspace: Workspace, cart: JobOnDisk) -> None:
-    cart.add(Phase.RESTORED, timesteps=128)
-    cart.add(Phase.RESTORED, timesteps=256)
-    first, second = (cart.runs.job("cart") / session.restored.candidates[0].file for session in cart.lineage.sessions)
-    first.unlink()
-    second.write_bytes(second.read_bytes()[:-1] + b"!")
-    with pytest.raises(RelayError) as caught:
-        verify(workspace, "cart")
-    assert str(caught.value) == (
-        "job cart: 0001/artifacts/checkpoints/cart_checkpoint_128_steps.zip is missing; "
-        "0002/artifacts/checkpoints/cart_checkpoint_256_steps.zip has another sha256 than when it was adopted; "
-        "restore it from a backup; runs go on from the newest intact checkpoint"
-    )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from doit.task import Task
 
 from contract.errors import CheckpointError, IncompatibleError, InputError, RelayError
 from runner.backends.registry import BACKENDS
-from runner.commands import cancel, plan, start_afresh, verify
+from runner.commands import cancel, plan, start_afresh
 from runner.doit import actions
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.graph import Files, Graph
@@ -150,7 +150,6 @@ def test_other_commands_get_the_workspace_and_the_jobs(tmp_path: Path) -> None:
     ("action", "command"),
     [
         (actions.show_plan, plan),
-        (actions.verify, verify),
         (actions.cancel, cancel),
         (actions.start_afresh, start_afresh),
     ],
@@ -216,7 +215,7 @@ class TestCommandLine:
         [
             (
                 ["plan", "bakcend=local"],
-                "variable bakcend: is unknown; known: backend, wait, from, json, session, follow, apply",
+                "variable bakcend: is unknown; known: backend, wait, from, json, session, follow, apply, only, budget, dry",
             ),
             (["resume", "wait=maybe"], "variable wait: is 'maybe'; write wait=yes or wait=no"),
             (["plan", "backend=moon"], f"backend: unknown backend 'moon'; choose one of {', '.join(BACKENDS)}"),
@@ -243,14 +242,14 @@ class TestCommandLine:
         assert output.count("\n") == 1
         assert "did you mean PPO?" in output
 
-    def test_a_failed_check_is_one_sentence_and_exit_code_1(self, cart_project: Project) -> None:
+    def test_a_failed_check_ends_with_exit_code_1_and_what_was_said(self, cart_project: Project) -> None:
         cart = JobOnDisk(cart_project.root)
-        cart.add(Phase.RESTORED, timesteps=64)
-        assert cart_project.doit("verify") == "cart: 1 file(s) are as they were adopted\n"
-        cart_project.checkpoint("cart", 1).unlink()
-        output = cart_project.doit("verify", expect=1)
-        assert output.startswith("job cart: 0001/artifacts/checkpoints/cart_checkpoint_64_steps.zip is missing; ")
-        assert output.count("\n") == 1
+        folder = cart.add(Phase.SUBMITTED)
+        assert "CHECKPOINT SYSTEM VERIFIED" in cart_project.doit("verify", "only=lineages")
+        folder.ledger_json.write_text("{", encoding="utf-8")
+        output = cart_project.doit("verify", "only=lineages", expect=1)
+        assert "cart: 0001/ledger.json: cannot be read" in output
+        assert output.splitlines()[-1].endswith("Skipped: 0"), "all was said"
 
     def test_a_failed_stage_is_one_sentence_and_what_would_have_followed_is_not_mentioned(
         self, cart_project: Project
@@ -271,7 +270,7 @@ class TestCommandLine:
     def test_an_error_that_is_none_of_ours_shows_its_traceback(self, cart_project: Project) -> None:
         commands = cart_project.root / "runner" / "commands" / "verify.py"
         text = commands.read_text(encoding="utf-8")
-        commands.write_text(text.replace("    problems, checked = [], 0\n", "    1 / 0\n"), encoding="utf-8")
+        commands.write_text(text.replace("    page = None if", "    1 / 0\n    page = None if"), encoding="utf-8")
         output = cart_project.doit("verify", expect=2)
         assert "Traceback (most recent call last):" in output
         assert "verify.py" in output

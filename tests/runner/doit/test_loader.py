@@ -19,7 +19,7 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve")
+OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve")
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -54,6 +54,8 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "redo",
         *OF_EVERY_JOB[-8:],
         "doctor",
+        "verify",
+        "repair",
         "calibrate",
         "gc",
         "status",
