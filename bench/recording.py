@@ -123,7 +123,7 @@ class Blocks:
     def share(self) -> float:
         """What noting adds to a timestep, by pairs of blocks."""
         pairs = zip(*(each[WARM_UP:] for each in self.seconds), strict=False)
-        return statistics.median(noted / silent - 1 for noted, silent in pairs)
+        return float(statistics.median(noted / silent - 1 for noted, silent in pairs))
 
     @property
     def clocked_share(self) -> float:

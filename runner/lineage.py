@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from contract.documents.runs import Execution, Ledger, Package, Removed, Request, Restored
+from contract.documents.removed import Removed
+from contract.documents.runs import Execution, Ledger, Package, Request, Restored
 from contract.storage import files, layout
 from runner.layout import sessions_below
 

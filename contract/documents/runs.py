@@ -6,7 +6,6 @@
     execution.json  Execution   how it ended
     manifest.json   Manifest    what arrived of it
     restored.json   Restored    what was adopted from it: the next session's parent
-    removed.json    Removed     what was given up of it to make room, written before it went
 
 The verdicts of validation (`report.json`) are `restore.validation.Report`; what a session itself reads and writes is in
 `contract.documents.session`, since a session has no msgspec. What an earlier version wrote is read too: a field that
@@ -290,30 +289,3 @@ class Restored(Document, frozen=True, kw_only=True):
     def candidates(self) -> tuple[CheckpointReference, ...]:
         """Every checkpoint that may be gone on from, newest first."""
         return (self.checkpoint, *self.fallbacks) if self.checkpoint else ()
-
-
-class RemovedFile(Value, frozen=True, kw_only=True):
-    """A file that was given up.
-
-    Args:
-        bytes, sha256: of it, as it was adopted or packaged; whoever finds it elsewhere can tell it by them.
-        at: when, in UTC, ISO 8601.
-        why: for people, in a few words.
-    """
-
-    bytes: int
-    sha256: str
-    at: str
-    why: str
-
-
-class Removed(Document, frozen=True, kw_only=True):
-    """What `doit gc` removed of a session. It stands here before it goes, so that a file may still be there.
-
-    A file of a session that is neither there nor here is missing.
-
-    Args:
-        files: by the path from the session's folder, with forward slashes.
-    """
-
-    files: dict[str, RemovedFile]

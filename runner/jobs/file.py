@@ -17,6 +17,7 @@ from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
 from runner.jobs.layers import Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
+from runner.jobs.own_keys import GROUP
 from runner.jobs.remedies import nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
@@ -156,7 +157,11 @@ class _Reader:
                 if name in jobs or (name != entry and name in entries):
                     remedy = "rename one of the two entries"
                     self._find(where, f"its matrix has a job {name}, and so has another entry", remedy)
-                elif (job := self._job(name, merged(defaults, own), where, lines)) is not None:
+                    continue
+                values = merged(defaults, own)
+                if name != entry:
+                    values.setdefault(GROUP, entry)
+                if (job := self._job(name, values, where, lines)) is not None:
                     jobs[name] = job
         return jobs
 

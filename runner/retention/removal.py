@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from contract.documents.runs import Removed, RemovedFile
+from contract.documents.removed import Removed, RemovedFile
 from contract.storage import files
 from contract.storage.files import human_bytes
 from restore.adoption import problem_with

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from contract.documents.runs import Removed
+from contract.documents.removed import Removed
 from contract.errors import CheckpointError
 from restore import adoption
 from runner.layout import SessionFolder

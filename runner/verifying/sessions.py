@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from contract.documents.runs import Execution, Ledger, Manifest, Package, Removed, Request, Restored
+from contract.documents.removed import Removed
+from contract.documents.runs import Execution, Ledger, Manifest, Package, Request, Restored
 from contract.documents.typed_json import Document
 from contract.errors import RelayError
 from contract.storage import files

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract.documents.runs import Removed
+from contract.documents.removed import Removed
 from restore.adoption import problem_with
 from runner.lineage import read_lineage
 from tests.project import Kept, Project, cart_pole, tensors_digest

@@ -15,6 +15,7 @@ from runner.doit import actions
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.graph import Files, Graph
 from runner.doit.selection import PROFILES, STAGES, select
+from runner.doit.variables import KNOWN
 from runner.lineage import Phase
 from runner.workspace import Workspace
 from tests.project import Project, cart_pole
@@ -215,7 +216,7 @@ class TestCommandLine:
         [
             (
                 ["plan", "bakcend=local"],
-                "variable bakcend: is unknown; known: backend, wait, from, json, session, follow, apply, only, budget, dry",
+                f"variable bakcend: is unknown; known: {', '.join(KNOWN)}",
             ),
             (["resume", "wait=maybe"], "variable wait: is 'maybe'; write wait=yes or wait=no"),
             (["plan", "backend=moon"], f"backend: unknown backend 'moon'; choose one of {', '.join(BACKENDS)}"),

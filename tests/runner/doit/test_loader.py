@@ -19,7 +19,11 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve")
+OF_EVERY_JOB = (
+    *STAGES,
+    *PROFILES,
+    *("plan", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve", "video", "export"),
+)
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -52,7 +56,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "run_full",
         "resume",
         "redo",
-        *OF_EVERY_JOB[-8:],
+        *OF_EVERY_JOB[len(STAGES) + len(PROFILES) :],
         "doctor",
         "verify",
         "repair",
@@ -61,6 +65,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "status",
         "history",
         "graph",
+        "report",
     ]
     for job in ("cart", "pole"):
         assert {f"{name}:{job}" for name in OF_EVERY_JOB if name not in STAGES} <= {*tasks}

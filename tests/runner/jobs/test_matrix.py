@@ -94,6 +94,12 @@ def test_cases_are_settings_that_belong_together(tmp_path: Path) -> None:
     assert found["lights-ppo-gamma0_99-n_steps64-seed0"].hyperparameters["n_steps"] == 64
 
 
+def test_its_jobs_are_one_group_unless_they_say_otherwise(tmp_path: Path) -> None:
+    assert {job.model_dump()["group"] for job in jobs(tmp_path, "seed: [0, 1]").values()} == {"lights"}
+    named = ENTRY.replace("    matrix:", "    group: crossing\n    matrix:")
+    assert {job.model_dump()["group"] for job in jobs(tmp_path, "seed: [0, 1]", named).values()} == {"crossing"}
+
+
 def test_what_is_not_wanted_is_left_out(tmp_path: Path) -> None:
     matrix = """
         seed: [0, 1]

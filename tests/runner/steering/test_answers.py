@@ -154,7 +154,7 @@ def test_a_variable_is_refused_where_nothing_reads_it(variables: dict[str, str])
     variables["json"] = "maybe"
     with pytest.raises(InputError, match="variable json: is 'maybe'; write json=yes or json=no"):
         is_yes("json")
-    with pytest.raises(InputError, match="variable json: belongs to `plan`, `status` or `history`"):
+    with pytest.raises(InputError, match="variable json: belongs to `plan`, `status`, `history` or `verify`"):
         check_variables(["run_full", "json=maybe"])
     check_variables(["status", "json=maybe"])
 
