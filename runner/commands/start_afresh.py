@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from contract.errors import InputError
 from contract.events import say
 from runner.commands.cancel import submitted_handle
+from runner.curve.showing import put_away
 from runner.lineage import Phase, read_lineage
 
 if TYPE_CHECKING:
@@ -32,4 +33,5 @@ def start_afresh(workspace: Workspace, job: str) -> None:
     target = workspace.runs.archive(job, lineage.generation)
     target.parent.mkdir(parents=True, exist_ok=True)
     workspace.runs.job(job).rename(target)
+    put_away(workspace.runs, job, target)
     say(f"{job}: {len(lineage.sessions)} session(s) archived in {target}; the next run starts at 0 timesteps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import RelayError, shown
@@ -42,9 +43,15 @@ def show(runs: RunsFolder, job: str) -> Shown:
     return Shown(curve, runs.curve(job), events)
 
 
+def put_away(runs: RunsFolder, job: str, archived: Path) -> None:
+    """Let TensorBoard show a lineage that was archived under its archive's name, beside the one to come."""
+    with contextlib.suppress(OSError):  # there is none, or on Windows one that a TensorBoard reads
+        (runs.tensorboard / job).rename(runs.tensorboard / archived.name)
+
+
 def bring_up_to_date(runs: RunsFolder, job: str) -> None:
     """Write the curve of `job` again, if it has been asked for before; nothing is worth failing for."""
-    if not runs.curve(job).exists():
+    if not (runs.curve(job).exists() or (runs.tensorboard / job).exists()):
         return
     try:
         show(runs, job)

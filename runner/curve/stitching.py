@@ -6,6 +6,7 @@ went through: of each session the part between the checkpoint that it went on fr
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def stitched(runs: RunsFolder, job: str) -> Curve:
     return Curve(
         job=job,
         lineage=lineage.generation,
-        measurements=tuple(seam.measured[each] for each in sorted(seam.measured)),
+        measurements=tuple(sorted(itertools.chain.from_iterable(seam.series.values()))),
         stretches=tuple(stretches),
         evaluations=tuple(seam.evaluations[each] for each in sorted(seam.evaluations)),
         notes=tuple(seam.notes),
@@ -56,17 +57,16 @@ class _Seam:
     """Puts session after session behind each other.
 
     Args:
-        measured: so far, by timesteps and key.
+        series: what was measured so far of each key, by timesteps.
         evaluations: so far, by timesteps.
         held_back: what the logger had when the latest session was left, and the next one's has not seen.
         notes: what could not be read.
     """
 
-    measured: dict[tuple[int, str], Measurement] = field(default_factory=dict)
+    series: dict[str, list[Measurement]] = field(default_factory=dict)
     evaluations: dict[int, Evaluation] = field(default_factory=dict)
     held_back: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    _keys: set[str] = field(default_factory=set)
 
     def add(self, link: Link, job: str) -> Stretch:
         """Take in what belongs to the training of one more session."""
@@ -99,11 +99,19 @@ class _Seam:
 
     def _note(self, row: Row, session: int, values: Mapping[str, float]) -> None:
         for key, value in values.items():
-            if key not in self._keys:
-                if len(self._keys) >= MOST_KEYS:
+            series = self.series.get(key)
+            if series is None:
+                if len(self.series) >= MOST_KEYS:
                     continue
-                self._keys.add(key)
-            self.measured[row.timesteps, key] = Measurement(row.timesteps, key, value, session, row.at)
+                series = self.series[key] = []
+            latest = series[-1] if series else None
+            if latest is not None and row.timesteps < latest.timesteps:
+                continue  # no session goes backwards: its file was tampered with
+            measured = Measurement(row.timesteps, key, value, session, row.at)
+            if latest is not None and row.timesteps == latest.timesteps:
+                series[-1] = measured
+            else:
+                series.append(measured)
 
 
 def _means(row: Row) -> dict[str, float]:

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from runner.curve import event_files
 from runner.curve.measurements import Curve, Measurement
-from runner.curve.showing import bring_up_to_date, show
+from runner.curve.showing import bring_up_to_date, put_away, show
 from runner.lineage import Phase
 from tests.runner.conftest import JOB, JobOnDisk
 from tests.runner.measured import REWARD, dump, leave
@@ -124,3 +124,18 @@ def test_a_curve_is_kept_up_to_date_once_it_was_asked_for(
     runs.session(JOB, 3).restored_json.write_text("{", encoding="utf-8")
     bring_up_to_date(runs, JOB)
     assert capsys.readouterr().out.startswith(f"the curve of {JOB} is as it was:")
+
+
+def test_a_lineage_that_is_archived_stays_a_run_beside_the_one_to_come(two_sessions: JobOnDisk) -> None:
+    runs = two_sessions.runs
+    show(runs, JOB)
+    archived = runs.archive(JOB, 1)
+    archived.parent.mkdir()
+    runs.job(JOB).rename(archived)
+    put_away(runs, JOB, archived)
+    assert (archived / "curve.csv").exists()
+    assert scalars(runs.tensorboard / f"{JOB}-001", REWARD)[-1] == (128, 40)
+    put_away(runs, JOB, archived)
+    leave(two_sessions.add(Phase.RESTORED, timesteps=64), dump(64, 7))
+    show(runs, JOB)
+    assert scalars(runs.tensorboard / JOB, REWARD) == [(64, 7)]

@@ -140,3 +140,9 @@ def test_a_lineage_whose_first_session_is_gone_begins_where_the_rest_does(tmp_pa
     leave(second, dump(96, 30))
     disk.runs.session(JOB, 1).path.rename(tmp_path / "elsewhere")
     assert [(each.begins, each.ends) for each in curve_of(disk).stretches] == [(64, 128)]
+
+
+def test_rows_that_go_backwards_are_left_out(tmp_path: Path) -> None:
+    disk = JobOnDisk(tmp_path)
+    leave(disk.add(Phase.RESTORED, timesteps=64), dump(32, 1), dump(16, -1), dump(32, 5), dump(64, 2))
+    assert series(curve_of(disk)) == [(32, 5, 1), (64, 2, 1)]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.documents.metrics import Row
 from contract.documents.session import Manifest
 from contract.errors import SessionError
 from contract.storage import files
 from contract.storage.layout import Artifacts
+from restore.metrics import parse_row
 from tests.trainer.conftest import JOB, job_values
 from trainer.checkpoint.writer import MOST_PENDING, ArtifactWriter
 from trainer.checkpoint.zip_file import file_entry
@@ -160,3 +162,36 @@ def test_an_error_of_our_own_is_not_dressed_up(writer: ArtifactWriter) -> None:
     writer.submit(forget)
     with pytest.raises(KeyError):
         writer.drain()
+
+
+def row(timesteps: int) -> Row:
+    return Row("log", timesteps, 1.0, {"train/loss": 0.5})
+
+
+def test_what_was_measured_is_shown_while_the_training_goes_on(writer: ArtifactWriter) -> None:
+    gate = threading.Event()
+    writer.submit(gate.wait)
+    for timesteps in (16, 32):
+        writer.metrics.note(row(timesteps))
+        writer.show_metrics()  # the second time it is under way
+    assert not writer.artifacts.metrics.exists()
+    gate.set()
+    writer.close()
+    assert [parse_row(line) for line in writer.artifacts.metrics.read_bytes().splitlines()] == [row(16), row(32)]
+
+
+def test_the_last_manifest_holds_for_what_was_measured_and_nothing_comes_after_it(
+    writer: ArtifactWriter, progress: Progress
+) -> None:
+    writer.metrics.note(row(16))
+    writer.submit(functools.partial(writer.publish, progress.metadata()))
+    writer.drain()
+    assert "training_metrics.jsonl" not in manifest(writer).files
+    writer.metrics.note(row(32))
+    assert writer.publish_last(progress.metadata(), 30)
+    writer.metrics.note(row(48))
+    writer.show_metrics()
+    writer.close()
+    path = writer.artifacts.metrics
+    assert path.read_bytes().count(b"\n") == 2
+    assert manifest(writer).files[path.name].sha256 == files.sha256_of_file(path)
