@@ -76,7 +76,7 @@ def duration(hours: float | None) -> str:
     if hours is None:
         return ""
     if hours >= 1:
-        return f"{hours:,.1f} h"
+        return f"{hours:,.0f} h" if hours >= _MANY else f"{hours:,.1f} h"
     seconds = round(hours * 3600)
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - what makes a minute
 
