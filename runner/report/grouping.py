@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FEWEST = 2
 """Points of a curve, and runs of a group."""
+_ENOUGH = 5
+"""Runs from which an interval can be told with some confidence."""
 _WHAT = {EVALUATED_RETURN: "Mean return of each evaluation.", TRAINING_RETURN: "Mean return of the latest episodes."}
 
 
@@ -42,6 +44,8 @@ def _grouped(name: str, reports: Sequence[JobReport]) -> GroupReport:
         there = tuple(each.job for each, _ in lines)
         left_out = [each for each in names if each not in there]
         notes = [f"Not among them, since too little was measured so far: {', '.join(left_out)}."] if left_out else []
+        if len(lines) < _ENOUGH:
+            notes.append("Of so few runs the interval is a rough guess.")
         if whole is None:
             notes.append("They have no timesteps in common so far.")
         return GroupReport(name, there, what, whole, tuple(notes))

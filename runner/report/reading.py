@@ -239,6 +239,8 @@ def _settings(value: Any, key: str = "") -> Iterator[Setting]:
 def _text(value: Any) -> str:
     if value is None or value in ({}, []):
         return "none"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -28,7 +28,15 @@ def test_a_job_of_which_too_little_was_measured_is_left_out_and_named() -> None:
     young = examples.report("walk-9", curve=Curve("walk-9", 1, (), ()))
     (group,) = group_reports([*seeds("walks", "walks"), young])
     assert group.jobs == ("walk-0", "walk-1")
-    assert group.notes == ("Not among them, since too little was measured so far: walk-9.",)
+    assert group.notes == (
+        "Not among them, since too little was measured so far: walk-9.",
+        "Of so few runs the interval is a rough guess.",
+    )
+
+
+def test_of_five_runs_nothing_more_needs_to_be_said() -> None:
+    (group,) = group_reports(seeds(*["walks"] * 5))
+    assert (group.notes, len(group.jobs)) == ((), 5)
 
 
 def test_returns_in_different_environments_are_not_put_together() -> None:
