@@ -150,6 +150,10 @@ class _Reader:
         defaults = self._mapping(values.get("defaults"), ("defaults",))
         if defaults.pop(MATRIX, None) is not None:
             self._find(("defaults", MATRIX), *_MATRIX_ELSEWHERE)
+        return self._all_jobs(entries, defaults)
+
+    def _all_jobs(self, entries: dict[str, Any], defaults: dict[str, Any]) -> dict[str, JobProfiles]:
+        """Those of all entries, each of which may stand for several."""
         jobs: dict[str, JobProfiles] = {}
         for entry in entries:
             where = ("jobs", entry)
