@@ -155,9 +155,9 @@ class _Reader:
     def _all_jobs(self, entries: dict[str, Any], defaults: dict[str, Any]) -> dict[str, JobProfiles]:
         """Those of all entries, each of which may stand for several."""
         jobs: dict[str, JobProfiles] = {}
-        for entry in entries:
+        for entry, stated in entries.items():
             where = ("jobs", entry)
-            for name, own, lines in self._jobs_of_entry(entry, self._mapping(entries[entry], where)):
+            for name, own, lines in self._jobs_of_entry(entry, self._mapping(stated, where)):
                 if name in jobs or (name != entry and name in entries):
                     remedy = "rename one of the two entries"
                     self._find(where, f"its matrix has a job {name}, and so has another entry", remedy)
