@@ -70,7 +70,7 @@ def test_a_killed_session_and_the_one_after_it_are_one_training(tmp_path: Path) 
 
 
 def test_the_figures_are_measured_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring, "N_STEPS", 8)
+    monkeypatch.setattr(measuring, "N_STEPS", 32)
     found = list(figures("cpu", 0.01, {"Mlp 8 x 8": {"net_arch": [8, 8]}}))
     assert [(each.batch, each.device) for each in found] == [(64, "cpu"), (256, "cpu")]
     assert all(each.step > 0 and each.pace > 0 for each in found)
