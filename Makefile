@@ -19,7 +19,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
 .PHONY: quick run resume redo plan status history logs graph curve report verify video export repair doctor gc fresh setup test \
-	coverage lint types format docs lock bench clean help \
+	gpu-test coverage lint types format docs lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -65,6 +65,8 @@ setup: ## make .venv, or bring it up to date
 	@$(SETUP)
 test: $(READY) ## every check, and every test
 	@$(CHECK) test $(ARGS)
+gpu-test: $(READY) ## what only a GPU can show, and figures of it beside the CPU's; skipped where there is none
+	@.venv/bin/python tests/gpu/run.py $(ARGS)
 coverage: $(READY) ## the tests, and which lines and branches none of them reaches
 	@$(CHECK) coverage $(ARGS)
 lint: $(READY) ## ruff and the import rule

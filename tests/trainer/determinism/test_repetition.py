@@ -116,7 +116,7 @@ def test_generators_spaces_and_environments_stand_where_they_stood() -> None:
         assert (as_bits(capture_generators()), random_states(venv.action_space)) == before
 
 
-@pytest.mark.parametrize("name", ["PPO", "SAC"])
+@pytest.mark.parametrize("name", ["PPO", pytest.param("SAC", marks=pytest.mark.long("PPO's does without"))])
 def test_a_training_comes_to_the_same_bits_with_and_without_it(
     relay: Relay, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

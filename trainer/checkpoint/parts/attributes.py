@@ -51,9 +51,21 @@ def _laid_out_like(value: Any, fresh: Any) -> Any:
         return {key: _laid_out_like(part, fresh.get(key)) for key, part in value.items()}
     if not (isinstance(value, np.ndarray) and isinstance(fresh, np.ndarray) and value.shape == fresh.shape):
         return value
-    laid_out = np.empty_like(fresh, dtype=value.dtype)
+    laid_out = _room_like(fresh) if fresh.dtype == value.dtype else np.empty_like(fresh, dtype=value.dtype)
     laid_out[...] = value
     return laid_out
+
+
+def _room_like(fresh: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array of the same strides, also of axes of length 1: by those of a single colour convolutions round, too.
+
+    `np.empty_like` keeps the order of the others alone.
+    """
+    sizes = list(zip(fresh.shape, fresh.strides, strict=True))
+    if not fresh.size or any(stride < 0 or (stride == 0 and length > 1) for length, stride in sizes):
+        return np.empty_like(fresh)
+    extent = fresh.itemsize + sum((length - 1) * stride for length, stride in sizes)
+    return np.ndarray(fresh.shape, fresh.dtype, np.empty(extent, np.uint8), strides=fresh.strides)
 
 
 def _go_on_with_noise(noise: Any, before: Any) -> None:
