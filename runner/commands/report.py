@@ -70,7 +70,8 @@ def _write_job(workspace: Workspace, report: JobReport, written_at: datetime) ->
         files.write_bytes(workspace.runs.learning_curve(report.job, "svg"), pictures.svg)
         files.write_bytes(workspace.runs.learning_curve(report.job, "png"), pictures.png)
     target = workspace.runs.report(report.job)
-    files.write_bytes(target, page.render_job(report, written_at, pictures.svg if pictures else None).encode())
+    still = pictures.svg if pictures else None
+    files.write_bytes(target, page.encoded(page.render_job(report, written_at, still)))
     beside = ", with learning_curve.svg and .png beside it" if pictures else ""
     say(f"{report.job}: {target.relative_to(workspace.runs.root).as_posix()}{beside}")
 
@@ -89,5 +90,7 @@ def _write_index(workspace: Workspace, reports: Sequence[JobReport], written_at:
             files.write_bytes(workspace.runs.group_curve(each.name, "png"), pictures.png)
         groups.append(shown)
     written = {each.job for each in reports if workspace.runs.report(each.job).exists()}
-    files.write_bytes(workspace.runs.report_of_all, page.render_index(reports, groups, written, written_at).encode())
+    files.write_bytes(
+        workspace.runs.report_of_all, page.encoded(page.render_index(reports, groups, written, written_at))
+    )
     say(f"all jobs: {workspace.runs.report_of_all.relative_to(workspace.runs.root).as_posix()}")

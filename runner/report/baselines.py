@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import platform
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from contract.plain_text import one_line
 from contract.storage import files
 from runner.backends.registry import installed
 from runner.data import mounts
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from runner.workspace import Workspace
 
 MOST_REMEMBERED = 200
+_LONGEST_NAME = 60
 _OF_A_PACKAGE = ":"
 """In an environment's id: before it stands the module that brings it. Gymnasium's own have none, and no baselines."""
 
@@ -50,10 +53,11 @@ def baselines_of(workspace: Workspace, job: str) -> tuple[Baseline, ...]:
     known = _remembered(cache)
     if key not in known:
         data = mounts(workspace.runs.root, wanted)
-        known[key] = trial.measure_baselines(wanted, "full", sources.bundle(), wheels, data)
+        found = trial.measure_baselines(wanted, "full", sources.bundle(), wheels, data)
+        known[key] = {name: mean for name, mean in found.items() if math.isfinite(mean)}
         with contextlib.suppress(OSError):  # where nothing can be written they are measured anew each time
             files.write_bytes(cache, msgspec.json.encode(dict([*known.items()][-MOST_REMEMBERED:])))
-    return tuple(Baseline(name, mean) for name, mean in known[key].items())
+    return tuple(Baseline(one_line(name, _LONGEST_NAME), mean) for name, mean in known[key].items())
 
 
 def _remembered(cache: Path) -> dict[str, dict[str, float]]:

@@ -149,6 +149,11 @@ def render_index(
     )
 
 
+def encoded(page: str) -> bytes:
+    """A page as it is written; halves of characters, which strangers' JSON may hold, are spelled out."""
+    return page.encode(errors="backslashreplace")
+
+
 def _figure_of(group: GroupReport) -> go.Figure | None:
     return figures.several_runs(group.whole, group.jobs, "episode return") if group.whole is not None else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from runner.commands.report import write_reports
 from runner.lineage import Phase
 from runner.preflight import trial
 from runner.workspace import Workspace
-from tests.project import cart_pole
+from tests.project import ROOT, cart_pole
 from tests.runner.conftest import JobOnDisk, write_jobs
 
 if TYPE_CHECKING:
@@ -52,6 +53,16 @@ def test_each_job_has_a_page_and_figures_and_all_of_them_one(
     index = (runs / "report.html").read_text(encoding="utf-8")
     assert 'href="cart-1/report.html"' in index
     assert "Interquartile mean of 2 runs" in index
+
+
+def test_sessions_of_an_earlier_version_have_their_page(tmp_path: Path) -> None:
+    with zipfile.ZipFile(ROOT / "tests" / "lineages" / "made_at_a0e9e91.zip") as packed:
+        packed.extractall(tmp_path)
+    write_reports(Workspace(tmp_path), ["lights"])
+    lights = (tmp_path / "runs" / "lights" / "report.html").read_text(encoding="utf-8")
+    assert "No return was measured" in lights
+    assert "0001/artifacts/checkpoints/lights_checkpoint_" in lights
+    assert "walk" in (tmp_path / "runs" / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_folder_of_all_runs_can_be_moved_with_its_pages(tmp_path: Path) -> None:

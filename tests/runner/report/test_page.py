@@ -9,9 +9,11 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from plotly.offline import get_plotlyjs_version
 
 from runner.curve.measurements import Curve, Measurement
 from runner.report import page
+from runner.report.browser_script import browser_script
 from runner.report.grouping import group_reports
 from runner.report.values import Baseline, Change, Picture, Setting
 from tests.emulator.browser import Browser
@@ -107,9 +109,15 @@ def test_the_figures_have_the_evaluations_the_baselines_and_the_borders_of_sessi
 def test_a_job_of_which_nothing_was_measured_has_a_page_with_all_else() -> None:
     html = written(examples.report(curve=Curve("walk", 1, (), ())))
     seen = Seen(html)
-    assert "Nothing was measured" in seen.text
+    assert "No return was measured" in seen.text
     assert "cut by its limit" in seen.text
     assert "script" not in [tag for tag, _ in seen.tags]
+
+
+def test_what_draws_is_of_the_version_that_the_figures_are_made_for() -> None:
+    version = browser_script().version
+    assert version.split(".")[0] == get_plotlyjs_version().split(".")[0]
+    assert f"plotly.js {version}" in Seen(written(examples.report())).text
 
 
 def test_what_a_session_writes_is_text_and_nothing_else_in_every_place() -> None:
@@ -118,6 +126,10 @@ def test_what_a_session_writes_is_text_and_nothing_else_in_every_place() -> None
     assert [tag for tag, _ in seen.tags].count("script") == 3
     assert not [attributes for _, attributes in seen.tags if "onerror" in attributes or attributes.get("src") == "x"]
     assert f"measured/lab/{ATTACK}" in json.loads(seen.scripts[1])["figures"]
+
+
+def test_half_a_character_keeps_no_page_from_being_written() -> None:
+    assert b"lab:\\ud83d-v0" in page.encoded(written(examples.report(environment="lab:\ud83d-v0")))
 
 
 def test_a_small_picture_of_the_best_agent_is_in_the_page_and_a_large_one_beside_it() -> None:
