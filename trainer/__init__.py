@@ -3,6 +3,6 @@
 `session`: one session; `session_input`: what it is given; `progress`: how far it has come. `training` and `callback`:
 the loop; `evaluation`, `divergence`, `generators`: what happens in it. `stopping/`: its end, asked for or forced.
 `checkpoint/`, `environments/`, `algorithms/`: what is saved, acted in and learned with. `envs/`: environments that
-come along. `inference`: a trained policy elsewhere. `trial`: a job tried before a session, or first in it
-(`trying_first`).
+come along, and `baselines` what they are compared with. `inference`: a trained policy elsewhere. `trial`: a job tried
+before a session, or first in it (`trying_first`).
 """

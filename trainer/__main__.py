@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     parser.add_argument("--input", type=Path, required=True, help="folder with the packaged job")
     parser.add_argument("--output", type=Path, help="folder for the artifacts")
     parser.add_argument("--try", dest="tries", action="store_true", help="make, step and save it once, and end")
+    parser.add_argument("--baselines", action="store_true", help="measure what its environment offers, and end")
     parser.add_argument(
         "--unchecked", metavar="REASON", help="why the environments are not checked before the training"
     )
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
     # Importing torch makes a million objects and no garbage: looking for some takes half a second.
     # Training turns it on again.
     gc.disable()
-    if not options.tries and options.output is None:
+    if not (options.tries or options.baselines) and options.output is None:
         parser.error("--output is missing: name the folder for the artifacts")
 
     from contract.errors import RelayError  # noqa: PLC0415 - a usage error must not wait for torch
@@ -66,8 +67,8 @@ def main(arguments: list[str] | None = None, *, is_process: bool = False) -> int
 
     try:
         session_input = read_session_input(options.input)
-        if options.tries:
-            return _try(session_input.job)
+        if options.tries or options.baselines:
+            return _try(session_input.job, baselines=options.baselines)
         from trainer.environments.self_check import MadeOnceError  # noqa: PLC0415 - likewise
         from trainer.session import run_session  # noqa: PLC0415 - likewise
 
@@ -122,25 +123,26 @@ def _print_last_lines(ends: threading.Thread) -> None:
             stream.flush()
 
 
-def _try(job: Job) -> int:
-    """Print what came of the trial of a job; return the exit code."""
+def _try(job: Job, *, baselines: bool) -> int:
+    """Print what came of the trial of a job, or of the baselines of its environment; return the exit code."""
     from contract import events  # noqa: PLC0415 - a usage error must not wait for torch
     from contract.errors import RelayError, UnavailableError  # noqa: PLC0415 - likewise
     from contract.trying import REFUSED, TRIED  # noqa: PLC0415 - likewise
-    from trainer import trial  # noqa: PLC0415 - likewise
+    from trainer.baselines import measure_baselines  # noqa: PLC0415 - likewise
+    from trainer.trial import try_job  # noqa: PLC0415 - likewise
 
     # Whoever waits for it may have been killed: what hangs then ends by itself, native code too.
     with contextlib.suppress(OSError, ValueError):
         faulthandler.dump_traceback_later(job.trial_limit + OVERTIME_SECONDS, exit=True)
 
     try:
-        found = trial.try_job(job)
+        found = {"returns": measure_baselines(job)} if baselines else try_job(job).model_dump(mode="json")
     except RelayError as error:
         elsewhere = isinstance(error, UnavailableError)
         said = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
         events.emit(REFUSED, **said, may_be_there_elsewhere=elsewhere)
         return error.exit_code
-    events.emit(TRIED, **found.model_dump(mode="json"))
+    events.emit(TRIED, **found)
     return 0
 
 

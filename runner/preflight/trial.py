@@ -16,6 +16,7 @@ import psutil
 
 from contract.documents.runs import Request
 from contract.documents.trial import Trial
+from contract.errors import InputError
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
 from executors.local_files import mount
@@ -54,14 +55,53 @@ def try_job(
         InputError: no session of the job could train, or the trial hangs.
         UnavailableError: it needs what this machine lacks.
     """
+    return msgspec.convert(_found("--try", job, profile, bundle, seconds, wheels, data), Trial)
+
+
+def measure_baselines(
+    job: dict[str, Any],
+    profile: Profile,
+    bundle: bytes,
+    wheels: Sequence[Path] = (),
+    data: Mapping[str, Path] | None = None,
+) -> dict[str, float]:
+    """The mean return of each baseline that the job's environment offers, in the episodes of the job's evaluations.
+
+    Args:
+        job: with its profile applied, as JSON.
+        profile: which.
+        bundle: the sources that a session of it would carry.
+        wheels: of its packages, for this machine.
+        data: folders that it reads, by their place below the input.
+
+    Raises:
+        InputError: the environment cannot be made or played here.
+    """
+    found = _found("--baselines", job, profile, bundle, None, wheels, data)
+    try:
+        return msgspec.convert(found["returns"], dict[str, float])
+    except (KeyError, msgspec.ValidationError) as error:
+        raise InputError(f"environment {job['env']['id']}", "gives baselines that have no return") from error
+
+
+def _found(
+    option: str,
+    job: dict[str, Any],
+    profile: Profile,
+    bundle: bytes,
+    seconds: float | None,
+    wheels: Sequence[Path],
+    data: Mapping[str, Path] | None,
+) -> dict[str, Any]:
+    """What the trainer says with `option` in a process of its own, as JSON."""
     with tempfile.TemporaryDirectory(prefix="relay-trial-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _lay_out(folder, job, profile, bundle)
         bring_wheels(dict(zip(names_in_payload(wheels), wheels, strict=True)), folder / _PACKAGES)
         for place, each in (data or {}).items():
             mount(each, folder / INPUT / place)
-        course = _run(folder, seconds or job["trial_limit"])
-    return msgspec.convert(found_by(course, job["env"]["id"]), Trial)
+        course = _run(option, folder, seconds or job["trial_limit"])
+    return found_by(course, job["env"]["id"])
 
 
 def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes) -> None:
@@ -84,11 +124,11 @@ def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes)
         (folder / INPUT / name).write_text(json.dumps(document), encoding="utf-8")
 
 
-def _run(folder: Path, seconds: float) -> Course:
+def _run(option: str, folder: Path, seconds: float) -> Course:
     paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     as_in_a_session = variables(folder, folder / TEMPORARY)
     environment = {**os.environ, **as_in_a_session, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
-    command = [sys.executable, "-m", "trainer", "--try", "--input", str(folder / INPUT)]
+    command = [sys.executable, "-m", "trainer", option, "--input", str(folder / INPUT)]
     return run_trial(command, folder, folder / WORKING, environment, seconds, _end)
 
 

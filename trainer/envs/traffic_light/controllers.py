@@ -16,7 +16,7 @@ from trainer.envs.traffic_light.network import CAPACITY, LANES, PHASES, SERVED
 from trainer.envs.traffic_light.observation import ObservationLayout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -122,3 +122,18 @@ class MaxPressure:
         rows = np.arange(len(observations))
         best: NDArray[np.int64] = pressure.argmax(axis=1)
         return np.where(pressure[rows, best] > pressure[rows, shown], best, shown)
+
+
+def baselines(scenario: Scenario) -> dict[str, Callable[[], Callable[[NDArray[np.float32]], np.int64]]]:
+    """What an agent is compared with, as `trainer.baselines` takes it; neither has been fitted to any episodes."""
+    plan = WebsterPlan(scenario).decisions
+    return {
+        "fixed time (Webster's plan)": lambda: _for_one(FixedTime(plan)),
+        "max-pressure": lambda: _for_one(MaxPressure(scenario)),
+    }
+
+
+def _for_one(controller: Controller) -> Callable[[NDArray[np.float32]], np.int64]:
+    """A controller of one intersection, at the beginning of an episode."""
+    controller.reset()
+    return lambda observation: controller.act(observation[None])[0]

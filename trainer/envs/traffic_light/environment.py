@@ -9,11 +9,14 @@ import numpy as np
 from gymnasium import spaces
 
 from trainer.envs.traffic_light.batch import EpisodeBatch
+from trainer.envs.traffic_light.controllers import baselines
 from trainer.envs.traffic_light.generators import generator_from, generator_state
 from trainer.envs.traffic_light.network import PHASES
 from trainer.envs.traffic_light.scenario import Scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -72,6 +75,10 @@ class TrafficLightEnv(gym.Env["NDArray[Any]", "int | np.int64"]):
     def scenario(self) -> Scenario:
         """The arguments that this environment was made with."""
         return self._batch.scenario
+
+    def baselines(self) -> dict[str, Callable[[], Callable[[NDArray[np.float32]], np.int64]]]:
+        """What an agent is compared with: a fixed-time plan, and max-pressure."""
+        return baselines(self.scenario)
 
     def reset(
         self,

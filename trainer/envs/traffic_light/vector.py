@@ -12,12 +12,13 @@ from gymnasium.vector.utils import batch_space
 
 from contract.errors import InputError
 from trainer.envs.traffic_light.batch import EpisodeBatch
+from trainer.envs.traffic_light.controllers import baselines
 from trainer.envs.traffic_light.generators import generator_from, generator_state
 from trainer.envs.traffic_light.network import PHASES
 from trainer.envs.traffic_light.scenario import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,6 +60,10 @@ class TrafficLightVectorEnv(VectorEnv["NDArray[np.float32]", "NDArray[np.int64]"
     def scenario(self) -> Scenario:
         """The arguments that this environment was made with."""
         return self._batch.scenario
+
+    def baselines(self) -> dict[str, Callable[[], Callable[[NDArray[np.float32]], np.int64]]]:
+        """What an agent is compared with: a fixed-time plan, and max-pressure."""
+        return baselines(self.scenario)
 
     def reset(
         self,
