@@ -17,7 +17,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status verify doctor fresh setup test coverage lint types format lock bench clean help \
+.PHONY: quick run resume redo plan status report verify doctor fresh setup test coverage lint types format lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 
@@ -33,6 +33,8 @@ plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
 status: $(READY) ## where each job stands
 	@$(DOIT) status$(OF_JOB)
+report: $(READY) ## a page of each job, and figures for a paper: runs/report.html
+	@$(DOIT) report$(OF_JOB)
 verify: $(READY) ## check what the sessions left
 	@$(DOIT) verify$(OF_JOB)
 doctor: $(READY) ## whether the backend would take a session; spends nothing

@@ -6,6 +6,7 @@ reads both.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
 `adopting/`: checkpoints from elsewhere. `record`: what a script tells of its package.
 `packages/`: the wheels that a job's packages become. `data`: folders that stand for Kaggle's data.
+`report/`: pages and figures of what the sessions came to.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
 `changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.

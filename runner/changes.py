@@ -78,11 +78,28 @@ def changed_code(session: SessionState | None, wanted: Wanted) -> str | None:
     return f"kaggle-relay's own code changed{_names(session, wanted, own=False)}"
 
 
+def changes_between(before: SessionState, after: SessionState) -> tuple[str, ...]:
+    """What of its job and its sources was other in a session than in an earlier one, in words."""
+    changes = [str(change) for change in differences(before.package.job, after.package.job)]
+    then, now = told_apart(before), told_apart(after)
+    is_same_python = before.package.inputs.sources.python == after.package.inputs.sources.python
+    tables = (before.source_table, after.source_table) if is_same_python else ({}, {})
+    for own, what in ((True, "its sources changed"), (False, "kaggle-relay's own code changed")):
+        one, other = (then.sources, now.sources) if own else (then.code, now.code)
+        if one is not None and other is not None and not one.means(other):
+            changes.append(f"{what}{_named(*tables, own=own)}")
+    return tuple(changes)
+
+
 def _names(session: SessionState, wanted: Wanted, *, own: bool) -> str:
     """The files that changed, in parentheses, where it is known which."""
     if session.package.inputs.sources.python != wanted.sources.python:
         return ""
-    before, now = (_part(table, own=own) for table in (session.source_table, wanted.source_table()))
+    return _named(session.source_table, wanted.source_table(), own=own)
+
+
+def _named(before: Table, now: Table, *, own: bool) -> str:
+    before, now = _part(before, own=own), _part(now, own=own)
     names = changed_files(before, now) if before and now else []
     if not names:
         return ""

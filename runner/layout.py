@@ -14,6 +14,8 @@ BACKENDS = ".backends"
 LOCKS = ".locks"
 RECOVERING = ".recovering"
 JOBS_FILE = "jobs.yaml"
+REPORT_FILE = "report.html"
+LEARNING_CURVE = "learning_curve"
 PACKAGES_LOCK = "packages.lock"
 
 
@@ -147,6 +149,23 @@ class RunsFolder(NamedTuple):
     def archive(self, job: str, lineage: int) -> Path:
         """Where lineage number `lineage` of a job goes when it is given up."""
         return self.path / ARCHIVE / f"{job}-{lineage:03d}"
+
+    def report(self, job: str) -> Path:
+        """The page of a job."""
+        return self.job(job) / REPORT_FILE
+
+    @property
+    def report_of_all(self) -> Path:
+        """The page of all jobs."""
+        return self.path / REPORT_FILE
+
+    def learning_curve(self, job: str, suffix: str) -> Path:
+        """A job's learning curve for a paper, as `svg` or `png`."""
+        return self.job(job) / f"{LEARNING_CURVE}.{suffix}"
+
+    def group_curve(self, group: str, suffix: str) -> Path:
+        """The learning curve of a group of jobs, likewise; no job's folder has a dot in its name."""
+        return self.path / f"{LEARNING_CURVE}.{group}.{suffix}"
 
     def lock(self, job: str) -> Path:
         """The lock that whoever works on a job holds."""

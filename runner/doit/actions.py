@@ -119,3 +119,10 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
     from runner.commands import doctor
 
     doctor.examine(workspace, jobs)
+
+
+def report(workspace: Workspace, jobs: list[str]) -> None:
+    """Write a page of each of `jobs`, and one of all."""
+    from runner.commands import report
+
+    report.write_reports(workspace, jobs)

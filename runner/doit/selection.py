@@ -19,7 +19,7 @@ STAGES = ("package", "execute", "download", "validate", "restore")
 HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "adopt"})
 """Tasks that change a job's sessions, and hold the job meanwhile."""
 
-TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc"})
+TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report"})
 _TASKS_ABOUT_ONE = frozenset({"plan", "fresh", "verify", "cancel", "collect", "recover", "adopt"})
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 

@@ -79,3 +79,6 @@ task_gc = for_all_jobs(
     actions.tidy, "Remove from Kaggle the datasets of jobs of which no session runs; says what, and asks first."
 )
 task_status = for_all_jobs(actions.show_status, "Show every session of every job in a table.")
+task_report = for_all_jobs(
+    actions.report, "Write a page of each job with its learning curve, sessions and checkpoints: runs/report.html."
+)

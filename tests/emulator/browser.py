@@ -98,8 +98,8 @@ class Browser:
             pass
 
     def evaluate(self, expression: str) -> Any:
-        """The JSON value of an expression of JavaScript in the page."""
-        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The JSON value of an expression of JavaScript in the page; of a promise what it promises."""
+        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
