@@ -14,6 +14,13 @@ from tests.project import ROOT
 PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
+    "what draws a report is not installed": (
+        "runner/commands/test_report.py::test_without_what_draws_one_sentence_names_the_extra",
+    ),
+    "an environment's baselines cannot be played on this machine": (
+        "trainer/test_baselines.py::test_baselines_that_fail_are_named_with_their_environment",
+        "runner/commands/test_report.py::test_baselines_that_cannot_be_played_here_are_a_sentence_on_the_page",
+    ),
     "a wrapper, a callback or a policy is not there, or does not take its arguments": (
         "trainer/environments/wrapping/test_wrappers.py::test_what_cannot_be_put_around_is_one_sentence",
         "trainer/test_own_callbacks.py::test_what_is_not_there_is_one_sentence",

@@ -67,6 +67,7 @@ class Browser:
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._ask("Page.enable")
+        self._ask("Performance.enable", timeDomain="threadTicks")
 
     _session: str | None = None
 
@@ -102,6 +103,11 @@ class Browser:
         answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def seconds_of_page(self) -> float:
+        """CPU seconds that the page's own thread has taken so far, the pages before it included."""
+        metrics = {each["name"]: each["value"] for each in self._ask("Performance.getMetrics")["metrics"]}
+        return float(metrics["TaskDuration"])
 
     def screenshot(self, target: Path) -> None:
         """Save the whole page as PNG."""

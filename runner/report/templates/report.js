@@ -66,21 +66,25 @@ window.drawn = (async () => {
     root.classList.add("unscripted");
     return 0;
   }
-  const shown = new Set();
-  const show = (place) => (shown.add(place), draw(place));
+  const shown = new Map();
+  const show = (place) => {
+    if (!shown.has(place)) shown.set(place, draw(place));
+    return shown.get(place);
+  };
+  window.drawAll = () => Promise.all(places.map(show));
   const coming = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting || shown.has(target)) continue;
+      if (!isIntersecting) continue;
       coming.unobserve(target);
       show(target);
     }
   }, { rootMargin: "400px" });
   await show(places[0]);
   for (const place of places) {
-    if (!shown.has(place)) coming.observe(place);
+    coming.observe(place);
     place.parentElement.querySelector("select")?.addEventListener("change", () => draw(place));
   }
-  dark.addEventListener("change", () => shown.forEach(draw));
-  window.addEventListener("beforeprint", () => places.forEach(show));
+  dark.addEventListener("change", () => [...shown.keys()].forEach(draw));
+  window.addEventListener("beforeprint", window.drawAll);
   return performance.now();
 })();

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.documents.metrics import Row
-from contract.errors import UnavailableError
+from contract.errors import InputError, UnavailableError
 from contract.storage.layout import Artifacts
 from runner.commands.report import write_reports
 from runner.lineage import Phase
+from runner.preflight import trial
 from runner.workspace import Workspace
 from tests.project import ROOT, cart_pole
 from tests.runner.conftest import JobOnDisk, write_jobs
@@ -71,6 +72,21 @@ def test_the_folder_of_all_runs_can_be_moved_with_its_pages(tmp_path: Path) -> N
     moved = tmp_path / "elsewhere"
     shutil.move(tmp_path / "runs", moved)
     assert str(tmp_path) not in (moved / "cart" / "report.html").read_text(encoding="utf-8")
+
+
+def test_baselines_that_cannot_be_played_here_are_a_sentence_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> dict[str, float]:
+        raise InputError("environment lab:World-v0", "cannot play its baselines", "correct its method `baselines`")
+
+    monkeypatch.setattr(trial, "measure_baselines", refuse)
+    (tmp_path / "lab").mkdir()
+    write_jobs(tmp_path, cart=cart_pole(env={"id": "lab:World-v0"}, sources=["lab"], eval={"frequency": 64}))
+    measured(tmp_path, "cart", 1)
+    write_reports(Workspace(tmp_path), ["cart"])
+    told = (tmp_path / "runs" / "cart" / "report.html").read_text(encoding="utf-8")
+    assert "could not be found out on this machine: environment lab:World-v0: cannot play its baselines" in told
 
 
 def test_without_what_draws_one_sentence_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "calibrate",
         "gc",
         "status",
+        "report",
     ]
     for job in ("cart", "pole"):
         assert {f"{name}:{job}" for name in OF_EVERY_JOB if name not in STAGES} <= {*tasks}
