@@ -9,9 +9,11 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from plotly.offline import get_plotlyjs_version
 
 from runner.curve.measurements import Curve, Measurement
 from runner.report import page
+from runner.report.browser_script import browser_script
 from runner.report.grouping import group_reports
 from runner.report.values import Baseline, Change, Picture, Setting
 from tests.emulator.browser import Browser
@@ -110,6 +112,12 @@ def test_a_job_of_which_nothing_was_measured_has_a_page_with_all_else() -> None:
     assert "No return was measured" in seen.text
     assert "cut by its limit" in seen.text
     assert "script" not in [tag for tag, _ in seen.tags]
+
+
+def test_what_draws_is_of_the_version_that_the_figures_are_made_for() -> None:
+    version = browser_script().version
+    assert version.split(".")[0] == get_plotlyjs_version().split(".")[0]
+    assert f"plotly.js {version}" in Seen(written(examples.report())).text
 
 
 def test_what_a_session_writes_is_text_and_nothing_else_in_every_place() -> None:
