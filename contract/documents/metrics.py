@@ -6,6 +6,7 @@ holds more than the checkpoints beside it stand for; which of its rows belong to
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ LONGEST_LINE = 1 << 20
 MOST_KEYS = 1_000
 """Of one row."""
 LONGEST_KEY = 200
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +72,20 @@ class Row:
     def line(self) -> bytes:
         """As it stands in the file."""
         stated: dict[str, Any] = {"kind": self.kind, "timesteps": self.timesteps, "at": round(self.at, 3)}
-        optional = {
-            "event": self.event,
-            "why": self.why,
-            "key": self.key,
-            "values": self.values,
-            "rewards": self.rewards,
-            "lengths": self.lengths,
-        }
-        stated |= {name: value for name, value in optional.items() if value}
-        return f"{json.dumps(stated, allow_nan=False, separators=(',', ':'))}\n".encode()
+        if self.values:
+            stated["values"] = self.values
+        if self.rewards:
+            stated |= {"rewards": self.rewards, "lengths": self.lengths}
+        if self.event:
+            stated |= {"event": self.event, "why": self.why, "key": self.key}
+        return f"{_ENCODER.encode(stated)}\n".encode()
 
 
 def finite_numbers(logged: Mapping[str, Any]) -> dict[str, float]:
     """What of a logger's values is a number, by name: no text, no image, no infinity."""
     found: dict[str, float] = {}
     for name, value in logged.items():
-        number = _number(value)
+        number = value if type(value) is float else _number(value)
         if number is not None and math.isfinite(number) and is_key(name) and len(found) < MOST_KEYS:
             found[name] = number
     return found
@@ -102,6 +101,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
+@functools.lru_cache(maxsize=4 * MOST_KEYS)
 def is_key(name: str) -> bool:
     """Whether something that is measured may be called so: it becomes the head of a column."""
     return 0 < len(name) <= LONGEST_KEY and name.isprintable()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from contract.storage import files, layout
+from restore.metrics import MetricsReader
 from runner.stages.package import entries_below
 from tests.scenarios.kills_child import KINDS
 from tests.trainer.conftest import outcome_of, record_of, tensors_of
@@ -80,9 +81,13 @@ def check_files(cut: Cut) -> None:
     for path in artifacts.replay.glob(layout.segment_name("*")):
         assert files.sha256_of_file(path) == path.stem, f"{path.name} is broken"
         known.add(path)
-    for document in (artifacts.metadata, artifacts.manifest):
+    for document in (artifacts.metadata, artifacts.manifest, artifacts.metrics):
         if document.exists():
             known.add(document)
+    if artifacts.metrics in known:
+        measured = MetricsReader(artifacts.metrics)
+        assert list(measured.rows()) or not report.checkpoints, "a checkpoint is there before its rows"
+        assert measured.skipped == 0, "a row is broken that is not the last one"
     assert {path for path in artifacts.root.rglob("*") if path.is_file()} == known
     if artifacts.metadata.exists():
         assert report.metadata.verdict == "sound", report.metadata.reason

@@ -34,7 +34,7 @@ def test_a_session_notes_dumps_episodes_evaluations_and_its_borders(relay: Relay
     begin, end = rows_of(ended, "session")
     assert (begin["event"], begin["timesteps"], end["event"], end["timesteps"]) == ("started", 0, "ended", 80)
     assert begin["key"] == end["key"] == ended.metadata.key
-    assert "why" not in end
+    assert end["why"] is None
     dumps = rows_of(ended, "log")
     assert [each["timesteps"] for each in dumps] == [16, 32, 48, 64, 80]
     assert dumps[0]["values"].keys() >= {"time/fps", "time/steps_per_second", "time/iterations"}
