@@ -9,6 +9,7 @@ reads both.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
 `changes`: what is other than when a session was packaged. `settled`, `settling`: that there is nothing to do, kept.
+`steering/`: answers for programs, history, logs, pictures. `retention/`: what of a lineage stays on the disk.
 `commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
 `new_project/` writes one and `image_build` builds the image.
 """

@@ -21,7 +21,8 @@ def verify(workspace: Workspace, job: str) -> None:
     Raises:
         RelayError: one is not; the sentence names it.
     """
-    problems, checked, removed = [], 0, 0
+    problems, checked = [], 0
+    removed = 0
     judged: dict[Path, str | None] = {}
     for session in read_lineage(workspace.runs, job).sessions:
         if session.phase is not Phase.RESTORED:
