@@ -13,6 +13,7 @@ reads both.
 that there is nothing to do, kept.
 `acting/`: the best agent at work in a process of its own; `pictures/`: a video of it; `export/`: what is handed on of
 it. `verifying/`: whether all that a run stands on is as it should be; `repairing/`: what is broken of it, mended.
+`steering/`: answers for programs, history, logs, pictures. `retention/`: what of a lineage stays on the disk.
 `commands/`, `display`: what users ask and see. `command_line`: what they ask outside of a project's tasks, of which
 `new_project/` writes one and `image_build` builds the image.
 """

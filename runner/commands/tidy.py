@@ -11,8 +11,7 @@ from contract.storage.files import human_bytes
 from runner.backends.registry import backend_entry
 from runner.lineage import Phase, every_lineage, read_lineage
 from runner.lock import held
-from runner.retention.choice import InUse
-from runner.retention.removal import in_use_now, newest_sound, remove, sift
+from runner.retention.removal import in_use_by_itself, in_use_now, remove, sift
 from runner.steering.answers import is_yes
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _sifted(workspace: Workspace, job: str) -> list[Sifted]:
     for lineage in every_lineage(workspace.runs, job):
         is_current = lineage.generation == read_lineage(workspace.runs, job).generation
         folder = workspace.runs.job(job) if is_current else workspace.runs.archive(job, lineage.generation)
-        use = in_use_now(workspace, lineage) if is_current else InUse(fallbacks=newest_sound(lineage, folder))
+        use = in_use_now(workspace, lineage) if is_current else in_use_by_itself(lineage, folder)
         found.append(sift(lineage, folder, keep, use))
     return found
 

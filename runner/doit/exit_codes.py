@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contract.errors import InputError, RelayError, UnderWayError
-from runner.steering.standing import REFUSED_CODE, WOULD_RUN_CODE
 
 DONE = 0
 FAILED = RelayError.exit_code
@@ -11,7 +10,9 @@ ERROR = InputError.exit_code
 UNDER_WAY = UnderWayError.exit_code
 """Only where a command does not wait: nobody needs to do anything, and the same command later goes on."""
 
-ANSWERS = (WOULD_RUN_CODE, REFUSED_CODE)
+WOULD_RUN = 10
+REFUSED = 11
+ANSWERS = (WOULD_RUN, REFUSED)
 """Of commands that answer where jobs stand: better than any failure to find that out."""
 
 

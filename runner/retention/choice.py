@@ -22,7 +22,7 @@ class InUse:
     """What somebody goes on from, or would.
 
     Args:
-        parents: digests of checkpoints that sessions under way were given.
+        parents: digests of checkpoints that the newest session, and sessions under way, were given.
         origins: numbers of the sessions that a run, or a redo, would begin from now.
         fallbacks: the checkpoints found sound just now: where the next session begins, and the next behind it.
     """
@@ -82,7 +82,7 @@ def _keep_used(
             kept.add(each.file, "of the newest session")
     for each in references.values():
         if each.sha256 in in_use.parents:
-            kept.add(each.file, "a session that runs goes on from it")
+            kept.add(each.file, "the newest session went on from it")
     for session in (each for each in sessions if each.number in in_use.origins):
         if (checkpoint := session.restored.checkpoint) is not None:
             kept.add(checkpoint.file, "the next session goes on from it, or a redo")

@@ -94,13 +94,10 @@ def in_use_now(workspace: Workspace, lineage: Lineage) -> InUse:
     Raises:
         RelayError: that cannot be planned, so that nobody knows.
     """
-    under_way = [each for each in lineage.sessions if Phase.PLANNED < each.phase < Phase.RESTORED]
-    given = [each.request.parent for each in under_way if each.request.parent is not None]
-    origins = {int(each.session) for each in given}
-    tip = lineage.tip
+    folder, tip = workspace.runs.job(lineage.job), lineage.tip
+    used = in_use_by_itself(lineage, folder)
+    origins = set(used.origins)
     if tip is not None:
-        checkpoint = tip.restored.checkpoint
-        origins |= {tip.number, int(checkpoint.session) if checkpoint is not None else tip.number}
         settled = replace(lineage, sessions=tuple(each for each in lineage.sessions if each.phase is Phase.RESTORED))
         for profile in PROFILES:
             for redo in (False, True):
@@ -108,7 +105,23 @@ def in_use_now(workspace: Workspace, lineage: Lineage) -> InUse:
                 decision = decide(wanted, settled)
                 if isinstance(decision, Continue | Redo) and decision.parent is not None:
                     origins.add(decision.parent)
-    folder = workspace.runs.job(lineage.job)
+    return replace(used, origins=frozenset(origins))
+
+
+def in_use_by_itself(lineage: Lineage, folder: Path) -> InUse:
+    """What a lineage needs whatever its job is now: what sessions under way and the newest one went on from, and more.
+
+    That the newest one went on from something counts where all that it left is judged otherwise later, or lost.
+    """
+    tip = lineage.tip
+    under_way = [each for each in lineage.sessions if Phase.PLANNED < each.phase < Phase.RESTORED]
+    begun = [*under_way, *([tip] if tip is not None else [])]
+    given = [each.request.parent for each in begun if each.request.parent is not None]
+    origins = {int(each.session) for each in given}
+    if tip is not None:
+        origins.add(tip.number)
+        if tip.restored.checkpoint is not None:
+            origins.add(int(tip.restored.checkpoint.session))
     return InUse(frozenset(each.sha256 for each in given), frozenset(origins), newest_sound(lineage, folder))
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from contract.errors import UnderWayError
 from runner.decide import REFUSALS, Attach, Nothing
+from runner.doit.exit_codes import DONE, REFUSED, UNDER_WAY, WOULD_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runner.decide import Decision
-
-WOULD_RUN_CODE = 10
-REFUSED_CODE = 11
 
 
 class Standing(enum.StrEnum):
@@ -27,10 +24,10 @@ class Standing(enum.StrEnum):
 
 
 _CODES = {
-    Standing.NOTHING_TO_DO: 0,
-    Standing.RUNNING: UnderWayError.exit_code,
-    Standing.WOULD_RUN: WOULD_RUN_CODE,
-    Standing.REFUSED: REFUSED_CODE,
+    Standing.NOTHING_TO_DO: DONE,
+    Standing.RUNNING: UNDER_WAY,
+    Standing.WOULD_RUN: WOULD_RUN,
+    Standing.REFUSED: REFUSED,
 }
 _BY_NEED = tuple(_CODES)
 """From what needs nobody to what needs a person."""
