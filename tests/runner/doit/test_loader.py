@@ -19,7 +19,19 @@ from tests.runner.conftest import write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-OF_EVERY_JOB = (*STAGES, *PROFILES, "plan", "verify", "cancel", "collect", "adopt", "recover", "fresh")
+OF_EVERY_JOB = (
+    *STAGES,
+    *PROFILES,
+    "plan",
+    "verify",
+    "cancel",
+    "collect",
+    "adopt",
+    "recover",
+    "fresh",
+    "video",
+    "export",
+)
 
 
 def loader_of(root: Path) -> RelayLoader:
@@ -52,7 +64,7 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "run_full",
         "resume",
         "redo",
-        *OF_EVERY_JOB[-7:],
+        *OF_EVERY_JOB[-9:],
         "doctor",
         "calibrate",
         "gc",
