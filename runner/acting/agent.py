@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,16 +72,38 @@ def load_agent(order: Order, *, draws: bool = False) -> Agent:
         state = packed.read(STATE_MEMBER) if _learns_outside_of_the_model(job) else None
     venv = _drawing(job.env) if draws else make_envs_to_act_in(job.env)
     model = construct(job, venv, "cpu", _smallest_buffers(job))
-    load_tensors(model, content, ())
+    try:
+        load_tensors(model, content, ())
+    except CheckpointError as error:
+        problem = f"does not fit the environment as it is now: {error.problem.partition(': ')[2]}"
+        raise CheckpointError(path.name, problem, "change the sources back, or train anew") from error
     model.policy.set_training_mode(mode=False)
     if state is not None:
-        put_back_what_was_learned(venv, job.env, ResumeState.from_bytes(state))
+        _put_back(venv, job.env, ResumeState.from_bytes(state), draws=draws)
     return Agent(job, record, model, venv)
 
 
 def _learns_outside_of_the_model(job: Job) -> bool:
     env = job.env
     return bool(env.wrappers or env.vec_wrappers) or normalization_of(env.model_dump(mode="json")) is not None
+
+
+def _put_back(venv: VecEnv, env: Environment, state: ResumeState, *, draws: bool) -> None:
+    """Let wrappers go by what they have learned; an environment that draws is left as it was made.
+
+    The state of a whole environment may say that it does not draw, so another one tells what it holds of wrappers.
+    """
+    if not (draws and env.wrappers and state.environments):
+        put_back_what_was_learned(venv, env, state)
+        return
+    plain = make_envs_to_act_in(env.model_copy(update={"vectorization": "dummy"}))
+    try:
+        put_back_what_was_learned(plain, env, state)
+        (learned,) = plain.env_method("running_means")
+    finally:
+        plain.close()
+    put_back_what_was_learned(venv, env, replace(state, environments=None))
+    venv.env_method("go_by_running_means", learned)
 
 
 def _smallest_buffers(job: Job) -> dict[str, int]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+ONNX_FILE, STATISTICS_FILE = "model.onnx", "normalization.json"
+"""What an export writes into its output: the policy, and the running statistics of VecNormalize."""
 MADE, REFUSED = "made", "refused"
 """The events of that process: what came of it, why nothing did."""
 
@@ -79,14 +81,12 @@ class OnnxMade(msgspec.Struct, frozen=True, kw_only=True):
     """A policy as ONNX.
 
     Args:
-        file: its name in the output.
         inputs, outputs: what it takes and gives, as `name: type[shape]`.
         compared: observations on which onnxruntime gave what torch gives.
         largest_difference: among their actions.
         folds_normalization: whether it takes observations as they are before VecNormalize.
     """
 
-    file: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     compared: int
@@ -102,7 +102,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
         lengths: of the same episodes, in steps.
         seed: of the first of them.
         onnx: the policy as ONNX, or why there is none.
-        statistics: the name of the file with VecNormalize's running statistics; None where there are none.
+        has_statistics: whether there are running statistics of VecNormalize.
         libraries: versions by distribution name.
     """
 
@@ -110,5 +110,5 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     lengths: tuple[int, ...]
     seed: int
     onnx: OnnxMade | str
-    statistics: str | None
+    has_statistics: bool
     libraries: dict[str, str]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from runner.acting.order import ONNX_FILE, STATISTICS_FILE
+
 if TYPE_CHECKING:
     from runner.acting.order import Exported
 
@@ -142,24 +144,24 @@ episode begins."""
 
 
 def _in_onnx(handed: Handed) -> str:
-    onnx, statistics_file = handed.made.onnx, handed.made.statistics
+    onnx = handed.made.onnx
     if isinstance(onnx, str):
         return f"## ONNX\n\nThere is no ONNX file: {onnx}."
     rows = [*(f"| takes | `{each}` |" for each in onnx.inputs), *(f"| gives | `{each}` |" for each in onnx.outputs)]
     observations = "as the environment gives them"
     if onnx.folds_normalization:
         observations = "as they are before VecNormalize, whose running statistics are part of the file"
-    elif statistics_file is not None:
-        observations = f"as VecNormalize and what follows it give them, by the statistics in `{statistics_file}`"
+    elif handed.made.has_statistics:
+        observations = f"as VecNormalize and what follows it give them, by the statistics in `{STATISTICS_FILE}`"
     text = _ONNX.format(
-        file=onnx.file,
+        file=ONNX_FILE,
         rows="\n".join(rows),
         observations=observations,
         compared=onnx.compared,
         difference=onnx.largest_difference,
     )
     if len(onnx.inputs) == 1:
-        return text + _ONNX_CODE.format(file=onnx.file)
+        return text + _ONNX_CODE.format(file=ONNX_FILE)
     return text + (_ONNX_RECURRENT if any(each.startswith("hidden:") for each in onnx.inputs) else "")
 
 
@@ -173,8 +175,8 @@ def _in_torch(handed: Handed) -> str:
     )
     if handed.module is not None:
         text += f" Its environment comes from `{handed.module}`, which must be importable."
-    if handed.made.statistics is not None:
-        text += f" Scale observations by `{handed.made.statistics}` first, as VecNormalize does."
+    if handed.made.has_statistics:
+        text += f" Scale observations by `{STATISTICS_FILE}` first, as VecNormalize does."
     return text
 
 
@@ -191,9 +193,9 @@ def _files(handed: Handed) -> str:
         VERSIONS: "libraries of the training and of this export",
     }
     if not isinstance(handed.made.onnx, str):
-        rows[handed.made.onnx.file] = "the policy as ONNX"
-    if handed.made.statistics is not None:
-        rows[handed.made.statistics] = "the running statistics of VecNormalize"
+        rows[ONNX_FILE] = "the policy as ONNX"
+    if handed.made.has_statistics:
+        rows[STATISTICS_FILE] = "the running statistics of VecNormalize"
     if handed.video is not None:
         rows[handed.video] = "some episodes"
     return "## Files\n\n| file | |\n|---|---|\n" + "\n".join(f"| `{name}` | {text} |" for name, text in rows.items())

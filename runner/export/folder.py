@@ -12,6 +12,7 @@ import yaml
 
 from contract.storage import files
 from job.model import parse_job, session_part
+from runner.acting.order import ONNX_FILE, STATISTICS_FILE
 from runner.export.card import CARD, JOB, RESULTS, VERSIONS, Handed, card
 from runner.lineage import SessionState, read_lineage
 from runner.pictures.encoding import shows
@@ -45,9 +46,10 @@ def write_folder(runs: RunsFolder, job: str, agent: BestAgent, made: Exported, o
         shutil.copyfile(agent.path, new / handed.model)  # no second name of it: this folder is for others to change
         if video is not None and handed.video is not None:
             shutil.copyfile(video, new / handed.video)
-        for each in (made.onnx if isinstance(made.onnx, str) else made.onnx.file, made.statistics):
-            if each is not None and (output / Path(each).name).is_file() and Path(each).name == each:
-                shutil.copyfile(output / each, new / each)
+        if not isinstance(made.onnx, str):
+            shutil.copyfile(output / ONNX_FILE, new / ONNX_FILE)
+        if made.has_statistics:
+            shutil.copyfile(output / STATISTICS_FILE, new / STATISTICS_FILE)
         files.write_json(new / RESULTS, _results(handed))
         files.write_json(new / VERSIONS, {"training": handed.versions, "export": made.libraries})
         files.write_bytes(new / JOB, handed.yaml.encode())

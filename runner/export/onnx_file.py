@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from contract.plain_text import one_line
-from runner.acting.order import OnnxMade
+from runner.acting.order import ONNX_FILE, OnnxMade
 from runner.export.modules import MASKED, RECURRENT, ExportablePolicy
 from runner.export.normalization import learned, scaling_of
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     Inputs = dict[str, NDArray[Any]]
 
-FILE = "model.onnx"
 TOLERANCE = 1e-4
 """Of an action of numbers, in units of its bounds or of 1: float32 rounds otherwise in another order."""
 _EXAMPLES = 2
@@ -46,7 +45,7 @@ def write_onnx(agent: Agent, moments: Sequence[Moment], folder: Path) -> OnnxMad
     Returns:
         What was written, or why nothing is.
     """
-    path = folder / FILE
+    path = folder / ONNX_FILE
     normalize = learned(agent.venv)
     folds = normalize is not None and normalize is agent.venv  # one further inside is followed by stacked frames, say
     policy = ExportablePolicy(agent.model, agent.job.algorithm, scaling_of(normalize) if normalize and folds else {})
@@ -63,7 +62,6 @@ def write_onnx(agent: Agent, moments: Sequence[Moment], folder: Path) -> OnnxMad
         return f"as ONNX it acts otherwise on {wrong} of {len(moments)} observations, by up to {max(differences):g}"
     inputs, outputs = _signature(path)
     return OnnxMade(
-        file=FILE,
         inputs=inputs,
         outputs=outputs,
         compared=len(moments),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from contract.libraries import library_versions
 from contract.storage import files
 from runner.acting.agent import load_agent
-from runner.acting.order import Exported
+from runner.acting.order import STATISTICS_FILE, Exported
 from runner.acting.playing import Player
 from runner.export.normalization import as_json, learned
 from runner.export.onnx_file import write_onnx
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from runner.acting.order import ExportOrder, Order
     from runner.acting.playing import Moment
 
-STATISTICS = "normalization.json"
 _MOST_COMPARED = 256
 """Moments; from longer episodes every second one is taken, or every fourth, and so on."""
 _LIBRARIES = ("onnx", "onnxruntime", "onnxscript")
@@ -38,13 +37,13 @@ def export(order: Order, task: ExportOrder) -> Exported:
             moments.add(moment)
         normalize = learned(agent.venv)
         if normalize is not None:
-            files.write_json(folder / STATISTICS, as_json(normalize))
+            files.write_json(folder / STATISTICS_FILE, as_json(normalize))
         return Exported(
             rewards=tuple(each.reward for each in player.episodes),
             lengths=tuple(each.steps for each in player.episodes),
             seed=player.seed,
             onnx=write_onnx(agent, moments.taken, folder),
-            statistics=None if normalize is None else STATISTICS,
+            has_statistics=normalize is not None,
             libraries=library_versions(tuple(f"{name}==" for name in _LIBRARIES)),
         )
     finally:

@@ -17,7 +17,8 @@ from PIL import Image
 
 from contract.errors import CheckpointError, InputError
 from runner.acting.choosing import best_agent
-from runner.acting.order import Order, VideoMade, VideoOrder
+from runner.acting.order import Exported, Order, VideoMade, VideoOrder
+from runner.export.folder import write_folder
 from runner.pictures.encoding import mp4_encoder, shows
 from runner.pictures.recording import record
 from tests.project import Project, cart_pole
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from runner.layout import RunsFolder
 
-DECISIONS = 6
+DECISIONS = 4
 LIGHTS = {
     "id": "trainer.envs:TrafficLight-v0",
     "kwargs": {"decisions": DECISIONS},
@@ -58,7 +59,20 @@ class Blind(gym.Env):
         return np.zeros(1, np.float32), 1.0, False, self.steps == 5, {}
 
 
+class Seen(Blind):
+    # It keeps in its state whether it draws.
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+    def __init__(self, render_mode=None):
+        super().__init__()
+        self.render_mode = render_mode
+
+    def render(self):
+        return None if self.render_mode is None else np.full((8, 8, 3), 20 * self.steps, np.uint8)
+
+
 gym.register("Blind-v0", "lab:Blind")
+gym.register("Seen-v0", "lab:Seen")
 """
 
 
@@ -70,9 +84,10 @@ def trained(shared_project: Project) -> Project:
     shared_project.write_jobs(
         lights=cart_pole(env=LIGHTS, eval={"frequency": 64, "episodes": 1}),
         blind=cart_pole(env={"id": "lab:Blind-v0"}, sources=["lab"]),
+        seen=cart_pole(env={"id": "lab:Seen-v0", "wrappers": ["NormalizeObservation"]}, sources=["lab"]),
         untrained=cart_pole(),
     )
-    shared_project.doit("run_quick:lights", "run_quick:blind")
+    shared_project.doit("run_quick:lights", "run_quick:blind", "run_quick:seen")
     return shared_project
 
 
@@ -118,7 +133,7 @@ def test_the_best_agent_of_a_job_is_recorded_in_its_environment(trained: Project
     suffix = ".mp4" if mp4_encoder() else ".gif"
     video = trained.runs.best_agent("lights", suffix)
     assert "lights  the best model (session 0001, 64 timesteps) plays" in said
-    assert re.search(r"6\.0 s, 574 x 638 pixels: 10 episodes, mean reward -[\d,.]+\n", said)
+    assert re.search(r"4\.0 s, 574 x 638 pixels: 10 episodes, mean reward -[\d,.]+\n", said)
     assert f"runs/lights/best_agent{suffix} (" in said
     assert video.read_bytes()[:6] == b"GIF89a" if suffix == ".gif" else video.stat().st_size
     assert shows(video, best_agent(trained.runs, "lights").reference.sha256)
@@ -136,7 +151,7 @@ def test_what_is_handed_on_acts_as_the_agent_does_and_tells_of_itself(trained: P
         *("README.md", "job.yaml", "model.onnx", "normalization.json", "ppo-TrafficLight-v0.zip"),
         *(f"replay{suffix}", "results.json", "versions.json"),
     }
-    assert "model.onnx: onnxruntime acts as torch on 60 observations" in said
+    assert "model.onnx: onnxruntime acts as torch on 40 observations" in said
     assert "nothing was uploaded" in said
     assert (folder / "ppo-TrafficLight-v0.zip").read_bytes() == best.path.read_bytes()
 
@@ -161,6 +176,31 @@ def test_what_is_handed_on_acts_as_the_agent_does_and_tells_of_itself(trained: P
     assert "backend" not in job
 
 
+def test_what_is_missing_of_an_export_is_told_in_its_card(trained: Project, tmp_path: Path) -> None:
+    reason = f"ONNX cannot express this policy (RuntimeError: {'no such operator; ' * 20})"
+    nothing = Exported(rewards=(), lengths=(), seed=1, onnx=reason, has_statistics=False, libraries={})
+    write_folder(trained.runs, "blind", best_agent(trained.runs, "blind"), nothing, tmp_path)
+    folder = trained.runs.export("blind")
+    assert {each.name for each in folder.iterdir()} == {
+        *("README.md", "job.yaml", "ppo-Blind-v0.zip", "results.json", "versions.json")
+    }
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"There is no ONNX file: {reason}." in card
+    assert "so none was measured" in card
+    assert "model-index" not in card
+    assert "It is its newest checkpoint." in card
+    assert "Its environment comes from `lab`, which must be importable." in card
+
+
+def test_a_model_that_no_longer_fits_its_environment_says_so(trained: Project, tmp_path: Path) -> None:
+    order = order_for(trained.runs, "lights", tmp_path)
+    env = {**order.job["env"], "kwargs": {"observed_segments": 6}}
+    with pytest.raises(
+        CheckpointError, match=r"best_model\.zip: does not fit the environment as it is now: .*size mismatch"
+    ):
+        recorded(msgspec.structs.replace(order, job={**order.job, "env": env}))
+
+
 def test_what_cannot_be_shown_is_one_sentence(trained: Project) -> None:
     said = trained.doit("video:blind", "video:untrained", expect=2)
     assert "environment lab:Blind-v0: draws no pictures: its render() " in said
@@ -174,12 +214,22 @@ def test_the_same_episodes_are_played_each_time_and_a_long_one_is_cut(trained: P
     made, frames = recorded(order_for(trained.runs, "lights", tmp_path, enough_seconds=0.7))
     again = recorded(order_for(trained.runs, "lights", tmp_path, enough_seconds=0.7))
     assert made == again[0]
-    assert (made.frames, len(made.rewards), made.seconds) == (2 * DECISIONS, 2, 1.2)
+    assert (made.frames, len(made.rewards), made.seconds) == (2 * DECISIONS, 2, 0.8)
     assert all((one == other).all() for one, other in zip(frames, again[1], strict=True))
     assert (frames[0] != frames[1]).any()
-    cut, _ = recorded(order_for(trained.runs, "lights", tmp_path, most_seconds=0.4))
-    assert (cut.frames, cut.rewards) == (4, ())
-    assert cut.notes == ("its episode is longer than the 0.4 s that a video has at most",)
+    cut, _ = recorded(order_for(trained.runs, "lights", tmp_path, most_seconds=0.3))
+    assert (cut.frames, cut.rewards) == (3, ())
+    assert cut.notes == ("its episode is longer than the 0.3 s that a video has at most",)
+
+
+@pytest.mark.usefixtures("without_ffmpeg")
+def test_what_wrappers_have_learned_does_not_keep_an_environment_from_drawing(
+    trained: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(trained.root)
+    made, frames = recorded(order_for(trained.runs, "seen", tmp_path, most_episodes=1))
+    assert (made.frames, made.rewards) == (5, (5.0,))
+    assert [int(frame[0, 0, 0]) for frame in frames] == [0, 20, 40, 60, 80]
 
 
 def test_a_model_that_was_changed_is_loaded_by_nobody(trained: Project, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecMoni
 
 from contract.errors import UnavailableError
 from job.algorithms.registry import ALGORITHMS
-from runner.acting.order import OnnxMade
+from runner.acting.order import ONNX_FILE, OnnxMade
 from runner.acting.playing import Player
 from runner.commands.export import export
 from runner.export import onnx_file
-from runner.export.onnx_file import FILE, write_onnx
+from runner.export.onnx_file import write_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,14 +149,14 @@ def test_a_policy_of_each_algorithm_acts_in_onnxruntime_as_in_torch(name: str, t
         assert len({moment.actions.tobytes() for moment in moments}) > 1, "it would be easy to do the same everywhere"
     made = write_onnx(agent, moments, tmp_path)
     assert isinstance(made, OnnxMade), made
-    assert (tmp_path / FILE).exists()
+    assert (tmp_path / ONNX_FILE).exists()
     assert made.compared == len(moments)
     assert made.folds_normalization is (case.normalizes and not case.stacks)
 
 
 def test_what_onnx_cannot_express_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def give_up(*_arguments: Any, **_options: Any) -> None:
-        (tmp_path / FILE).write_bytes(b"half")
+        (tmp_path / ONNX_FILE).write_bytes(b"half")
         raise RuntimeError("no such\noperator")
 
     monkeypatch.setattr("torch.onnx.export", give_up)
