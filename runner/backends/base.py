@@ -109,6 +109,11 @@ def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
 
 
+def _nothing_more(_root: Path, _job: Mapping[str, Any]) -> Iterator[Check]:
+    """What a job needs of a backend that needs nothing for one job and not for another."""
+    return iter(())
+
+
 def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     """Where the sessions of a backend run that says nothing else: as the commands do."""
     from runner.packages.places import this_machine  # noqa: PLC0415 - only jobs with packages ask
@@ -132,6 +137,8 @@ class BackendEntry:
             same folder, and None where nothing is held for whoever has lost his own.
         tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
             agrees; None where nothing is kept.
+        needs: looks at what a job (as JSON) needs of it beyond what every job does, given the same folder; spends
+            nothing, and may raise what a backend raises.
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
@@ -144,6 +151,7 @@ class BackendEntry:
     held: Callable[[Path, Mapping[str, Any], AbstractSet[str]], Sequence[Held]] | None = None
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
     has_data: bool = False
+    needs: Callable[[Path, Mapping[str, Any]], Iterator[Check]] = _nothing_more
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
 
 

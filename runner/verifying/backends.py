@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from contract.errors import InputError
+from contract.errors import InputError, RelayError
+from runner.backends.base import failed
+from runner.backends.registry import backend_entry
 from runner.commands.doctor import backend_checks, trial_check
 from runner.verifying.findings import Finding, Kind, Level
 
@@ -20,7 +22,7 @@ _KIND = Kind.BACKENDS
 def check_backends(workspace: Workspace, jobs: Sequence[str]) -> Iterator[Finding]:
     """What is found of the backends of jobs, each once, and of the jobs themselves."""
     names: dict[str, list[str]] = {}
-    for job in jobs:
+    for job in jobs if _can_be_read(workspace) else ():
         try:
             names.setdefault(workspace.backend_name(job), []).append(job)
         except InputError as error:
@@ -32,7 +34,25 @@ def check_backends(workspace: Workspace, jobs: Sequence[str]) -> Iterator[Findin
         for check in backend_checks(workspace, name):
             yield _finding(f"{name}: {check.about}", check, f"doit doctor backend={name}")
         for job in of:
+            for check in _needs(workspace, name, job):
+                yield _finding(f"{job}: {check.about}", check, f"doit doctor backend={name}")
             yield _finding(f"{job}: trial", trial_check(workspace, job), f"doit doctor:{job}")
+
+
+def _can_be_read(workspace: Workspace) -> bool:
+    """Whether jobs.yaml can be; what is wrong with it is found with the lineages."""
+    try:
+        return bool(workspace.jobs)
+    except InputError:
+        return False
+
+
+def _needs(workspace: Workspace, name: str, job: str) -> Iterator[Check]:
+    """What a job needs of its backend beyond what every job does."""
+    try:
+        yield from backend_entry(name).needs(workspace.runs.backend(name), workspace.wanted(job, "full").job)
+    except RelayError as error:
+        yield failed("what it needs there", error)
 
 
 def _finding(about: str, check: Check, ask_again: str) -> Finding:
