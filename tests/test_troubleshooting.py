@@ -296,6 +296,12 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/test_notifying.py::test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again",
     ),
     "`notify` is no address": ("runner/test_notifying.py::test_what_is_no_address_is_refused_and_not_shown",),
+    "something on disk is damaged, gone, or left by a kill": (
+        "runner/verifying/test_breakages.py::test_what_breaks_is_named_and_what_is_said_repairs_it",
+    ),
+    "`doit repair` finds no checkpoint that is sound": (
+        "runner/verifying/test_repairing.py::test_where_nothing_sound_is_left_nothing_is_done",
+    ),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

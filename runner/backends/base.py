@@ -146,6 +146,11 @@ def _as_stated(job: Mapping[str, Any]) -> float:
     return float(job["session_limit"])
 
 
+def _nothing_more(_root: Path, _job: Mapping[str, Any]) -> Iterator[Check]:
+    """What a job needs of a backend that needs nothing for one job and not for another."""
+    return iter(())
+
+
 def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     """Where the sessions of a backend run that says nothing else: as the commands do."""
     from runner.packages.places import this_machine  # noqa: PLC0415 - only jobs with packages ask
@@ -169,6 +174,8 @@ class BackendEntry:
             same folder, and None where nothing is held for whoever has lost his own.
         tidy: removes what no session of these jobs (as JSON, none of which runs) needs, once asked whether the user
             agrees; None where nothing is kept.
+        needs: looks at what a job (as JSON) needs of it beyond what every job does, given the same folder; spends
+            nothing, and may raise what a backend raises.
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
@@ -176,8 +183,6 @@ class BackendEntry:
         settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
             part of the job's identity.
         session_limit: seconds after which a session of a job (as JSON) ends by itself there.
-        examine: what `doit doctor` finds of a job (as JSON) there, given the same folder, beyond what it finds of the
-            backend; None where that is nothing.
     """
 
     open: Callable[[Path], Backend]
@@ -188,10 +193,10 @@ class BackendEntry:
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
     has_data: bool = False
     is_elsewhere: bool = False
+    needs: Callable[[Path, Mapping[str, Any]], Iterator[Check]] = _nothing_more
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
     settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
     session_limit: Callable[[Mapping[str, Any]], float] = _as_stated
-    examine: Callable[[Path, Mapping[str, Any]], Iterator[Check]] | None = None
 
 
 class Backend(Closeable, Protocol):

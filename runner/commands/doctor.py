@@ -72,13 +72,16 @@ def trial_check(workspace: Workspace, job: str) -> Check:
 def own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
     """What its backend finds of a job that it would run."""
     name = _known_backend(workspace, job)
-    examined = None if name is None else backend_entry(name).examine
-    if name is None or examined is None:
-        return
+    if name is not None:
+        yield from job_checks(workspace, name, job)
+
+
+def job_checks(workspace: Workspace, name: str, job: str) -> Iterator[Check]:
+    """What a job needs of the backend of that name beyond what every job does."""
     try:
-        yield from examined(workspace.runs.backend(name), workspace.wanted(job, "full").job)
+        yield from backend_entry(name).needs(workspace.runs.backend(name), workspace.wanted(job, "full").job)
     except RelayError as error:
-        yield failed(name, error)
+        yield failed("what it needs there", error)
 
 
 def backend_checks(workspace: Workspace, name: str) -> Iterator[Check]:

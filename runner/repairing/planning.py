@@ -89,7 +89,7 @@ def plan_repair(runs: RunsFolder, job: str, now: float) -> Repair:
             continue
         whole.append(session)
         documents |= made
-    flaws = Reading().flaws(job, [each for session in whole for each in stored_files(session, job)])
+    flaws = Reading(inspects=False).flaws(job, [each for session in whole for each in stored_files(session, job)])
     if found := find_copies(whole, flaws, job):
         return Repair(job, found=found, documents=_changed(documents))
     aside += [(path, "came later than its session") for each in whole for path in strangers(each, job)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.errors import InputError
-from runner.commands.doctor import backend_checks, trial_check
+from runner.commands.doctor import backend_checks, job_checks, trial_check
 from runner.verifying.findings import Finding, Kind, Level
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _KIND = Kind.BACKENDS
 def check_backends(workspace: Workspace, jobs: Sequence[str]) -> Iterator[Finding]:
     """What is found of the backends of jobs, each once, and of the jobs themselves."""
     names: dict[str, list[str]] = {}
-    for job in jobs:
+    for job in jobs if _can_be_read(workspace) else ():
         try:
             names.setdefault(workspace.backend_name(job), []).append(job)
         except InputError as error:
@@ -32,7 +32,17 @@ def check_backends(workspace: Workspace, jobs: Sequence[str]) -> Iterator[Findin
         for check in backend_checks(workspace, name):
             yield _finding(f"{name}: {check.about}", check, f"doit doctor backend={name}")
         for job in of:
+            for check in job_checks(workspace, name, job):
+                yield _finding(f"{job}: {check.about}", check, f"doit doctor backend={name}")
             yield _finding(f"{job}: trial", trial_check(workspace, job), f"doit doctor:{job}")
+
+
+def _can_be_read(workspace: Workspace) -> bool:
+    """Whether jobs.yaml can be; what is wrong with it is found with the lineages."""
+    try:
+        return bool(workspace.jobs)
+    except InputError:
+        return False
 
 
 def _finding(about: str, check: Check, ask_again: str) -> Finding:

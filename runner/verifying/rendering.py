@@ -83,7 +83,8 @@ class Page:
         """Show what it came to."""
         self._console.print("")
         for level, called in _COUNTED:
-            self._line(f"{self._marks[level]} {called}: {found.count(level)}", _COLOURS[level])
+            number = found.count(level)
+            self._line(f"{self._marks[level]} {called}: {number}", _COLOURS[level] if number else "dim")
         if found.is_verified:
             self._line(f"{self._marks[Level.SUCCESS]} {VERIFIED}", "bold green")
 

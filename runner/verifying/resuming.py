@@ -41,7 +41,8 @@ PROOF: dict[str, Any] = {
     "session_limit": "10m",
 }
 PATIENCE_SECONDS = 300.0
-_LOOK_SECONDS = 0.01
+_LOOK_SECONDS, _ASK_SECONDS = 0.005, 0.25
+"""Between two looks into a folder, and two questions after a process, which cost a hundred times as much."""
 _TRIES = 3
 """A session may come to its end between two looks."""
 
@@ -136,22 +137,28 @@ class Proof:
         """
         key, ends = self._keys[folder.number], time.monotonic() + PATIENCE_SECONDS
         while not self._has_ended(backend, key, ends):
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_ASK_SECONDS)
         checkpoint = self._fetched(backend, folder).checkpoint(PROOF["total_timesteps"])
         with zipfile.ZipFile(checkpoint) as packed:
             return {name: packed.read(name) for name in (POLICY_MEMBER, OPTIMIZER_MEMBER)}
 
     def end(self, backend: LocalBackend) -> None:
-        """End what still runs."""
+        """End what still runs, and let go of all of it."""
         for key in self._keys.values():
             with contextlib.suppress(RelayError, OSError):
                 backend.executor.kill(sandbox_name(key))
+            backend.release(key)
 
     def _kill_at_a_checkpoint(self, backend: LocalBackend, key: str) -> None:
         """Kill a session's process once its first checkpoint is there, by SIGKILL (Windows: TerminateProcess)."""
         working = Artifacts(self.runs.backend("local") / sandbox_name(key) / WORKING, PROOF["name"])
         ends = time.monotonic() + PATIENCE_SECONDS
-        while not working.checkpoints_by_timesteps() and not self._has_ended(backend, key, ends):
+        asked = time.monotonic()
+        while not working.checkpoints_by_timesteps():
+            if time.monotonic() >= asked + _ASK_SECONDS:
+                asked = time.monotonic()
+                if self._has_ended(backend, key, ends):
+                    break
             time.sleep(_LOOK_SECONDS)
         backend.executor.kill(sandbox_name(key))
 

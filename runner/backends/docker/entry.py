@@ -9,10 +9,10 @@ from runner.backends.base import BackendEntry
 from runner.backends.docker.section import Docker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.backends.base import Backend
+    from runner.backends.base import Backend, Check
     from runner.packages.places import Place
 
 
@@ -32,4 +32,10 @@ def _places(job: Mapping[str, Any]) -> Sequence[Place]:
     return places(job)
 
 
-ENTRY = BackendEntry(_open, Docker, _memory, places=_places)
+def _needs(_root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+    from runner.backends.docker.health import own_image  # noqa: PLC0415 - it imports the SDK
+
+    yield from own_image(job["docker"]["image"])
+
+
+ENTRY = BackendEntry(_open, Docker, _memory, places=_places, needs=_needs)

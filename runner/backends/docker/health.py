@@ -40,6 +40,14 @@ def checks(image: str = DockerSettings.image) -> Iterator[Check]:
     yield Check("GPU", "NVIDIA's runtime is installed" if has_gpu else "none: sessions train on the CPU")
 
 
+def own_image(image: str) -> Iterator[Check]:
+    """Whether the image that a job names is there; the usual one was looked at with the engine."""
+    if image == DockerSettings.image:
+        return
+    with contextlib.closing(open_engine()) as engine:
+        yield _image(engine, image)
+
+
 def _image(engine: docker.DockerClient, image: str) -> Check:
     try:
         with talking_to_engine(image):

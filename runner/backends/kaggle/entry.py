@@ -10,11 +10,11 @@ from runner.backends.base import BackendEntry
 from runner.backends.kaggle.section import Kaggle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from runner.backends.base import Backend, Held, Known, Settled
+    from runner.backends.base import Backend, Check, Held, Known, Settled
     from runner.packages.places import Place
 
 
@@ -70,6 +70,18 @@ def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequen
         return held(connection, root, job, known)
 
 
+def _needs(_root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+    if not (datasets := job["kaggle"].get("datasets", ())):
+        return
+    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
+    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
+    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.health import datasets_there  # noqa: PLC0415 - likewise
+
+    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+        yield from datasets_there(connection, datasets)
+
+
 ENTRY = BackendEntry(
     _open,
     Kaggle,
@@ -81,4 +93,5 @@ ENTRY = BackendEntry(
     is_elsewhere=True,
     places=_places,
     settle=_settle,
+    needs=_needs,
 )

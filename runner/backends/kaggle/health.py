@@ -16,10 +16,11 @@ from runner.backends.kaggle.api.connection import Connection
 from runner.backends.kaggle.api.credentials import find_credentials
 from runner.backends.kaggle.api.quota import ask_quota
 from runner.backends.kaggle.kernels.metadata import LACKING
+from runner.backends.kaggle.mounted import refuse_absent
 from runner.wheels import make_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from runner.backends.kaggle.api.settings import KaggleSettings
     from runner.backends.kaggle.calibration.facts import Facts
@@ -69,6 +70,17 @@ def _checks_of_answers(connection: Connection) -> Iterator[Check]:
     headers = {name.lower(): value for name, value in connection.headers.items()}
     yield client_version(metadata.version("kaggle"), headers)
     yield clock(headers, time.time())
+
+
+def datasets_there(connection: Connection, datasets: Iterable[str]) -> Iterator[Check]:
+    """Whether each of the datasets that a job mounts can be read by this account."""
+    for name in datasets:
+        try:
+            refuse_absent(connection, [name])
+        except BackendError as error:
+            yield failed("dataset", error)
+        else:
+            yield Check("dataset", f"{name} is there")
 
 
 def _shipped() -> Check:

@@ -32,10 +32,10 @@ def _session_limit(job: Mapping[str, Any]) -> float:
     return limit if time is None else min(limit, longest_session(float(time)))
 
 
-def _examine(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
-    from runner.backends.slurm.health import checks_of  # noqa: PLC0415 - only `doit doctor` asks
+def _needs(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+    from runner.backends.slurm.health import checks_of  # noqa: PLC0415 - few commands ask
 
     return checks_of(root, job)
 
 
-ENTRY = BackendEntry(_open, Slurm, _memory, session_limit=_session_limit, examine=_examine)
+ENTRY = BackendEntry(_open, Slurm, _memory, session_limit=_session_limit, needs=_needs)

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from doit.dependency import JSONCodec
 
 from contract.storage import files
+from runner.doit.state import WriteThrough
 from runner.stages import wiring
 from runner.verifying.backends import check_backends
 from runner.verifying.findings import Finding, Kind, Level
@@ -212,7 +215,26 @@ class Memory(Broken):
     kinds = BESIDE_THE_MODELS
 
     def apply(self) -> None:
-        (self.place.root / ".doit.sqlite3").write_bytes(b"this is no database" * 100)
+        path = self.place.root / ".doit.sqlite3"
+        path.write_bytes(b"this is no database" * 100)
+        WriteThrough(str(path), JSONCodec()).dump()  # as doit begins, with this command or any other
+
+
+class MemoryDamaged(Broken):
+    kinds = BESIDE_THE_MODELS
+
+    def apply(self) -> None:
+        path = self.place.root / ".doit.sqlite3"
+        memory = WriteThrough(str(path), JSONCodec())
+        for number in range(200):
+            memory.set(f"task {number}", "deps:", ["a file" * 20])
+        memory.dump()
+        with sqlite3.connect(path) as known:
+            known.execute("pragma wal_checkpoint(truncate)")
+        known.close()
+        content = bytearray(path.read_bytes())
+        content[4096:12288] = bytes([0xFF]) * 8192
+        path.write_bytes(content)
 
 
 class NotUtf8(Broken):
@@ -362,6 +384,21 @@ class WrongVersion(Broken):
         subprocess.run(shlex.split(command), check=True, capture_output=True)
 
 
+class MissingDataset(ExpiredToken):
+    def apply(self) -> None:
+        super().apply()
+        super().repair("set KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, to what")
+        values = self.place.jobs()
+        values["jobs"][JOB]["kaggle"] = {"datasets": ["bob/heights"]}
+        self.place.jobs_file.write_text(json.dumps(values), encoding="utf-8")
+
+    def repair(self, command: str) -> None:
+        assert command.startswith("correct kaggle.datasets in jobs.yaml"), command
+        values = self.place.jobs()
+        del values["jobs"][JOB]["kaggle"]
+        self.place.jobs_file.write_text(json.dumps(values), encoding="utf-8")
+
+
 BREAKAGES: dict[str, type[Broken]] = {
     "a flipped bit in the latest checkpoint": FlippedBit,
     "a deleted parent": DeletedParent,
@@ -382,6 +419,7 @@ BREAKAGES: dict[str, type[Broken]] = {
     "a stale lock": StaleLock,
     "a clock set back": ClockSetBack,
     "a database that is no database": Memory,
+    "a database that is damaged inside": MemoryDamaged,
     "a jobs.yaml that is not UTF-8": NotUtf8,
     "a wrong key in jobs.yaml": WrongKey,
     "a full disk": FullDisk,
@@ -389,6 +427,7 @@ BREAKAGES: dict[str, type[Broken]] = {
     "a library of another version than the lock": WrongVersion,
     "a dead Docker engine": DeadEngine,
     "an expired Kaggle token": ExpiredToken,
+    "a dataset of the job's that is not on Kaggle": MissingDataset,
 }
 
 

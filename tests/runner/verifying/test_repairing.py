@@ -43,6 +43,7 @@ def everything(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long("the table of docs/verify.md shows where a repaired run stands; --long goes on from there")
 def test_a_repaired_run_comes_to_the_weights_that_it_had(project: Project, place: Place) -> None:
     newest = place.checkpoint(3, 192)
     weights = tensors_digest(newest)
