@@ -91,19 +91,16 @@ class Provisions:
     Args:
         payload: files that the session is given, by name; the key covers them.
         beside: files beside the payload, by name: for the backend itself, and no part of the key.
+        session_limit: seconds after which the session ends by itself there, where that is sooner than the job has it.
     """
 
     payload: Mapping[str, bytes] = field(default_factory=dict)
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    session_limit: float | None = None
 
 
 def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
-
-
-def _as_stated(job: Mapping[str, Any]) -> float:
-    """How long a session lasts on a backend that leaves that to the job."""
-    return float(job["session_limit"])
 
 
 def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
@@ -132,7 +129,6 @@ class BackendEntry:
         places: where a session of a job (as JSON) may find itself, for the packages that it brings along.
         has_data: whether Kaggle's data are there, without a folder of this machine.
         memory: bytes of memory that a session of a job (as JSON) has there; None where that is not known.
-        session_limit: seconds after which a session of a job (as JSON) ends by itself there.
         examine: what `doit doctor` finds of a job (as JSON) there, given the same folder, beyond what it finds of the
             backend; None where that is nothing.
     """
@@ -145,7 +141,6 @@ class BackendEntry:
     tidy: Callable[[Path, Sequence[Mapping[str, Any]], Callable[[], bool]], None] | None = None
     has_data: bool = False
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
-    session_limit: Callable[[Mapping[str, Any]], float] = _as_stated
     examine: Callable[[Path, Mapping[str, Any]], Iterator[Check]] | None = None
 
 
