@@ -64,7 +64,7 @@ SlurmdParameters=config_overrides
 SlurmctldTimeout=10
 SlurmdTimeout=10
 MessageTimeout=3
-MinJobAge=5
+MinJobAge={forgets_after}
 KillWait=5
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -80,9 +80,11 @@ class Cluster:
 
     Args:
         folder: for all that it writes; its path is short, since a socket lies in it.
+        forgets_after: seconds for which it knows of a job that has ended.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forgets_after: int) -> None:
+        self._forgets_after = forgets_after
         self._folder = folder
         self.configuration = folder / "slurm.conf"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -96,7 +98,14 @@ class Cluster:
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CPUS} RealMemory=2000"
             for node, port in zip(NODES, ports[1:], strict=True)
         )
-        text = CONFIGURATION.format(host=host, ports=ports, user=getpass.getuser(), folder=self._folder, nodes=nodes)
+        text = CONFIGURATION.format(
+            host=host,
+            ports=ports,
+            user=getpass.getuser(),
+            folder=self._folder,
+            nodes=nodes,
+            forgets_after=self._forgets_after,
+        )
         self.configuration.write_text(text, encoding="utf-8")
         if version() >= NEEDS_CONTROL_GROUPS:
             self.configuration.with_name("cgroup.conf").write_text("CgroupPlugin=disabled\n", encoding="utf-8")
@@ -217,14 +226,18 @@ def _path() -> str:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A cluster, which this process and what it starts ask while the block lasts."""
+def running_cluster(forgets_after: int = 300) -> Iterator[Cluster]:
+    """A cluster, which this process and what it starts ask while the block lasts.
+
+    Args:
+        forgets_after: seconds for which it knows of a job that has ended, as many as Slurm's own default.
+    """
     if not is_installed():
         if NEVER_SKIPPED:
             pytest.fail(NO_SLURM)
         pytest.skip(NO_SLURM)
     folder = Path(tempfile.mkdtemp(prefix="relay-slurm-"))
-    there = Cluster(folder)
+    there = Cluster(folder, forgets_after)
     try:
         there.start()
         with pytest.MonkeyPatch.context() as patch:

@@ -45,6 +45,8 @@ def standing(seen: Seen, sandbox: Path, python: str) -> Status:
     unsure = Status(State.RUNNING if seen.has_started else State.QUEUED, is_ending=True)
     if job is None:
         return unsure if seen.silent < FORGOTTEN_SECONDS else _forgotten(seen)
+    if job.waits and seen.has_started:  # since Slurm was asked
+        return Status(State.RUNNING)
     if job.waits:
         return Status(State.QUEUED, reason=waiting_words(job))
     if not job.is_over:

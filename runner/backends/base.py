@@ -100,10 +100,12 @@ class Provisions:
     Args:
         payload: files that the session is given, by name; the key covers them.
         beside: files beside the payload, by name: for the backend itself, and no part of the key.
+        session_limit: seconds after which the session ends by itself there, where that is sooner than the job has it.
     """
 
     payload: Mapping[str, bytes] = field(default_factory=dict)
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    session_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,6 @@ def _as_it_is(job: Mapping[str, Any], _known: Known) -> Settled:
 
 def _unknown(_job: Mapping[str, Any]) -> None:
     """What a backend says of its memory that does not know it."""
-
-
-def _as_stated(job: Mapping[str, Any]) -> float:
-    """How long a session lasts on a backend that leaves that to the job."""
-    return float(job["session_limit"])
 
 
 def _nothing_more(_root: Path, _job: Mapping[str, Any]) -> Iterator[Check]:
@@ -182,7 +179,6 @@ class BackendEntry:
         is_elsewhere: whether what a session is given leaves this machine.
         settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
             part of the job's identity.
-        session_limit: seconds after which a session of a job (as JSON) ends by itself there.
     """
 
     open: Callable[[Path], Backend]
@@ -196,7 +192,6 @@ class BackendEntry:
     needs: Callable[[Path, Mapping[str, Any]], Iterator[Check]] = _nothing_more
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
     settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
-    session_limit: Callable[[Mapping[str, Any]], float] = _as_stated
 
 
 class Backend(Closeable, Protocol):

@@ -62,7 +62,8 @@ def package(
         shutil.rmtree(leftover, ignore_errors=True)
     payload = building / folder.payload.name
     payload.mkdir(parents=True)
-    files.write_json(payload / layout.JOB_FILE, session_part(job))
+    limit = provisions.session_limit if provisions is not None else None
+    files.write_json(payload / layout.JOB_FILE, session_part(job if limit is None else {**job, "session_limit": limit}))
     request.write(payload / layout.REQUEST_FILE)
     files.write_bytes(payload / layout.SOURCES_BUNDLE, sources.bundle())
     if parent is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from contract.documents.runs import Execution, Package, Parent, Request, Restored
 from runner.backends.base import Origin, Output
-from runner.backends.registry import backend_entry, open_backend
+from runner.backends.registry import open_backend
 from runner.changes import changed_code, sources_changed
 from runner.curve.showing import bring_up_to_date
 from runner.display import Display
@@ -60,15 +60,15 @@ def package(workspace: Workspace, live: LiveSession) -> None:
             display.say(note)
     if made_by is not None and verdict.trial is not None:
         refuse_misfit(wanted.job, request, made_by, verdict.trial)
-    limit = backend_entry(wanted.job["backend"]).session_limit(wanted.job)
-    job, settled = {**wanted.job, "session_limit": limit}, {**verdict.settled.job, "session_limit": limit}
-    with open_backend(job["backend"], workspace.runs) as backend:
-        provisions = backend.provisions(settled, Origin(parent.size, _output(live, made_by)) if parent else None)
+    with open_backend(wanted.job["backend"], workspace.runs) as backend:
+        provisions = backend.provisions(
+            verdict.settled.job, Origin(parent.size, _output(live, made_by)) if parent else None
+        )
     if wheels := workspace.wheels(live.plan):
         provisions = replace(provisions, payload={**provisions.payload, **as_payload(wheels)})
     packaging.package(
         live.folder,
-        job=job,
+        job=wanted.job,
         request=request,
         sources=workspace.sources(live.plan),
         inputs=wanted.inputs,

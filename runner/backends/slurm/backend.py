@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
-from executors.slurm.settings import SlurmSettings, time_for
-from runner.backends.on_executor import ExecutorBackend, packaged_job
+from executors.slurm.settings import SlurmSettings, longest_session, time_for
+from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job
 from runner.backends.slurm.section import Slurm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from executors.base import Workload
     from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
 
@@ -36,13 +38,13 @@ class SlurmBackend(ExecutorBackend):
         self._root = root
 
     def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
-        """Nothing beside what every package holds, once it is clear that the job can be asked for.
+        """How long the session has, once it is clear that the job can be asked for.
 
         Raises:
             InputError: it needs a GPU and asks for none, or its folder cannot be.
         """
         job_settings(job, self._root, "")
-        return super().provisions(job, parent)
+        return replace(super().provisions(job, parent), session_limit=session_limit(job))
 
     def submit(self, folder: SessionFolder, key: str) -> str:
         """Submit the packaged session, once.
@@ -56,11 +58,22 @@ class SlurmBackend(ExecutorBackend):
             executor.start(self.workload(folder, key))
         return key
 
+    def workload(self, folder: SessionFolder, key: str) -> Workload:
+        """The packaged session for the executor."""
+        limit = session_limit(packaged_job(folder)) + KILL_GRACE_SECONDS
+        return replace(super().workload(folder, key), limit_seconds=limit)
+
     def diagnose(self) -> Iterator[Check]:
         """What a session would need of the cluster; starts nothing."""
         from runner.backends.slurm.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
         return checks()
+
+
+def session_limit(job: Mapping[str, Any]) -> float:
+    """As `job` (as JSON) has it, or what fits into the time that it asks for: a session ends before Slurm ends it."""
+    stated, time = float(job["session_limit"]), Slurm.model_validate(job.get("slurm", {})).time
+    return stated if time is None else min(stated, longest_session(time))
 
 
 def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:

@@ -1,10 +1,9 @@
-"""What the registry knows of the slurm backend: how it is opened, what a job may say, how long it has."""
+"""What the registry knows of the slurm backend: how it is opened, and what a job may say of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from executors.slurm.settings import longest_session
 from runner.backends.base import BackendEntry
 from runner.backends.slurm.section import Slurm
 
@@ -26,16 +25,10 @@ def _memory(job: Mapping[str, Any]) -> int | None:
     return None if stated is None else int(stated)
 
 
-def _session_limit(job: Mapping[str, Any]) -> float:
-    """As the job has it, or what fits into the time that it asks for: a session ends by itself before Slurm ends it."""
-    limit, time = float(job["session_limit"]), job["slurm"]["time"]
-    return limit if time is None else min(limit, longest_session(float(time)))
-
-
 def _needs(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     from runner.backends.slurm.health import checks_of  # noqa: PLC0415 - few commands ask
 
     return checks_of(root, job)
 
 
-ENTRY = BackendEntry(_open, Slurm, _memory, session_limit=_session_limit, needs=_needs)
+ENTRY = BackendEntry(_open, Slurm, _memory, needs=_needs)

@@ -65,7 +65,7 @@ print("hello")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with running_cluster() as there:
+    with running_cluster(forgets_after=5) as there:
         yield there
 
 

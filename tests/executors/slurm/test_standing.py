@@ -35,6 +35,7 @@ def test_a_job_waits_runs_and_ends() -> None:
     assert seen("PENDING", has_started=False, reason="Priority") == Status(
         State.QUEUED, reason="job 7 waits in Slurm's queue: other jobs come before it (Priority)"
     )
+    assert seen("PENDING", reason="Priority") == Status(State.RUNNING)  # it has begun since Slurm was asked
     assert seen("RUNNING") == Status(State.RUNNING)
     assert seen("SUSPENDED") == Status(State.RUNNING)
     assert seen("COMPLETING") == Status(State.RUNNING, is_ending=True)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from contract.documents.runs import FileEntry, Parent, Request
+from contract.documents.runs import FileEntry, Package, Parent, Request
 from contract.errors import BackendError
 from contract.storage import files, layout
 from job.model import session_part
@@ -242,6 +242,12 @@ def test_a_package_with_segments_can_be_made_again_and_removed(
     assert content_of(package(tmp_path, sources, replaying).path) == first
     shutil.rmtree(folder.path)
     assert [segment.read_bytes() for segment in replaying.segments] == [b"the first rows", b"the rows after them"]
+
+
+def test_a_backend_may_give_a_session_less_time_than_its_job_states(tmp_path: Path, sources: Sources) -> None:
+    folder = package(tmp_path, sources, None, provisions=Provisions(session_limit=60.0))
+    assert files.read_json(folder.payload / "job.json")["session_limit"] == 60
+    assert Package.read(folder.package_json).job == job_json()  # by which it is known again
 
 
 def test_a_sealed_package_is_left_as_it_is(tmp_path: Path, sources: Sources, parent: ParentFiles) -> None:

@@ -12,7 +12,7 @@ from contract.errors import InputError
 from executors.slurm.settings import SlurmSettings
 from job.problems import InvalidJobError
 from runner.backends.registry import backend_entry
-from runner.backends.slurm.backend import job_settings, sandbox_folder
+from runner.backends.slurm.backend import SlurmBackend, job_settings, sandbox_folder
 from tests.runner.conftest import job_json
 
 ROOT = Path("/lab/runs/.backends/slurm")
@@ -49,10 +49,13 @@ def test_what_a_job_says_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("stated", "limit"), [({}, HOUR), ({"time": "2h"}, HOUR), ({"time": "30m"}, 1200.0), ({"time": "1m"}, 40.0)]
 )
-def test_a_session_lasts_as_long_as_it_is_to_and_as_its_time_allows(stated: dict[str, Any], limit: float) -> None:
+def test_a_session_lasts_as_long_as_it_is_to_and_as_its_time_allows(
+    stated: dict[str, Any], limit: float, tmp_path: Path
+) -> None:
     job = job_json(session_limit="1h", slurm=stated)
-    assert backend_entry("slurm").session_limit(job) == pytest.approx(limit)
-    assert backend_entry("local").session_limit(job) == HOUR
+    with SlurmBackend(tmp_path / "runs" / ".backends" / "slurm") as backend:
+        provisions = backend.provisions(job, None)
+    assert provisions.session_limit == pytest.approx(limit)
 
 
 def test_the_memory_of_a_session_is_what_is_asked_for() -> None:
