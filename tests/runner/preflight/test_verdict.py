@@ -37,7 +37,7 @@ def test_plan_says_whether_a_session_takes_a_gpu_why_and_what_it_costs(
     why = "its network of 8 parameters, trained on 32 samples at a time, trains as fast on a CPU"
     assert f"cart: asks Kaggle for no GPU, since {why}; spends no GPU quota\n" in capsys.readouterr().out
     show_plan(on_kaggle(tmp_path, policy="CnnPolicy", session_limit="3h"), "cart")
-    said = f"cart: asks Kaggle for a {T4}, since its policy reads images (CnnPolicy); a session spends 3h00m of"
+    said = f"cart: asks Kaggle for an {T4}, since its policy reads images (CnnPolicy); a session spends 3h00m of"
     assert said in capsys.readouterr().out
 
 

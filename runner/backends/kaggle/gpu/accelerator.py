@@ -50,7 +50,7 @@ def settle(job: Mapping[str, Any], known: Known) -> Settled:
         said = f"asks Kaggle for no GPU, since {chosen.why}; spends no GPU quota"
     else:
         cost = f"a session spends {duration_text(float(job['session_limit']))} of GPU quota at most"
-        said = f"asks Kaggle for a {chosen.accelerator}, since {chosen.why}; {cost}"
+        said = f"asks Kaggle for an {chosen.accelerator}, since {chosen.why}; {cost}"
     return Settled({**job, "kaggle": section}, said)
 
 

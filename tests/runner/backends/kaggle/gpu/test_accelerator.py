@@ -119,7 +119,7 @@ def test_what_a_gpu_costs_is_said_with_the_reason() -> None:
     job = job_json(policy="CnnPolicy", session_limit="2h")
     settled = settle(job, Known(WITH_CONVOLUTIONS))
     assert settled.said == (
-        "asks Kaggle for a NvidiaTeslaT4, since its policy reads images (CnnPolicy); "
+        "asks Kaggle for an NvidiaTeslaT4, since its policy reads images (CnnPolicy); "
         "a session spends 2h00m of GPU quota at most"
     )
     assert (job["kaggle"]["accelerator"], settled.job["kaggle"]["accelerator"]) == ("auto", T4)
