@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from contract.documents.runs import Submission
 from contract.documents.session import TrainingMetadata
 from contract.identity import training_inputs
+from contract.libraries import GPU
 from contract.storage import files
 from contract.storage.layout import Artifacts
 from restore.documents import read_document
 from restore.reading.spans import UnsoundError
+from runner.backends.kaggle.gpu.accelerator import asked_for
+from runner.backends.kaggle.section import NO_ACCELERATOR
 from runner.backends.registry import known_backends
 from runner.changes import changes_between
 from runner.endings import Ending, why_ended
@@ -161,10 +164,12 @@ def _machine(session: SessionState, checkpoint: CheckpointReference | None) -> t
     """What a session computed on, and whether that is known to be a GPU."""
     if session.phase < Phase.PACKAGED:
         return "", False
-    job, backend = session.package.job, _backend(session)
-    if backend == "kaggle":
-        accelerator = str(job.get("kaggle", {}).get("accelerator", "none"))
-        return ("CPU", False) if accelerator == "none" else (accelerator, True)
+    if checkpoint is not None and (gpu := checkpoint.libraries.get(GPU)):
+        return gpu, True
+    job = session.package.job
+    if _backend(session) == "kaggle":
+        accelerator = asked_for(session.package)
+        return ("CPU", False) if accelerator == NO_ACCELERATOR else (accelerator, True)
     has_cpu_build = checkpoint is not None and checkpoint.libraries.get("torch", "").endswith("+cpu")
     if job["device"] == "cpu" or has_cpu_build:
         return "CPU", False

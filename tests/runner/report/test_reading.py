@@ -117,8 +117,8 @@ def test_what_changed_is_told_by_the_session_that_ran_with_it(cart: JobOnDisk) -
 
 
 def test_the_hours_of_a_gpu_are_those_of_sessions_on_kaggle_that_asked_for_one(cart: JobOnDisk) -> None:
-    on_kaggle = job_json(backend="kaggle")
-    without = job_json(backend="kaggle", kaggle={"accelerator": "none"})
+    on_kaggle = job_json(backend="kaggle", kaggle={"accelerator": "NvidiaTeslaT4"})
+    without = job_json(backend="kaggle")
     first = cart.add(Phase.RESTORED, timesteps=64, job=on_kaggle, execution={"backend": "kaggle"})
     tell(first, "2026-11-20T08:00:00+00:00", "2026-11-20T09:30:00+00:00")
     second = cart.add(
