@@ -118,7 +118,7 @@ def test_the_jobs_share_a_budget(base: Path) -> None:
     looks = iter(range(1_000))
     reading = Reading(8.0, jobs_left=2, clock=lambda: next(looks))
     stored = [each for session in documents_of(Place(base).runs, JOB) for each in stored_files(session, JOB)]
-    read = []
+    read: list[int] = []
     for _ in range(2):
         assert reading.flaws(JOB, stored) == []
         read.append(reading.share.files - sum(read))
