@@ -70,6 +70,7 @@ def checks_of(
     runs = workspace.runs
 
     def checkpoints() -> Iterator[Finding]:
+        reading.jobs_left = len(jobs)
         for job in jobs:
             yield from check_checkpoints(runs, job, documents_of(runs, job), reading, loading)
         if (share := told_share(reading.share)) is not None:

@@ -65,7 +65,7 @@ def _beside(job: str, flaw: Flaw, command: str) -> Finding:
 
 
 def _intact(job: str, intact: list[StoredFile], reading: Reading) -> Iterator[Finding]:
-    read = [each for each in intact if (each.session, each.name) in reading.read]
+    read = [each for each in intact if each.path in reading.read]
     if read:
         yield Finding(_KIND, Level.SUCCESS, f"{job}: {len(read)} file(s) are as they were adopted, to the last byte")
     if len(read) < len(intact):
@@ -77,7 +77,7 @@ def _loaded(
     runs: RunsFolder, job: str, intact: list[StoredFile], reading: Reading, loading: Loading
 ) -> Iterator[Finding]:
     """Only what was read back and found sound is loaded: loading unpickles."""
-    read = [each for each in intact if (each.session, each.name) in reading.read]
+    read = [each for each in intact if each.path in reading.read]
     answers = loading.load(runs.root, [each.path for each in read])
     well = 0
     for each, answer in zip(read, answers, strict=True):

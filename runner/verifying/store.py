@@ -88,16 +88,18 @@ class Reading:
     Args:
         seconds: how long; None for all of them.
         inspects: whether the structure of models is looked at too, which their digests have borne out before.
+        jobs_left: how many jobs share the time that is left.
         clock: what counts them.
         order: in which they come.
     """
 
     seconds: float | None = None
     inspects: bool = True
+    jobs_left: int = 1
     clock: Callable[[], float] = time.monotonic
     order: random.Random = field(default_factory=random.SystemRandom)
     share: Share = field(default_factory=Share)
-    read: set[tuple[str, str]] = field(default_factory=set)
+    read: set[Path] = field(default_factory=set)
     _ends: float | None = None
 
     def flaws(self, job: str, stored: Iterable[StoredFile]) -> list[Flaw]:
@@ -108,17 +110,21 @@ class Reading:
                 found.append(Flaw(each, problem))
             else:
                 readable.append(each)
+        ends = None
         if self.seconds is not None:
-            self._ends = self.clock() + self.seconds if self._ends is None else self._ends
+            now = self.clock()
+            self._ends = now + self.seconds if self._ends is None else self._ends
+            ends = now + (self._ends - now) / max(1, self.jobs_left)
+            self.jobs_left -= 1
             self.order.shuffle(readable)
         self.share.all_files += len(readable)
         self.share.all_bytes += sum(each.bytes for each in readable)
         for each in readable:
-            if self._ends is not None and self.clock() >= self._ends:
+            if ends is not None and self.clock() >= ends:
                 break
             self.share.files += 1
             self.share.bytes += each.bytes
-            self.read.add((each.session, each.name))
+            self.read.add(each.path)
             if (problem := _read_back(each, job, inspects=self.inspects)) is not None:
                 found.append(Flaw(each, problem))
         return found

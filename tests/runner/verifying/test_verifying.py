@@ -17,7 +17,8 @@ from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
 from runner.verifying.rendering import Page, as_json
 from runner.verifying.resuming import prove_resuming
-from runner.verifying.store import Reading
+from runner.verifying.sessions import documents_of
+from runner.verifying.store import Reading, stored_files
 from tests.runner.verifying.places import JOB, Place, truncate
 
 if TYPE_CHECKING:
@@ -111,6 +112,17 @@ def test_a_budget_reads_a_random_share_back_and_says_which(base: Path, tmp_path:
     assert "the budget was over; another run reads another share" in share.reason
     assert any("walk_checkpoint_32_steps.zip: has " in each.what for each in found), "it is seen without being read"
     assert any("model(s) were not read back" in each.what and each.level is Level.SKIPPED for each in found)
+
+
+def test_the_jobs_share_a_budget(base: Path) -> None:
+    looks = iter(range(1_000))
+    reading = Reading(8.0, jobs_left=2, clock=lambda: next(looks))
+    stored = [each for session in documents_of(Place(base).runs, JOB) for each in stored_files(session, JOB)]
+    read: list[int] = []
+    for _ in range(2):
+        assert reading.flaws(JOB, stored) == []
+        read.append(reading.share.files - sum(read))
+    assert read == [3, 2]
 
 
 def test_models_load_in_a_process_of_their_own_which_also_tries_each_device(base: Path, tmp_path: Path) -> None:
