@@ -22,6 +22,14 @@ def test_it_goes_on_from_its_state_as_if_it_had_never_stopped() -> None:
         assert rest == rest_again
 
 
+def test_it_is_drawn_where_it_is() -> None:
+    environment = gym.make("Balance-v0", render_mode="rgb_array").unwrapped
+    environment.reset(seed=1)
+    before = environment.render()
+    environment.step(2)
+    assert (environment.render() != before).any()
+
+
 def test_an_episode_ends_where_the_point_is_too_far_off() -> None:
     environment = Balance(gust=0.0)
     environment.reset(seed=1)
