@@ -122,7 +122,8 @@ class Blocks:
     @property
     def share(self) -> float:
         """What noting adds to a timestep, by pairs of blocks."""
-        pairs = zip(*(each[WARM_UP:] for each in self.seconds), strict=False)
+        noted_ones, silent_ones = (each[WARM_UP:] for each in self.seconds)
+        pairs = zip(noted_ones, silent_ones, strict=False)
         return float(statistics.median(noted / silent - 1 for noted, silent in pairs))
 
     @property

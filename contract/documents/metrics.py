@@ -71,6 +71,10 @@ class Row:
 
     def line(self) -> bytes:
         """As it stands in the file."""
+        if self.kind == "episodes":  # of which there are the most
+            rewards, lengths = ",".join(map(repr, self.rewards)), ",".join(map(repr, self.lengths))
+            begin = f'{{"kind":"episodes","timesteps":{self.timesteps},"at":{self.at:.3f}'
+            return f'{begin},"rewards":[{rewards}],"lengths":[{lengths}]}}\n'.encode()
         stated: dict[str, Any] = {"kind": self.kind, "timesteps": self.timesteps, "at": round(self.at, 3)}
         if self.values:
             stated["values"] = self.values

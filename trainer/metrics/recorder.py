@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trainer.evaluation import Episodes
     from trainer.progress import Progress
 
-SHOWN_SECONDS = 1.0
+SHOWN_SECONDS = 10.0
 """After which what was measured is in the file, for whoever looks into it meanwhile."""
 
 
