@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.layout import RunsFolder
     from runner.lineage import Lineage, SessionState
 
-LARGEST_EMBEDDED_PICTURE = 1_000_000
+LARGEST_EMBEDDED_PICTURE = 2_500_000
 """Bytes; a larger one is a file beside the page."""
 MAX_METADATA_BYTES = 16 << 20
 
