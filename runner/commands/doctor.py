@@ -77,9 +77,13 @@ def own_checks(workspace: Workspace, job: str) -> Iterator[Check]:
 
 
 def job_checks(workspace: Workspace, name: str, job: str) -> Iterator[Check]:
-    """What a job needs of the backend of that name beyond what every job does."""
+    """What a job needs of the backend of that name beyond what every job does; nothing where it cannot be planned."""
     try:
-        yield from backend_entry(name).needs(workspace.runs.backend(name), workspace.wanted(job, "full").job)
+        wanted = workspace.wanted(job, "full").job
+    except RelayError:  # said with its plan
+        return
+    try:
+        yield from backend_entry(name).needs(workspace.runs.backend(name), wanted)
     except RelayError as error:
         yield failed("what it needs there", error)
 

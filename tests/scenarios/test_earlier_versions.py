@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,18 @@ def evenly(commits: list[str], count: int) -> list[str]:
     return [commits[at] for at in sorted({round(last * number / (count - 1)) for number in range(count)})]
 
 
+def declare_backends(code: Path, settings: dict[str, Any]) -> None:
+    """Have the backends of a commit's own, and not those of the version that is installed here."""
+    declared = settings["project"].get("entry-points", {})
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in each.items()) for group, each in declared.items()
+    ]
+    folder = code / "kaggle_relay-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: kaggle-relay\nVersion: 0\n", encoding="utf-8")
+    (folder / "entry_points.txt").write_text("".join(lines), encoding="utf-8")
+
+
 def packaged_at(commit: str, project: Path, code: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The job, its inputs and its table of sources, as the code of a commit packages them."""
     shutil.rmtree(code, ignore_errors=True)
@@ -133,6 +146,7 @@ def packaged_at(commit: str, project: Path, code: Path) -> tuple[dict[str, Any],
     packed = subprocess.run(["git", "archive", commit, "--", *there], cwd=ROOT, capture_output=True, check=True)  # noqa: S607 - git is on PATH
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(code, filter="data")
+    declare_backends(code, tomllib.loads(git("show", f"{commit}:pyproject.toml")))
     command = [sys.executable, "-c", INPUTS, str(project)]
     environment = {**os.environ, "PYTHONPATH": str(code)}
     answer = subprocess.run(command, cwd=code, env=environment, capture_output=True, encoding="utf-8", check=False)

@@ -8,7 +8,6 @@ import pytest
 
 from contract.documents.removed import Removed
 from restore.adoption import problem_with
-from runner.commands.verify import verify
 from runner.decide import Nothing
 from runner.lineage import read_lineage
 from runner.workspace import Workspace
@@ -67,7 +66,7 @@ def goes_on(project: Project, expected: str) -> None:
     """A further session begins where the last one ended, and comes to the very tensors of the lineage that kept all."""
     workspace = Workspace(project.root)
     assert isinstance(workspace.plan(JOB, "full").decision, Nothing)
-    verify(workspace, JOB)
+    assert "CHECKPOINT SYSTEM VERIFIED" in project.doit("verify", "only=checkpoints,lineages")
     project.write_jobs(**{JOB: buffered(THEN)})
     project.doit("run_full")
     assert project.digest(JOB, len(GOALS) + 1) == expected
