@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).resolve().parent
 IN_A_SESSION = tuple(FOLDER.parent / name for name in ("contract", "job", "trainer"))
-NOT_LOADED_THERE = frozenset({"msgspec"})  # the documents of the user's side travel along, and no session reads them
+NOT_LOADED_THERE = frozenset({"msgspec", "PIL"})  # documents of the user's side travel along, and no session draws
 # Prints, as JSON, the version of Python, of each package, and which of them are loaded with the modules named. A module
 # that knows its own build (torch: 2.10.0+cu128) is asked rather than its metadata, which may not.
 PROBE = """

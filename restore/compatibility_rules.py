@@ -133,6 +133,8 @@ RULES = (
     Rule("eval.episodes", "free", "an evaluation has environments of its own"),
     Rule("backend", "free", "the same session elsewhere"),
     Rule("notify", "free", "says who is told, and no session knows it"),
+    Rule("group", "free", "says what the job is compared with, and no session knows it"),
+    Rule("keep.*", "free", "says which checkpoints stay on the disk, and no session knows it"),
     Rule("internet", "free", "says what a session may reach, not what it learns"),
     Rule("data", "free", "says where on this machine lies what a session mounts"),
     Rule("validation.max_checkpoint_bytes", "free", "judges what is there"),
@@ -142,6 +144,7 @@ RULES = (
         "kaggle.*", "free", "the same session on another machine there; the versions in it are compared by themselves"
     ),
     Rule("docker.*", "free", "the same session in another container; the versions in it are compared by themselves"),
+    Rule("slurm.*", "free", "the same session on another node; the versions there are compared by themselves"),
     # What a checkpoint's record states beside the job.
     Rule("observation_space", "incompatible", "the network's first layer fits the old one"),
     Rule("action_space", "incompatible", "the network's last layer fits the old one"),
