@@ -17,9 +17,13 @@ def answer(used: float, reserved: float = 0, total: float = 30) -> SimpleNamespa
 
 def test_what_is_left_is_what_is_not_used() -> None:
     quota = parse_quota(answer(29.5, 9))
-    assert quota == Quota(timedelta(minutes=30), timedelta(hours=30), datetime(2026, 1, 3, tzinfo=UTC))
+    half = timedelta(minutes=30)
+    assert quota == Quota(half, timedelta(hours=30), datetime(2026, 1, 3, tzinfo=UTC), reserved=half)
     assert not quota.is_used_up
-    assert str(quota) == "30m00s of 30h00m of GPU quota left, renewed on 2026-01-03 at 00:00 UTC"
+    assert quota.free == timedelta(0)
+    assert str(quota) == (
+        "30m00s of 30h00m of GPU quota left, 30m00s of it for sessions that run, renewed on 2026-01-03 at 00:00 UTC"
+    )
 
 
 def test_quota_is_used_up_and_never_below_zero() -> None:
