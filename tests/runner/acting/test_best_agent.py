@@ -71,20 +71,20 @@ class Seen(Blind):
         return None if self.render_mode is None else np.full((8, 8, 3), 20 * self.steps, np.uint8)
 
 
-gym.register("Blind-v0", "lab:Blind")
-gym.register("Seen-v0", "lab:Seen")
+gym.register("Undrawn-v0", "studio:Blind")
+gym.register("Drawn-v0", "studio:Seen")
 """
 
 
 @pytest.fixture(scope="module")
 def trained(shared_project: Project) -> Project:
     """A project with an agent for traffic lights, and one in an environment of its own that draws nothing."""
-    (shared_project.root / "lab").mkdir()
-    (shared_project.root / "lab" / "__init__.py").write_text(BLIND, encoding="utf-8")
+    (shared_project.root / "studio").mkdir()
+    (shared_project.root / "studio" / "__init__.py").write_text(BLIND, encoding="utf-8")
     shared_project.write_jobs(
         lights=cart_pole(env=LIGHTS, eval={"frequency": 64, "episodes": 1}),
-        blind=cart_pole(env={"id": "lab:Blind-v0"}, sources=["lab"]),
-        seen=cart_pole(env={"id": "lab:Seen-v0", "wrappers": ["NormalizeObservation"]}, sources=["lab"]),
+        blind=cart_pole(env={"id": "studio:Undrawn-v0"}, sources=["studio"]),
+        seen=cart_pole(env={"id": "studio:Drawn-v0", "wrappers": ["NormalizeObservation"]}, sources=["studio"]),
         untrained=cart_pole(),
     )
     shared_project.doit("run_quick:lights", "run_quick:blind", "run_quick:seen")
@@ -182,14 +182,14 @@ def test_what_is_missing_of_an_export_is_told_in_its_card(trained: Project, tmp_
     write_folder(trained.runs, "blind", best_agent(trained.runs, "blind"), nothing, tmp_path)
     folder = trained.runs.export("blind")
     assert {each.name for each in folder.iterdir()} == {
-        *("README.md", "job.yaml", "ppo-Blind-v0.zip", "results.json", "versions.json")
+        *("README.md", "job.yaml", "ppo-Undrawn-v0.zip", "results.json", "versions.json")
     }
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert f"There is no ONNX file: {reason}." in card
     assert "so none was measured" in card
     assert "model-index" not in card
     assert "It is its newest checkpoint." in card
-    assert "Its environment comes from `lab`, which must be importable." in card
+    assert "Its environment comes from `studio`, which must be importable." in card
 
 
 def test_a_model_that_no_longer_fits_its_environment_says_so(trained: Project, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_model_that_no_longer_fits_its_environment_says_so(trained: Project, t
 
 def test_what_cannot_be_shown_is_one_sentence(trained: Project) -> None:
     said = trained.doit("video:blind", "video:untrained", expect=2)
-    assert "environment lab:Blind-v0: draws no pictures: its render() " in said
+    assert "environment studio:Undrawn-v0: draws no pictures: its render() " in said
     assert "job untrained: has no trained agent yet; train one: `doit run_quick:untrained` takes a moment" in said
     assert "Traceback" not in said
     assert not trained.runs.best_agent("blind", ".gif").exists()
