@@ -302,6 +302,82 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "`doit repair` finds no checkpoint that is sound": (
         "runner/verifying/test_repairing.py::test_where_nothing_sound_is_left_nothing_is_done",
     ),
+    "a key or a value in jobs.yaml is wrong": (
+        "runner/jobs/test_file.py::test_what_is_wrong_with_an_entry_is_told_with_line_key_and_remedy",
+        "runner/jobs/test_file.py::test_of_several_problems_the_first_in_the_file_is_told_and_the_others_counted",
+    ),
+    "a command names a job that there is not, or the entry of a `matrix`": (
+        "runner/doit/test_selection.py::test_a_job_that_there_is_not_is_refused_with_the_nearest_name",
+        "runner/doit/test_selection.py::test_the_entry_of_a_matrix_and_a_pattern_without_a_job_are_told_what_to_write",
+    ),
+    "`fresh` or `redo` names no job, where there are several": (
+        "runner/doit/test_selection.py::test_several_jobs_are_not_archived_unless_they_are_named",
+        "runner/doit/test_selection.py::test_several_jobs_are_not_done_again_unless_they_are_named",
+    ),
+    "a command that changes a job meets one that another command is at": (
+        "runner/doit/test_run.py::test_a_held_job_is_left_alone",
+        "runner/doit/test_run.py::test_commands_that_change_no_session_run_beside_the_one_that_does",
+    ),
+    "`doit doctor` finds something wrong": (
+        "runner/commands/test_doctor.py::test_what_is_wrong_is_said_and_ends_the_command",
+    ),
+    "torch has no kernels for the GPU, as for Kaggle's P100, or there is no GPU": (
+        "trainer/algorithms/test_gpu.py::test_the_p100_trap_is_explained",
+        "trainer/algorithms/test_gpu.py::test_auto_says_that_it_falls_back_where_the_gpu_fails",
+        "trainer/algorithms/test_gpu.py::test_without_a_driver_cuda_is_an_error_and_auto_the_cpu",
+    ),
+    "an agent is to be shown or handed on, and no file of it is sound": (
+        "runner/acting/test_best_agent.py::test_where_no_file_of_an_agent_is_sound_each_is_named",
+    ),
+    "an agent is to be shown or handed on, and its environment is another one now": (
+        "runner/acting/test_best_agent.py::test_a_model_that_no_longer_fits_its_environment_says_so",
+    ),
+    "an environment's pictures change their size": (
+        "runner/acting/test_best_agent.py::test_pictures_of_two_sizes_are_refused",
+    ),
+    "ffmpeg is there and makes no MP4": (
+        "runner/acting/test_best_agent.py::test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then",
+    ),
+    "`doit curve` or `doit report` before the first session": (
+        "runner/commands/test_curve.py::test_before_the_first_session_there_is_nothing",
+        "runner/commands/test_report.py::test_each_job_has_a_page_and_figures_and_all_of_them_one",
+    ),
+    "`doit curve` cannot write": (
+        "runner/commands/test_curve.py::test_a_table_that_cannot_be_written_is_one_sentence",
+        "runner/curve/test_showing.py::test_a_curve_is_kept_up_to_date_once_it_was_asked_for",
+    ),
+    "a backend gives no log to `doit logs`": (
+        "runner/steering/test_logs.py::test_a_log_that_the_backend_does_not_give_now_is_shown_as_far_as_it_is_here",
+    ),
+    "a document of a session is damaged, and `doit history` or `doit gc` comes to it": (
+        "runner/steering/test_history.py::test_what_was_refused_put_away_or_cannot_be_read_is_told_too",
+        "runner/retention/test_choice.py::test_a_job_that_somebody_works_on_or_that_cannot_be_read_is_left_alone",
+    ),
+    "a variable is set to what it does not take": (
+        "runner/verifying/test_verifying.py::test_kinds_are_chosen_by_name",
+        "runner/verifying/test_verifying.py::test_what_is_no_choice_is_one_sentence",
+    ),
+    "the machine has no Slurm": (
+        "executors/slurm/test_executor.py::test_a_machine_without_slurm_is_one_sentence",
+        "runner/backends/slurm/test_health.py::test_a_machine_without_slurm_is_told_so",
+    ),
+    "`slurm:` in jobs.yaml asks for what cannot be": (
+        "runner/backends/slurm/test_section.py::test_what_cannot_be_asked_for_is_named",
+        "runner/backends/slurm/test_section.py::test_a_gpu_has_to_be_asked_for",
+        "runner/backends/slurm/test_section.py::test_a_folder_may_name_a_variable_that_is_set",
+    ),
+    "a limit on submissions of the cluster is reached": (
+        "executors/slurm/test_words.py::test_a_limit_on_submissions_is_no_refusal_for_good",
+    ),
+    "a training that `doit verify` kills and goes on from ends otherwise than one that was not killed": (
+        "runner/verifying/test_verifying.py::test_a_proof_that_ends_otherwise_names_the_tensors_and_what_to_type",
+    ),
+    "a model is whole, and does not load": (
+        "runner/verifying/test_verifying.py::test_models_load_in_a_process_of_their_own_which_also_tries_each_device",
+    ),
+    "`doit repair` meets a session of which nothing tells what it was": (
+        "runner/verifying/test_repairing.py::test_a_session_of_which_nothing_tells_what_it_was_is_put_aside_whole",
+    ),
 }
 """The tests that show what a row says, by the row's first column; `FILE::TEST`, the file counted from here."""
 

@@ -19,6 +19,7 @@ from contract.errors import CheckpointError, InputError
 from runner.acting.choosing import best_agent
 from runner.acting.order import Exported, Order, VideoMade, VideoOrder
 from runner.export.folder import write_folder
+from runner.layout import RunsFolder
 from runner.pictures.encoding import mp4_encoder, shows
 from runner.pictures.recording import record
 from tests.project import Project, cart_pole
@@ -26,8 +27,6 @@ from trainer.inference import load_for_inference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from runner.layout import RunsFolder
 
 DECISIONS = 4
 LIGHTS = {
@@ -253,6 +252,16 @@ def test_a_damaged_best_model_is_passed_over_and_named(trained: Project, capsys:
     assert (
         f"has {len(content) - 1:,} bytes, expected {len(content):,}; the next one is taken" in capsys.readouterr().out
     )
+
+
+def test_where_no_file_of_an_agent_is_sound_each_is_named(trained: Project, tmp_path: Path) -> None:
+    copy = RunsFolder(shutil.copytree(trained.root, tmp_path / "copy"))
+    models = [*copy.job("lights").rglob("best_model.zip"), *copy.job("lights").rglob("*_steps.zip")]
+    for path in models:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"; bring it back, or run `doit resume:lights`$") as caught:
+        best_agent(copy, "lights")
+    assert all(path.name in str(caught.value) for path in models)
 
 
 def test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contract.errors import RelayError
 from runner.commands.curve import show_curve, sparkline
 from runner.curve.measurements import Measurement
 from runner.workspace import Workspace
@@ -37,6 +38,16 @@ def test_before_the_first_session_there_is_nothing(tmp_path: Path, capsys: pytes
     show_curve(Workspace(tmp_path), JOB)
     assert capsys.readouterr().out == "cart: no session has begun, so nothing was measured\n"
     assert not (tmp_path / "runs" / JOB).exists()
+
+
+def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    two_sessions(tmp_path)
+    write_jobs(tmp_path, **{JOB: cart_pole()})
+    table = Workspace(tmp_path).runs.curve(JOB)
+    table.mkdir()
+    with pytest.raises(RelayError, match=r"cannot be written: .*; see that there is space for it") as caught:
+        show_curve(Workspace(tmp_path), JOB)
+    assert caught.value.exit_code == 1
 
 
 @pytest.mark.parametrize(

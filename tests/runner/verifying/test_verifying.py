@@ -6,6 +6,7 @@ import io
 import json
 import random
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,17 +14,20 @@ from doit import doit_cmd
 
 from contract.errors import InputError
 from runner.commands.verify import chosen_kinds, verify
+from runner.stages.parent import ParentFiles
 from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
 from runner.verifying.rendering import Page, as_json
-from runner.verifying.resuming import prove_resuming
+from runner.verifying.resuming import Proof, prove_resuming
 from runner.verifying.sessions import documents_of
 from runner.verifying.store import Reading, stored_files
 from tests.runner.verifying.places import JOB, Place, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from runner.backends.local import LocalBackend
+    from runner.layout import SessionFolder
 
 SOUND = Finding(Kind.FOLDERS, Level.SUCCESS, "locks work there")
 DOUBTFUL = Finding(Kind.FOLDERS, Level.WARNING, "a leftover", "nothing reads it", "doit repair:walk")
@@ -139,3 +143,29 @@ def test_a_training_that_is_killed_and_gone_on_from_ends_with_the_bits_of_one_th
     (found,) = prove_resuming()
     assert found.level is Level.SUCCESS, found
     assert "of 768 timesteps and gone on from ends with the bits of one that was not killed" in found.what
+
+
+def test_a_proof_that_ends_otherwise_names_the_tensors_and_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Inexact(Proof):
+        """Sessions that are not run, each with weights of its own."""
+
+        begun = 0
+
+        def start(self, backend: LocalBackend, parent: ParentFiles | None) -> SessionFolder:
+            del backend, parent
+            self.begun += 1
+            return self.runs.session("proof", self.begun)
+
+        def killed(self, backend: LocalBackend) -> ParentFiles:
+            return ParentFiles(self.start(backend, None).number, 128, Path("proof.zip"), "0" * 64, None)
+
+        def tensors(self, backend: LocalBackend, folder: SessionFolder) -> dict[str, bytes]:
+            del backend
+            return {"policy.pth": folder.number.encode(), "policy.optimizer.pth": b"the same"}
+
+    monkeypatch.setattr("runner.verifying.resuming.Proof", Inexact)
+    (found,) = prove_resuming()
+    assert found.level is Level.ISSUE
+    assert found.what.startswith("a training killed at 128 of 768 timesteps and gone on from ends with other weights")
+    assert found.reason.startswith("policy.pth differ; ")
+    assert found.next_command == "make clean setup, then doit verify only=installation,resuming"
