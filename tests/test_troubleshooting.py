@@ -20,6 +20,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "an experiment tracker gives no answer, or refuses": (
         "runner/tracking/test_sending.py::test_a_send_that_is_cut_anywhere_loses_and_doubles_nothing",
         "runner/tracking/test_mlflow.py::test_a_server_that_does_not_answer_is_one_sentence_without_its_password",
+        "runner/tracking/test_wandb_online.py::test_a_server_that_does_not_answer_is_one_sentence_and_nothing_is_lost",
     ),
     "a redo or a fallback has replaced what was sent to an experiment tracker": (
         "runner/tracking/test_sending.py::test_what_a_redo_has_replaced_begins_a_new_run_that_says_so",

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.errors import RelayError
 from runner.tracking.libraries import needs, preset, unreachable, without_secrets
 from runner.tracking.outbox import Outbox, held
 from runner.tracking.values import Sent, UnknownRowsError
@@ -120,9 +121,9 @@ def _is_offline() -> bool:
 @contextlib.contextmanager
 def _answers() -> Iterator[None]:
     """Have what Weights & Biases raises be one sentence."""
-    from wandb.errors import Error  # noqa: PLC0415 - may not be here
-
     try:
         yield
-    except (Error, OSError, TimeoutError) as error:
+    except RelayError:
+        raise
+    except Exception as error:  # its service is a process of its own, whose errors have no base in common
         raise unreachable("Weights & Biases", error, _REMEDY) from error
