@@ -35,7 +35,8 @@ class Mlflow:
     def __init__(self) -> None:
         needs("mlflow", "mlflow-skinny", "doit track to=mlflow")
         # Not minutes of trying, and nothing that tells others of the user.
-        preset(MLFLOW_HTTP_REQUEST_MAX_RETRIES="3", MLFLOW_HTTP_REQUEST_TIMEOUT="30", MLFLOW_DISABLE_TELEMETRY="true")
+        preset(MLFLOW_HTTP_REQUEST_MAX_RETRIES="3", MLFLOW_HTTP_REQUEST_TIMEOUT="30")
+        preset(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_LOGGING_LEVEL="WARNING")
 
     def called(self, key: str) -> str:
         """The key, or one that MLflow takes and that no other key has."""
