@@ -1,6 +1,7 @@
 # Every target sets up .venv first where that is needed. On Windows see docs/install.md.
 #   make quick JOB=name BACKEND=local   the job (default: all of jobs.yaml) and where its session runs
 #   make quick ARGS="..."               goes to doit as it is; to pytest with `make test` and `make coverage`, to uv with `make lock`
+#   make track TO=mlflow                to which experiment tracker, mlflow or wandb
 #   make plan JSON=1                    for programs: JSON on standard output (plan, status, history)
 #   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
@@ -11,14 +12,14 @@ SETUP = "$(or $(PYTHON),python3)" develop.py $(if $(PYTHON),--python "$(PYTHON)"
 	$(if $(TORCH),--torch "$(TORCH)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
 CHECK = .venv/bin/python develop.py
 DOIT = .venv/bin/python -m doit
-CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(if $(JSON),--json) $(ARGS)
+CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(if $(TO),to="$(TO)") $(if $(JSON),--json) $(ARGS)
 OF_JOB = $(if $(JOB),:"$(JOB)") $(CHOICES)
 PROFILE = cpu
 IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(BASE),--base "$(BASE)")
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status history logs graph curve report verify video export repair doctor gc fresh setup test \
+.PHONY: quick run resume redo plan status history logs graph curve track report verify video export repair doctor gc fresh setup test \
 	gpu-test coverage lint types format docs lock bench clean help \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
@@ -43,6 +44,8 @@ graph: $(READY) ## a picture of the stages, and which are stale: runs/graph.svg
 	@$(DOIT) graph$(OF_JOB)
 curve: $(READY) ## what all sessions measured, as one curve: a table, and for TensorBoard
 	@$(DOIT) curve$(OF_JOB)
+track: $(READY) ## that curve to an experiment tracker, as one run: TO=mlflow or TO=wandb
+	@$(DOIT) track$(OF_JOB)
 report: $(READY) ## a page of each job, and figures for a paper: runs/report.html
 	@$(DOIT) report$(OF_JOB)
 verify: $(READY) ## check all that a run stands on: installation, folders, checkpoints, lineages, exact resume, backends

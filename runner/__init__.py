@@ -9,8 +9,8 @@ reads both.
 `report/`: pages and figures of what the sessions came to.
 `preflight/`: what can be known before a session is spent. `endings`: why one ended, and whether another may do better;
 `restraint`: whether that one may begin without being asked for. `notifying`: who is told of either.
-`curve/`: what all sessions measured. `changes`: what is other than when a session was packaged. `settled`, `settling`:
-that there is nothing to do, kept.
+`curve/`: what all sessions measured; `tracking/`: that in an experiment tracker. `changes`: what is other than when a
+session was packaged. `settled`, `settling`: that there is nothing to do, kept.
 `acting/`: the best agent at work in a process of its own; `pictures/`: a video of it; `export/`: what is handed on of
 it. `verifying/`: whether all that a run stands on is as it should be; `repairing/`: what is broken of it, mended.
 `steering/`: answers for programs, history, logs, pictures. `retention/`: what of a lineage stays on the disk.

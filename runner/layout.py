@@ -170,6 +170,10 @@ class RunsFolder(NamedTuple):
         """Where lineage number `lineage` of a job goes when it is given up."""
         return self.path / ARCHIVE / f"{job}-{lineage:03d}"
 
+    def tracking(self, job: str) -> Path:
+        """What was sent of a job's current lineage to experiment trackers."""
+        return self.job(job) / "tracking"
+
     def curve(self, job: str) -> Path:
         """What all sessions of a job's current lineage measured, as a table."""
         return self.job(job) / "curve.csv"

@@ -14,6 +14,20 @@ from tests.project import ROOT
 PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
+    "`doit track` names no tracker, or its library is not installed": (
+        "runner/commands/test_track.py::test_what_cannot_be_sent_to_is_one_sentence",
+    ),
+    "an experiment tracker gives no answer, or refuses": (
+        "runner/tracking/test_sending.py::test_a_send_that_is_cut_anywhere_loses_and_doubles_nothing",
+        "runner/tracking/test_mlflow.py::test_a_server_that_does_not_answer_is_one_sentence_without_its_password",
+        "runner/tracking/test_wandb_online.py::test_a_server_that_does_not_answer_is_one_sentence_and_nothing_is_lost",
+    ),
+    "a redo or a fallback has replaced what was sent to an experiment tracker": (
+        "runner/tracking/test_sending.py::test_what_a_redo_has_replaced_begins_a_new_run_that_says_so",
+    ),
+    "two commands send a job to the same tracker at once": (
+        "runner/tracking/test_sending.py::test_two_commands_at_once_are_one_too_many",
+    ),
     "what draws a report is not installed": (
         "runner/commands/test_report.py::test_without_what_draws_one_sentence_names_the_extra",
     ),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 5_000
 """Of a key: TensorBoard itself shows 1,000 unless it is asked for more, and the table has all of them."""
 _PREFIX, _SUFFIX = "events.out.tfevents.", ".relay"
-_REPEATS_THE_AXIS = frozenset({"time/total_timesteps", "time/iterations", "time/time_elapsed", "train/n_updates"})
+REPEATS_THE_AXIS = frozenset({"time/total_timesteps", "time/iterations", "time/time_elapsed", "train/n_updates"})
 """What stable-baselines3 keeps out of TensorBoard too."""
 
 
@@ -74,7 +74,7 @@ def _events(curve: Curve) -> Iterator[Event]:
     began = curve.measurements[0].at if curve.measurements else 0.0
     yield Event(wall_time=began, file_version="brain.Event:2")
     yield Event(wall_time=began, step=0, session_log=SessionLog(status=SessionLog.START))
-    shown = sorted(each for key in curve.keys if key not in _REPEATS_THE_AXIS for each in _spread(curve.series(key)))
+    shown = sorted(each for key in curve.keys if key not in REPEATS_THE_AXIS for each in _spread(curve.series(key)))
     for timesteps, measured in groupby(shown, key=lambda each: each.timesteps):
         together = list(measured)
         values = [Summary.Value(tag=each.key, simple_value=each.value) for each in together]

@@ -128,6 +128,13 @@ def show_curve(workspace: Workspace, job: str) -> None:
     curve.show_curve(workspace, job)
 
 
+def track(workspace: Workspace, job: str) -> None:
+    """Send what is new of the curve of `job` to an experiment tracker."""
+    from runner.commands import track
+
+    track.track(workspace, job)
+
+
 def examine(workspace: Workspace, jobs: list[str]) -> None:
     """Check that the backends of `jobs` would take a session."""
     from runner.commands import doctor

@@ -22,7 +22,7 @@ HOLDING_TASKS = frozenset({*PROFILES, *STAGES, "fresh", "collect", "recover", "a
 
 TASKS_ABOUT_ALL = frozenset({"status", "doctor", "calibrate", "gc", "report", "history", "graph", "verify", "repair"})
 _TASKS_ABOUT_ONE = frozenset(
-    {"plan", "logs", "fresh", "curve", "cancel", "collect", "recover", "adopt", "video", "export"}
+    {"plan", "logs", "fresh", "curve", "track", "cancel", "collect", "recover", "adopt", "video", "export"}
 )
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
 

@@ -80,6 +80,10 @@ task_curve = for_each_job(
     actions.show_curve, "Put what all sessions of each job measured into one table, and into one run of TensorBoard's."
 )
 
+task_track = for_each_job(
+    actions.track, "Send each job's curve to to=mlflow or to=wandb, as one run over all sessions; only what is new."
+)
+
 task_video = for_each_job(actions.make_video, "Record the best agent of each job in its environment, as a video.")
 
 task_export = for_each_job(

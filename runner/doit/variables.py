@@ -12,7 +12,7 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KNOWN = ("backend", "wait", "from", "json", "session", "follow", "apply", "only", "budget", "dry")
+KNOWN = ("backend", "wait", "from", "json", "session", "follow", "apply", "only", "budget", "dry", "to")
 _BELONGS_TO = {
     "from": (("adopt",), "write `doit adopt:job from=FOLDER`"),
     "json": (("plan", "status", "history", "verify"), "leave it out"),
@@ -22,6 +22,7 @@ _BELONGS_TO = {
     "only": (("verify",), "write `doit verify only=checkpoints,lineages`"),
     "budget": (("verify",), "write `doit verify budget=5m`"),
     "dry": (("repair",), "write `doit repair dry=yes`"),
+    "to": (("track",), "write `doit track:job to=mlflow` or `to=wandb`"),
 }
 """The tasks that a variable is about, where it is not about all, and what to do where it stands with another."""
 _FLAGS = {"--json": "json", "--follow": "follow", "--apply": "apply", "--dry": "dry"}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OF_EVERY_JOB = (
     *STAGES,
     *PROFILES,
-    *("plan", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve", "video", "export"),
+    *("plan", "logs", "cancel", "collect", "adopt", "recover", "fresh", "curve", "track", "video", "export"),
 )
 
 
