@@ -20,7 +20,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
 .PHONY: quick run resume redo plan status history logs graph curve track report verify video export repair doctor gc fresh setup test \
-	gpu-test coverage lint types format docs lock bench clean help \
+	gpu-test coverage lint types format docs lock bench clean help emulator \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
 

@@ -99,6 +99,11 @@ class Workspace:
         """The project as it has become."""
         return Workspace(self.runs.root, self._backend, waits=self.waits)
 
+    @property
+    def backend_asked(self) -> str | None:
+        """The backend that overrides that of every job, if any does."""
+        return self._backend
+
     def backend_name(self, job: str) -> str:
         """Where the job's sessions are to run.
 

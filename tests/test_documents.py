@@ -163,3 +163,10 @@ def test_the_site_is_built_without_a_page_or_a_link_that_leads_nowhere_and_loads
         for found in re.findall(r"<(?:script|img|link)[^>]+(?:src|href)=\"?(https?:[^\s\">]+)", page.read_text("utf-8"))
     ]
     assert loaded == []
+
+
+def test_no_target_is_taken_for_a_file_or_a_folder_of_its_name() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+    phony = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert phony
+    assert targets == set(phony[1].replace("\\", " ").split())

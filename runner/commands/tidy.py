@@ -37,8 +37,8 @@ def tidy(workspace: Workspace, jobs: list[str]) -> int:
         except RelayError as error:
             say(plain(str(error)))
             codes.append(error.exit_code)
-    if applies:
-        say(f"gc  {human_bytes(freed)} are free now on this machine")
+    if applies and freed:
+        say(f"gc  {human_bytes(freed)} were freed on this machine")
     elif freed:
         of_one = f":{jobs[0]}" if len(jobs) == 1 else ""
         say(f"gc  nothing was removed; `doit gc{of_one} apply=yes` frees {human_bytes(freed)} on this machine")

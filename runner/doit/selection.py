@@ -102,6 +102,9 @@ class Selection(NamedTuple):
         named = {parts[1] for parts in tasks if len(parts) > 1}
         patterns = [name for name in named if "*" in name]  # as doit takes them
         for job in sorted({parts[1] for parts in tasks if len(parts) > 1 and parts[0] in TASKS_WITH_JOBS} - set(known)):
+            if job.startswith("-"):  # no name of a job begins so
+                remedy = "leave it out; doit's own stand before the task"
+                raise InputError(f"flag {job}", "is unknown to this command", remedy)
             if not fnmatch.filter(known, job):
                 raise InputError(f"job {job}", "is not in jobs.yaml", _remedy(job, known))
         about_all = any(len(parts) == 1 for parts in tasks)

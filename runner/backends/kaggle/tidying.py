@@ -43,7 +43,7 @@ def tidy(connection: Connection, root: Path, jobs: Sequence[Mapping[str, Any]], 
     for slug, files in found.items():
         say(f"gc  dataset {slug}: {human_bytes(sum(files.values()))} in its latest version, and all before it")
     if not agrees():
-        say("gc  nothing was removed from Kaggle; `doit gc apply=yes` removes it")
+        say("gc  nothing was removed from Kaggle; `doit gc backend=kaggle apply=yes` removes it")
         return
     for slug in found:
         Dataset(connection, slug).delete()

@@ -155,3 +155,12 @@ def test_a_goal_that_is_met_is_said_and_a_refusal_is_an_error(
     changed = Workspace(cart.runs.root)
     with pytest.raises(IncompatibleError, match="job cart: refused: algorithm is PPO in the checkpoint"):
         announce(changed, changed.plan("cart", "full"))
+
+
+def test_what_goes_on_goes_on_where_the_command_line_said(
+    tmp_path: Path, workspace: Workspace, cart: JobOnDisk
+) -> None:
+    planned = workspace.plan("cart", "full")
+    cart.add(Phase.RESTORED, timesteps=96, execution={"state": "FAILED", "reason": "killed"})
+    with pytest.raises(SessionError, match="`doit resume:cart backend=docker` goes on"):
+        announce(Workspace(tmp_path, "docker"), planned)

@@ -23,7 +23,7 @@ def test_nothing_is_removed_from_kaggle_unasked(
             api.dataset_create_new(str(server.dataset({"a.bin": b"1"}, "relay-cart-input")), quiet=True)
         said = project.doit("gc")
         assert "gc  dataset relay-cart-input: 1 B in its latest version" in said
-        assert "gc  nothing was removed from Kaggle; `doit gc apply=yes` removes it" in said
+        assert "gc  nothing was removed from Kaggle; `doit gc backend=kaggle apply=yes` removes it" in said
         assert server.running.emulator.datasets.find(USER, "relay-cart-input") is not None
         assert "gc  dataset relay-cart-input was removed" in project.doit("gc", "--apply")
         assert server.running.emulator.datasets.find(USER, "relay-cart-input") is None

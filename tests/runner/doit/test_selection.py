@@ -115,6 +115,11 @@ def test_the_entry_of_a_matrix_and_a_pattern_without_a_job_are_told_what_to_writ
         select(["run_full", "light_*"]).jobs(SEEDS)
 
 
+def test_a_flag_that_a_command_lacks_is_no_job() -> None:
+    with pytest.raises(InputError, match="flag --fast: is unknown to this command; leave it out"):
+        select(["run_full", "--fast"]).jobs(SEEDS)
+
+
 def test_what_one_pattern_would_archive_is_named() -> None:
     with pytest.raises(InputError, match=r"would archive every job \(lights-ppo-seed0, lights-ppo-seed1\)"):
         select(["fresh", "*-ppo-*"]).jobs(SEEDS)

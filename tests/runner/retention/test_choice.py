@@ -278,7 +278,9 @@ def test_nothing_goes_unasked_and_what_went_is_written_down(
 
     variables["apply"] = "yes"
     assert tidy(workspace, ["cart"]) == 0
-    assert "are free now on this machine" in told(capsys)
+    assert "were freed on this machine" in told(capsys)
+    assert tidy(workspace, ["cart"]) == 0
+    assert told(capsys).splitlines() == ["gc  cart: nothing of it can go"]
     removed = Removed.read(runs.session("cart", 1).removed_json)
     (checkpoint,) = (each for file, each in removed.files.items() if file.endswith(".zip"))
     assert (checkpoint.sha256, checkpoint.why) == (line.references[0]["sha256"], "checkpoint")

@@ -27,7 +27,7 @@ def test_a_dataset_goes_when_the_user_agrees_and_the_next_session_makes_it_again
     assert datasets.find(USER, "relay-tidied-input") is not None
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("gc  dataset relay-tidied-input: ")
-    assert said[1:] == ["gc  nothing was removed from Kaggle; `doit gc apply=yes` removes it"]
+    assert said[1:] == ["gc  nothing was removed from Kaggle; `doit gc backend=kaggle apply=yes` removes it"]
     tidy(connection, root, jobs, lambda: True)
     assert datasets.find(USER, "relay-tidied-input") is None
     folder, key = kaggle.package("tidied", 2)
