@@ -104,6 +104,10 @@ class Workspace:
         """The backend that overrides that of every job, if any does."""
         return self._backend
 
+    def resume_command(self, job: str) -> str:
+        """What goes on with a job where the command line had it run."""
+        return f"doit resume:{job}" + (f" backend={self._backend}" if self._backend else "")
+
     def backend_name(self, job: str) -> str:
         """Where the job's sessions are to run.
 

@@ -43,7 +43,8 @@ def cancel(workspace: Workspace, job: str) -> None:
         written = Ledger.read_if_there(head.folder.ledger_json) or ledger
         written.asked_to_stop(asked=False).write(head.folder.ledger_json)
         raise
-    say(f"{job}: session {head.folder.number} was asked to stop; `doit resume:{job}` restores its last checkpoint")
+    then = f"`{workspace.resume_command(job)}` restores its last checkpoint"
+    say(f"{job}: session {head.folder.number} was asked to stop; {then}")
 
 
 def submitted_handle(workspace: Workspace, session: SessionState) -> str | None:

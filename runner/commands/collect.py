@@ -20,7 +20,7 @@ def collect(workspace: Workspace, job: str) -> None:
     if head is None:
         say(f"{job}: nothing is missing of what its newest session left")
     elif look_again(workspace, job):
-        say(f"{job}: `doit resume:{job}` goes on with it")
+        say(f"{job}: `{workspace.resume_command(job)}` goes on with it")
     else:
         say(f"{job}: of session {head.folder.number} there is nothing yet")
 

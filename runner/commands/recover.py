@@ -62,7 +62,8 @@ def recover(workspace: Workspace, job: str) -> None:
         running = recovery.bring_home(backend)
     recovery.put_in_place(newest)
     goes_on = f", and session {running} goes on there" if running is not None else ""
-    say(f"{job}: {len(chosen)} session(s) recovered from the {name} backend{goes_on}; `doit resume:{job}` goes on")
+    then = f"`{workspace.resume_command(job)}` goes on"
+    say(f"{job}: {len(chosen)} session(s) recovered from the {name} backend{goes_on}; {then}")
 
 
 def _with_records(job: str, held: Sequence[Held]) -> list[tuple[Held, Record]]:
