@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -196,5 +197,6 @@ def said_of_windows() -> dict[str, list[list[str]]]:
 @pytest.mark.parametrize("make", sorted(said_of_windows()))
 def test_what_is_to_be_written_on_windows_is_what_make_does(make: str) -> None:
     asked = [*shlex.split(make), "--dry-run", "--old-file", ".venv/setup.project"]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    variables = {"PATH": os.environ["PATH"]}  # what a make around this one, and its user, have set is none of its own
+    done = subprocess.run(asked, cwd=ROOT, env=variables, capture_output=True, encoding="utf-8", check=True)
     assert [words_of(line) for line in done.stdout.splitlines()] == said_of_windows()[make]
