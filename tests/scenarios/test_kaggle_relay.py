@@ -213,7 +213,9 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
         doit = project.start("run_full")
         working = tmp_path / "kaggle" / "data" / "sandboxes"
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not any(int(path.name.split("_")[2]) >= 128 for path in working.rglob("cart_checkpoint_*_steps.zip")):
+        # Not in what the emulator is still laying out, which takes another name at any moment.
+        checkpoints = "emulator-*[0-9]/kaggle/working/**/cart_checkpoint_*_steps.zip"
+        while not any(int(path.name.split("_")[2]) >= 128 for path in working.glob(checkpoints)):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         emulator = late.running.emulator
