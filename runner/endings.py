@@ -90,9 +90,8 @@ def may_pass(ending: Ending | None, without_progress: int) -> bool:
     return most > 0 and without_progress < most
 
 
-def what_next(ending: Ending | None, job: str, *, has_advanced: bool, backend: str | None = None) -> str:
-    """The next command or edit after a session that ended so; `backend` if the command line named one."""
-    command = f"doit resume:{job}" + (f" backend={backend}" if backend else "")
+def what_next(ending: Ending | None, command: str, *, has_advanced: bool) -> str:
+    """The next edit after a session that ended so, if any, and `command`, which goes on then."""
     if ending is Ending.STOPPED or may_pass(ending, 0 if has_advanced else 1):
         return f"`{command}` goes on"
     first = _WHAT_IT_TAKES.get(ending, "correct it") if ending is not None else "correct it"

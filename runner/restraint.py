@@ -41,11 +41,11 @@ def why_not(plan: Plan) -> str | None:
     ending = why_ended(tip)
     if not _is_same(tip, plan.wanted) or may_pass(ending, sessions_without_progress(plan)):
         return None
-    advanced = has_advanced(tip)
+    advanced, resume = has_advanced(tip), f"doit resume:{plan.job}"
     subject = f"session {tip.folder.number} ended ({ending})" if ending is not None else "its latest sessions"
     if ending is None or (ending is not Ending.STOPPED and may_pass(ending, 0 if advanced else 1)):
-        return f"{subject}, and nothing was gained again and again; `doit resume:{plan.job}` tries once more"
-    return f"{subject}; {what_next(ending, plan.job, has_advanced=advanced)}"
+        return f"{subject}, and nothing was gained again and again; `{resume}` tries once more"
+    return f"{subject}; {what_next(ending, resume, has_advanced=advanced)}"
 
 
 def _has_executed(session: SessionState) -> bool:

@@ -99,11 +99,6 @@ class Workspace:
         """The project as it has become."""
         return Workspace(self.runs.root, self._backend, waits=self.waits)
 
-    @property
-    def backend_asked(self) -> str | None:
-        """The backend that overrides that of every job, if any does."""
-        return self._backend
-
     def resume_command(self, job: str) -> str:
         """What goes on with a job where the command line had it run."""
         return f"doit resume:{job}" + (f" backend={self._backend}" if self._backend else "")

@@ -42,7 +42,7 @@ def announce(workspace: Workspace, planned: Plan) -> None:
     sentence, failed = outcome_sentence(session)
     if failed:
         ending = why_ended(session)
-        remedy = what_next(ending, planned.job, has_advanced=has_advanced(session), backend=workspace.backend_asked)
+        remedy = what_next(ending, workspace.resume_command(planned.job), has_advanced=has_advanced(session))
         if len(read_lineage(workspace.runs, planned.job).sessions) >= planned.wanted.job["max_sessions"]:
             remedy = "raise max_sessions in jobs.yaml to go on"
         kind = InputError if ending is Ending.MISTAKE else SessionError

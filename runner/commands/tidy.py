@@ -59,10 +59,10 @@ def _tidy_job(workspace: Workspace, job: str, *, applies: bool) -> int:
 
 
 def _sifted(workspace: Workspace, job: str) -> list[Sifted]:
-    keep = workspace.kept(job)
+    keep, current = workspace.kept(job), read_lineage(workspace.runs, job).generation
     found = []
     for lineage in every_lineage(workspace.runs, job):
-        is_current = lineage.generation == read_lineage(workspace.runs, job).generation
+        is_current = lineage.generation == current
         folder = workspace.runs.job(job) if is_current else workspace.runs.archive(job, lineage.generation)
         use = in_use_now(workspace, lineage) if is_current else in_use_by_itself(lineage, folder)
         found.append(sift(lineage, folder, keep, use))
