@@ -7,11 +7,8 @@ learned, where the policy needs that, from the very file whose digest was adopte
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,13 +16,11 @@ import msgspec
 
 from contract.errors import InputError, RelayError, UnavailableError
 from contract.trying import end_group, run_trial
-from executors.local_files import mount
-from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
+from executors.local_launcher import WORKING
 from runner.acting import performer
 from runner.acting.order import MADE, REFUSED, ExportOrder, Order, VideoOrder
 from runner.data import mounts
-from runner.packages.carrying import names_in_payload
-from runner.stages.session_script import bring_wheels
+from runner.preflight.sandbox import environment_in, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +33,7 @@ if TYPE_CHECKING:
 
 LONGEST_SECONDS = 900.0
 """After which the process is ended: nobody waits longer for a minute of video."""
-_SOURCES, _PACKAGES, _OUTPUT, _ORDER = Path("sources"), Path("packages"), Path("made"), Path("order.json")
+_OUTPUT, _ORDER = Path("made"), Path("order.json")
 _OF_MODEL = ("env", "algorithm", "policy", "hyperparameters", "seed", "threads")
 """The parts of a job that a model is made by."""
 
@@ -77,25 +72,14 @@ def acting(
 
 
 def _lay_out(workspace: Workspace, plan: Plan, folder: Path) -> None:
-    for each in (INPUT, WORKING, TEMPORARY, _SOURCES, _OUTPUT):
-        (folder / each).mkdir(parents=True)
-    with zipfile.ZipFile(io.BytesIO(workspace.sources(plan).bundle())) as packed:
-        packed.extractall(folder / _SOURCES)
-    wheels = workspace.wheels(plan, here=True)
-    bring_wheels(dict(zip(names_in_payload(wheels), wheels, strict=True)), folder / _PACKAGES)
-    for place, each in mounts(workspace.runs.root, plan.wanted.job).items():
-        mount(each, folder / INPUT / place)
+    data = mounts(workspace.runs.root, plan.wanted.job)
+    lay_out(folder, workspace.sources(plan).bundle(), workspace.wheels(plan, here=True), data)
+    (folder / _OUTPUT).mkdir()
 
 
 def _run(folder: Path) -> Course:
-    paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        "SDL_VIDEODRIVER": "dummy",  # environments that draw with pygame want a display otherwise
-        **os.environ,
-        **variables(folder, folder / TEMPORARY),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONIOENCODING": "utf-8",
-    }
+    # Environments that draw with pygame want a display otherwise.
+    environment = {"SDL_VIDEODRIVER": "dummy", **environment_in(folder)}
     command = [sys.executable, str(Path(performer.__file__).resolve()), str(folder / _ORDER)]
     return run_trial(command, folder, folder / WORKING, environment, LONGEST_SECONDS, end_group)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +16,14 @@ from contract.documents.trial import Trial
 from contract.errors import InputError
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
-from executors.local_files import mount
-from executors.local_launcher import INPUT, TEMPORARY, WORKING, variables
-from runner.packages.carrying import names_in_payload
-from runner.stages.session_script import bring_wheels
+from executors.local_launcher import INPUT, WORKING
+from runner.preflight.sandbox import environment_in, lay_out
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
 
     from runner.wanted import Profile
-
-_SOURCES, _PACKAGES = Path("sources"), Path("packages")
 
 
 def try_job(
@@ -96,22 +89,16 @@ def _found(
     """What the trainer says with `option` in a process of its own, as JSON."""
     with tempfile.TemporaryDirectory(prefix="relay-trial-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        _lay_out(folder, job, profile, bundle)
-        bring_wheels(dict(zip(names_in_payload(wheels), wheels, strict=True)), folder / _PACKAGES)
-        for place, each in (data or {}).items():
-            mount(each, folder / INPUT / place)
+        lay_out(folder, bundle, wheels, data or {})
+        _write_input(folder / INPUT, job, profile)
         course = _run(option, folder, seconds or job["trial_limit"])
     return found_by(course, job["env"]["id"])
 
 
-def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes) -> None:
-    """The trial's folder, as a session finds its own: its input, its sources, and an empty working folder."""
+def _write_input(folder: Path, job: dict[str, Any], profile: Profile) -> None:
+    """Write what a first session of the job would be told."""
     from job.model import session_part  # noqa: PLC0415 - it imports pydantic
 
-    for each in (INPUT, WORKING, TEMPORARY, _SOURCES):
-        (folder / each).mkdir(parents=True)
-    with zipfile.ZipFile(io.BytesIO(bundle)) as packed:
-        packed.extractall(folder / _SOURCES)
     request = Request(
         job=job["name"], lineage=1, session="0001", profile=profile, goal=job["total_timesteps"], parent=None
     )
@@ -121,15 +108,12 @@ def _lay_out(folder: Path, job: dict[str, Any], profile: Profile, bundle: bytes)
         layout.PAYLOAD_FILE: {"format": 1, "key": files.sha256_of_value(job), "files": {}},
     }
     for name, document in documents.items():
-        (folder / INPUT / name).write_text(json.dumps(document), encoding="utf-8")
+        (folder / name).write_text(json.dumps(document), encoding="utf-8")
 
 
 def _run(option: str, folder: Path, seconds: float) -> Course:
-    paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-    as_in_a_session = variables(folder, folder / TEMPORARY)
-    environment = {**os.environ, **as_in_a_session, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-m", "trainer", option, "--input", str(folder / INPUT)]
-    return run_trial(command, folder, folder / WORKING, environment, seconds, _end)
+    return run_trial(command, folder, folder / WORKING, environment_in(folder), seconds, _end)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
