@@ -13,19 +13,31 @@ from contract.documents.runs import Rules
 from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import backend_entry, is_known, known_backends
-from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.jobs.cache import JobsReader
 from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
+from runner.planning.decide import (
+    Attach,
+    Blocked,
+    Continue,
+    Decision,
+    Finish,
+    Nothing,
+    Redo,
+    Refuse,
+    Rejudge,
+    Start,
+    decide,
+)
+from runner.planning.wanted import Wanted
 from runner.retention.values import Keep
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
-from runner.wanted import Wanted
 
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
     from runner.layout import SessionFolder
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "`doit track` names no tracker, or its library is not installed": (
-        "runner/commands/test_track.py::test_what_cannot_be_sent_to_is_one_sentence",
+        "runner/commands/showing/test_track.py::test_what_cannot_be_sent_to_is_one_sentence",
     ),
     "an experiment tracker gives no answer, or refuses": (
         "runner/tracking/test_sending.py::test_a_send_that_is_cut_anywhere_loses_and_doubles_nothing",
@@ -29,11 +29,11 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/tracking/test_sending.py::test_two_commands_at_once_are_one_too_many",
     ),
     "what draws a report is not installed": (
-        "runner/commands/test_report.py::test_without_what_draws_one_sentence_names_the_extra",
+        "runner/commands/showing/test_report.py::test_without_what_draws_one_sentence_names_the_extra",
     ),
     "an environment's baselines cannot be played on this machine": (
         "trainer/test_baselines.py::test_baselines_that_fail_are_named_with_their_environment",
-        "runner/commands/test_report.py::test_baselines_that_cannot_be_played_here_are_a_sentence_on_the_page",
+        "runner/commands/showing/test_report.py::test_baselines_that_cannot_be_played_here_are_a_sentence_on_the_page",
     ),
     "a wrapper, a callback or a policy is not there, or does not take its arguments": (
         "trainer/environments/wrapping/test_wrappers.py::test_what_cannot_be_put_around_is_one_sentence",
@@ -47,7 +47,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "trainer/environments/wrapping/test_wrappers.py::test_a_replay_buffer_and_frames_stacked_outside_of_the_scaling_are_refused",
     ),
     "a callback ends the training": (
-        "runner/test_decide.py::test_what_a_callback_has_ended_is_met_until_it_is_another",
+        "runner/planning/test_decide.py::test_what_a_callback_has_ended_is_met_until_it_is_another",
         "runner/commands/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
     ),
     "a model is loaded where a module of yours is not on the path": (
@@ -63,7 +63,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "trainer/test_metrics.py::test_what_the_disk_does_not_take_waits_and_nothing_of_the_training_ends",
     ),
     "`doit curve` without the package of TensorBoard": (
-        "runner/commands/test_curve.py::test_without_tensorboard_it_says_what_to_install",
+        "runner/commands/showing/test_curve.py::test_without_tensorboard_it_says_what_to_install",
     ),
     "rows of what was measured are damaged, or another session's": (
         "runner/curve/test_stitching.py::test_a_file_of_another_session_or_with_odd_lines_is_told_of",
@@ -278,10 +278,10 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "scenarios/test_unattended.py::test_commands_that_are_killed_and_a_machine_that_is_lost_are_one_run",
     ),
     "`doit recover` where other sessions are already": (
-        "runner/commands/test_recover.py::test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it",
+        "runner/commands/mending/test_recover.py::test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it",
     ),
     "a script on Kaggle was changed on the site, or an earlier version pushed it": (
-        "runner/commands/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
+        "runner/commands/mending/test_recover.py::test_a_version_that_does_not_tell_what_was_packaged_is_left_out",
         "runner/test_record.py::test_what_the_key_does_not_bear_out_is_not_believed",
     ),
     "Slurm's controller does not answer": (
@@ -353,11 +353,11 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/acting/test_best_agent.py::test_what_an_encoder_says_is_the_sentence_and_a_gif_is_made_then",
     ),
     "`doit curve` or `doit report` before the first session": (
-        "runner/commands/test_curve.py::test_before_the_first_session_there_is_nothing",
-        "runner/commands/test_report.py::test_each_job_has_a_page_and_figures_and_all_of_them_one",
+        "runner/commands/showing/test_curve.py::test_before_the_first_session_there_is_nothing",
+        "runner/commands/showing/test_report.py::test_each_job_has_a_page_and_figures_and_all_of_them_one",
     ),
     "`doit curve` cannot write": (
-        "runner/commands/test_curve.py::test_a_table_that_cannot_be_written_is_one_sentence",
+        "runner/commands/showing/test_curve.py::test_a_table_that_cannot_be_written_is_one_sentence",
         "runner/curve/test_showing.py::test_a_curve_is_kept_up_to_date_once_it_was_asked_for",
     ),
     "a backend gives no log to `doit logs`": (

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from contract.errors import IncompatibleError, InputError, SessionError
 from contract.events import say
 from contract.states import State
-from runner.decide import REFUSALS, Nothing, Rejudge
-from runner.endings import Ending, what_next, why_ended
 from runner.lineage import Phase, SessionState, read_lineage
+from runner.planning.decide import REFUSALS, Nothing, Rejudge
+from runner.planning.endings import Ending, what_next, why_ended
 
 if TYPE_CHECKING:
     from runner.workspace import Plan, Workspace

@@ -9,13 +9,13 @@ import msgspec
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
+from runner.planning.restraint import why_not
+from runner.planning.wanted import PROFILES
 from runner.preflight.verdict import SPENDING, judge
-from runner.restraint import why_not
 from runner.steering.answers import gather, wants_json
 from runner.steering.documents import PlanAnswer, PlannedJob, PlannedRun
 from runner.steering.estimate import estimate, in_words
 from runner.steering.standing import exit_code, standing_of
-from runner.wanted import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,8 @@ from contract.documents.runs import Submission
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
-from runner.changes import changed_code
 from runner.lineage import Phase, read_lineage
+from runner.planning.changes import changed_code
 from runner.steering.answers import answer, wants_json
 from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer
 from runner.steering.ended import ended

@@ -15,8 +15,8 @@ from contract.plain_text import one_line
 from runner.curve.chain import links
 from runner.curve.measurements import Curve, Evaluation, Measurement, Stretch
 from runner.curve.session_rows import rows_of
-from runner.endings import why_ended
 from runner.lineage import Phase, read_lineage
+from runner.planning.endings import why_ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

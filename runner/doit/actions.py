@@ -53,14 +53,14 @@ def show_plan(workspace: Workspace, job: str) -> int:
 
 def verify(workspace: Workspace, jobs: list[str]) -> None:
     """Check all that the runs of `jobs` stand on."""
-    from runner.commands import verify
+    from runner.commands.mending import verify
 
     verify.verify(workspace, jobs)
 
 
 def repair(workspace: Workspace, jobs: list[str]) -> None:
     """Mend what is broken of `jobs`, and say before what it costs."""
-    from runner.commands import repair
+    from runner.commands.mending import repair
 
     repair.repair(workspace, jobs)
 
@@ -95,14 +95,14 @@ def tidy(workspace: Workspace, jobs: list[str]) -> int:
 
 def collect(workspace: Workspace, job: str) -> None:
     """Look again for what the newest session of `job` left, where nothing had come."""
-    from runner.commands import collect
+    from runner.commands.mending import collect
 
     collect.collect(workspace, job)
 
 
 def recover(workspace: Workspace, job: str) -> None:
     """Make the sessions of `job` again from what its backend holds."""
-    from runner.commands import recover
+    from runner.commands.mending import recover
 
     recover.recover(workspace, job)
 
@@ -123,14 +123,14 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
 
 def show_curve(workspace: Workspace, job: str) -> None:
     """Write what all sessions of `job` measured as one curve, and show it."""
-    from runner.commands import curve
+    from runner.commands.showing import curve
 
     curve.show_curve(workspace, job)
 
 
 def track(workspace: Workspace, job: str) -> None:
     """Send what is new of the curve of `job` to an experiment tracker."""
-    from runner.commands import track
+    from runner.commands.showing import track
 
     track.track(workspace, job)
 
@@ -144,7 +144,7 @@ def examine(workspace: Workspace, jobs: list[str]) -> None:
 
 def report(workspace: Workspace, jobs: list[str]) -> None:
     """Write a page of each of `jobs`, and one of all."""
-    from runner.commands import report
+    from runner.commands.showing import report
 
     report.write_reports(workspace, jobs)
 
@@ -172,13 +172,13 @@ def draw_graph(workspace: Workspace, jobs: list[str]) -> None:
 
 def make_video(workspace: Workspace, job: str) -> None:
     """Record the best agent of `job` in a few episodes of its environment."""
-    from runner.commands import video
+    from runner.commands.showing import video
 
     video.make_video(workspace, job)
 
 
 def export(workspace: Workspace, job: str) -> None:
     """Write what is handed on of the best agent of `job`."""
-    from runner.commands import export
+    from runner.commands.showing import export
 
     export.export(workspace, job)

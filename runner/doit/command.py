@@ -16,7 +16,7 @@ from runner.doit.plugins import Plugins
 from runner.doit.reporter import speak_utf8
 from runner.doit.selection import select
 from runner.doit.variables import without_flags
-from runner.settled import said_again
+from runner.planning.settled import said_again
 
 if TYPE_CHECKING:
     from runner.doit.run import RelayRun

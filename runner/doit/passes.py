@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import RelayError
 from contract.plain_text import plain
-from runner.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
-from runner.endings import may_pass, why_ended
 from runner.lineage import Phase
 from runner.notifying import GOAL_MET, PERSON_NEEDED, Notice
-from runner.restraint import sessions_without_progress, why_not
+from runner.planning.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
+from runner.planning.endings import may_pass, why_ended
+from runner.planning.restraint import sessions_without_progress, why_not
 
 if TYPE_CHECKING:
     from runner.doit.graph import Graph
-    from runner.endings import Ending
     from runner.lineage import Lineage
     from runner.notifying import Notifier
+    from runner.planning.endings import Ending
     from runner.workspace import Plan
 
 

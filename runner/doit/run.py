@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doit.cmd_run import Run
 
 from contract.errors import HeldElsewhereError
-from runner.commands.collect import look_again
+from runner.commands.mending.collect import look_again
 from runner.doit import reporter
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
@@ -139,7 +139,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         did_nothing = graph.is_done and ended.code == 0 and ended.executed == saying_so
         if self._began_ns is None or not is_usual or not did_nothing:
             return
-        from runner import settling  # noqa: PLC0415 - not where there was something to do
+        from runner.planning import settling  # noqa: PLC0415 - not where there was something to do
 
         database = graph.workspace.runs.root / params["dep_file"]
         settling.remember(graph.workspace, graph.plans, backend_variable(sys.argv[1:]), database, self._began_ns)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.errors import InputError
 
 if TYPE_CHECKING:
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
 DEFAULT_TASK = "run_full"

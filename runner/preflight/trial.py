@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
 
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 
 def try_job(

@@ -15,8 +15,8 @@ from contract.storage import files
 from runner.backends.base import Known
 from runner.backends.registry import backend_entry, installed
 from runner.data import mounts
-from runner.decide import Continue, Redo, Start
 from runner.lineage import Phase
+from runner.planning.decide import Continue, Redo, Start
 from runner.preflight import trial
 from runner.preflight.memory import memory_note
 

@@ -17,9 +17,9 @@ from restore.reading.spans import UnsoundError
 from runner.backends.kaggle.gpu.accelerator import asked_for
 from runner.backends.kaggle.section import NO_ACCELERATOR
 from runner.backends.registry import known_backends
-from runner.changes import changes_between
-from runner.endings import Ending, why_ended
 from runner.lineage import Phase, read_lineage
+from runner.planning.changes import changes_between
+from runner.planning.endings import Ending, why_ended
 from runner.report.values import Change, CheckpointRow, End, JobReport, Picture, SessionRow, Setting, Versions
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from contract.documents.removed import Removed, RemovedFile
 from contract.storage import files
 from contract.storage.files import human_bytes
 from restore.adoption import problem_with
-from runner.decide import Continue, Redo, decide
 from runner.layout import SessionFolder
 from runner.lineage import Phase
+from runner.planning.decide import Continue, Redo, decide
+from runner.planning.wanted import PROFILES
 from runner.retention.choice import InUse, stays
 from runner.retention.found import Kind, candidates
-from runner.wanted import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

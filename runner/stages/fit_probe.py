@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import IncompatibleError
 from contract.identity import training_inputs
 from restore.compatibility import compare
-from runner.decide import Refuse
+from runner.planning.decide import Refuse
 
 if TYPE_CHECKING:
     from contract.documents.runs import Request

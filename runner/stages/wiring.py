@@ -10,11 +10,11 @@ import msgspec
 from contract.documents.runs import Execution, Package, Parent, Request, Restored
 from runner.backends.base import Origin, Output
 from runner.backends.registry import open_backend
-from runner.changes import changed_code, sources_changed
 from runner.curve.showing import bring_up_to_date
 from runner.display import Display
 from runner.lineage import Phase, SessionState
 from runner.packages.carrying import as_payload
+from runner.planning.changes import changed_code, sources_changed
 from runner.preflight.verdict import judge
 from runner.stages import download as downloading
 from runner.stages import execute as executing

@@ -39,7 +39,7 @@ class PlannedRun(Value, frozen=True, kw_only=True):
     Args:
         profile: `quick` or `full`.
         standing: in one word.
-        decision: as `runner.decide` calls it.
+        decision: as `runner.planning.decide` calls it.
         sentence: the same for people, with its reason.
         goal: timesteps at which the job is done in this form.
         estimate: what the session to come would take; None where none would begin.

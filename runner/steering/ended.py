@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.documents.runs import Outcome
 from contract.states import State
 from runner.commands.outcome import has_met
-from runner.endings import Ending, ending_from
 from runner.lineage import Phase
+from runner.planning.endings import Ending, ending_from
 
 if TYPE_CHECKING:
     from runner.lineage import SessionState

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from contract.storage.files import human_bytes
 from runner.backends.base import Origin
 from runner.backends.registry import backend_entry, open_backend
-from runner.decide import Continue
 from runner.display import duration_text
 from runner.lineage import Phase
+from runner.planning.decide import Continue
 from runner.steering.documents import Estimate
 
 if TYPE_CHECKING:
     from contract.documents.runs import Restored
-    from runner.decide import Redo, Start
     from runner.lineage import Lineage, SessionState
+    from runner.planning.decide import Redo, Start
     from runner.workspace import Plan, Workspace
 
 

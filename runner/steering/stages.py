@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from contract.errors import RelayError
 from contract.states import State
-from runner.decide import BEGINNING, REFUSALS, Attach, Continue, Finish, Redo, Rejudge
 from runner.lineage import Phase, read_lineage
+from runner.planning.decide import BEGINNING, REFUSALS, Attach, Continue, Finish, Redo, Rejudge
 from runner.steering.ended import ended
 
 if TYPE_CHECKING:
-    from runner.decide import Decision
     from runner.lineage import Lineage, SessionState
+    from runner.planning.decide import Decision
     from runner.workspace import Workspace
 
 STAGES = ("package", "execute", "download", "validate", "restore")

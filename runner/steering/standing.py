@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from runner.decide import REFUSALS, Attach, Nothing
 from runner.doit.exit_codes import DONE, REFUSED, UNDER_WAY, WOULD_RUN
+from runner.planning.decide import REFUSALS, Attach, Nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.decide import Decision
+    from runner.planning.decide import Decision
 
 
 class Standing(enum.StrEnum):

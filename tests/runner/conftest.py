@@ -20,8 +20,8 @@ from runner.backends.registry import sections
 from runner.jobs.sections import job_with
 from runner.layout import RunsFolder, SessionFolder
 from runner.lineage import Lineage, Phase, read_lineage
+from runner.planning.wanted import Profile, Wanted
 from runner.sources import digest_meaning
-from runner.wanted import Profile, Wanted
 from tests.project import cart_pole
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import trainer
 from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import BACKENDS
-from runner.decide import Attach, Continue, Finish, Nothing, Redo, Refuse, Rejudge, Start
 from runner.lineage import Phase
+from runner.planning.decide import Attach, Continue, Finish, Nothing, Redo, Refuse, Rejudge, Start
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
@@ -21,7 +21,7 @@ from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 
 @pytest.fixture

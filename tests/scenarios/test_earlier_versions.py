@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runner.curve.stitching import stitched
-from runner.decide import Nothing, Redo, Rejudge, decide
 from runner.lineage import Phase
+from runner.planning.decide import Nothing, Redo, Rejudge, decide
 from runner.workspace import Workspace
 from tests.project import ROOT, Project, cart_pole
 from tests.runner.conftest import JobOnDisk, write, write_jobs
@@ -26,7 +26,7 @@ from tests.runner.conftest import JobOnDisk, write, write_jobs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runner.decide import Decision
+    from runner.planning.decide import Decision
     from runner.workspace import Plan
 
 MADE = ROOT / "tests" / "lineages" / "made_at_a0e9e91.zip"
@@ -35,7 +35,14 @@ ENOUGH = 6
 """Of their states, without `--long`: each takes a process that reads the whole code of that time."""
 CODE = ("contract", "job", "trainer", "restore", "executors", "runner")
 WHAT_INPUTS_FOLLOW_FROM = (
-    *("job/", "contract/identity.py", "runner/sources.py", "runner/sources/", "runner/jobs/", "runner/decide.py"),
+    *(
+        "job/",
+        "contract/identity.py",
+        "runner/sources.py",
+        "runner/sources/",
+        "runner/jobs/",
+        "runner/planning/decide.py",
+    ),
     *("trainer/job.py", "trainer/identity.py", "trainer/schedules.py", "trainer/algorithms/", "runner/jobs_file.py"),
 )
 INPUTS = """

@@ -15,7 +15,7 @@ import pytest
 from contract.documents.runs import Execution
 from contract.errors import RelayError
 from contract.storage import files
-from runner.endings import Ending, ending_from
+from runner.planning.endings import Ending, ending_from
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself, small_container
 from trainer.stopping.activity import GRACE_SECONDS

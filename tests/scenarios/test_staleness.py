@@ -198,12 +198,12 @@ import sys
 from doit.doit_cmd import DoitMain
 
 code = DoitMain().run(["run_quick"])
-print("loaded:", *sorted({{"dodo", "msgspec", "runner.decide"}} & sys.modules.keys()))
+print("loaded:", *sorted({{"dodo", "msgspec", "runner.planning.decide"}} & sys.modules.keys()))
 sys.exit(code)
 """
-MUCH_LATER = "import runner.settling; runner.settling.SETTLING_NS = 0"
+MUCH_LATER = "import runner.planning.settling; runner.planning.settling.SETTLING_NS = 0"
 """As if nothing had been written shortly before."""
-AT_ONCE = "import runner.settling; runner.settling.SETTLING_NS = 1 << 62"
+AT_ONCE = "import runner.planning.settling; runner.planning.settling.SETTLING_NS = 1 << 62"
 """As if everything had."""
 
 
@@ -214,7 +214,7 @@ def run_quick(project: Project, before: str = "") -> str:
 
 
 def test_what_is_known_to_have_nothing_to_do_is_said_without_loading_anything(trained: Project) -> None:
-    everything = "loaded: dodo msgspec runner.decide\n"
+    everything = "loaded: dodo msgspec runner.planning.decide\n"
     assert run_quick(trained, AT_ONCE) == NOTHING_TO_DO + everything
     assert run_quick(trained, MUCH_LATER) == NOTHING_TO_DO + everything
     assert run_quick(trained) == f"{NOTHING_TO_DO}loaded:\n"

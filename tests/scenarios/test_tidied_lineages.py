@@ -8,8 +8,8 @@ import pytest
 
 from contract.documents.removed import Removed
 from restore.adoption import problem_with
-from runner.decide import Nothing
 from runner.lineage import read_lineage
+from runner.planning.decide import Nothing
 from runner.workspace import Workspace
 from tests.project import Kept, Project, cart_pole, tensors_digest
 

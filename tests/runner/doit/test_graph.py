@@ -269,7 +269,7 @@ class TestCommandLine:
         assert len(cart_project.sessions("cart")) == 1
 
     def test_an_error_that_is_none_of_ours_shows_its_traceback(self, cart_project: Project) -> None:
-        commands = cart_project.root / "runner" / "commands" / "verify.py"
+        commands = cart_project.root / "runner" / "commands" / "mending" / "verify.py"
         text = commands.read_text(encoding="utf-8")
         commands.write_text(text.replace("    page = None if", "    1 / 0\n    page = None if"), encoding="utf-8")
         output = cart_project.doit("verify", expect=2)

@@ -18,7 +18,7 @@ from contract.errors import UnavailableError
 from job.algorithms.registry import ALGORITHMS
 from runner.acting.order import ONNX_FILE, OnnxMade
 from runner.acting.playing import Player
-from runner.commands.export import export
+from runner.commands.showing.export import export
 from runner.export import onnx_file
 from runner.export.onnx_file import write_onnx
 
@@ -192,7 +192,7 @@ def test_what_acts_otherwise_than_torch_is_not_kept(tmp_path: Path, monkeypatch:
 
 
 def test_without_the_extra_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.commands.export.NEEDED", ("onnx", "onnx_of_another_world"))
+    monkeypatch.setattr("runner.commands.showing.export.NEEDED", ("onnx", "onnx_of_another_world"))
     with pytest.raises(UnavailableError) as caught:
         export(cast("Workspace", None), "cart")
     assert str(caught.value).startswith("doit export: needs onnx_of_another_world, which this machine lacks; run `pip")

@@ -11,10 +11,10 @@ import pytest
 from contract.documents.removed import Removed
 from contract.errors import CheckpointError, InputError
 from contract.storage import files
+from runner.commands.mending.verify import verify
 from runner.commands.saying import AlreadySaidError
 from runner.commands.start_afresh import start_afresh
 from runner.commands.tidy import tidy
-from runner.commands.verify import verify
 from runner.lineage import Phase, every_lineage
 from runner.lock import held
 from runner.retention.choice import InUse

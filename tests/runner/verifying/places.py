@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from runner.commands.repair import repair
-from runner.commands.verify import checks_of
+from runner.commands.mending.repair import repair
+from runner.commands.mending.verify import checks_of
 from runner.layout import RunsFolder, SessionFolder
 from runner.lock import held
 from runner.stages import wiring

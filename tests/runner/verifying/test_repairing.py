@@ -9,9 +9,9 @@ import pytest
 
 from contract.documents.runs import Ledger, Restored, Submission
 from contract.storage import files
-from runner.commands.repair import repair
+from runner.commands.mending.repair import repair
 from runner.commands.saying import AlreadySaidError
-from runner.decide import Attach, Nothing
+from runner.planning.decide import Attach, Nothing
 from runner.verifying.findings import Kind
 from tests.project import Project, tensors_digest
 from tests.runner.verifying.places import JOB, Place, flip, truncate, wrong

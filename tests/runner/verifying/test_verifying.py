@@ -13,7 +13,7 @@ import pytest
 from doit import doit_cmd
 
 from contract.errors import InputError
-from runner.commands.verify import chosen_kinds, verify
+from runner.commands.mending.verify import chosen_kinds, verify
 from runner.stages.parent import ParentFiles
 from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess

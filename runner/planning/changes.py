@@ -14,7 +14,7 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, changed_files, identit
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
     from runner.lineage import SessionState
-    from runner.wanted import Wanted
+    from runner.planning.wanted import Wanted
 
 Table = dict[str, list[str]]
 """Both digests of each source by its name in the bundle."""

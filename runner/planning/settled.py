@@ -1,8 +1,8 @@
 """What was found to have nothing to do, and all that this was read from.
 
 While none of it has changed, the answer stays: a command that asks again is told so without reading any of it. The
-answer is `runner.decide`'s own, and nothing is judged here: whatever is not exactly as it was sends the command to look
-at everything again. Each command starts with this module, so that it imports next to nothing.
+answer is `decide`'s own, and nothing is judged here: whatever is not exactly as it was sends the command to look at
+everything again. Each command starts with this module, so that it imports next to nothing.
 """
 
 from __future__ import annotations

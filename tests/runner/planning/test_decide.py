@@ -13,13 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract.documents.runs import Identity, Rules
-from runner.decide import Attach, Blocked, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start, decide
 from runner.lineage import Phase
+from runner.planning.decide import (
+    Attach,
+    Blocked,
+    Continue,
+    Decision,
+    Finish,
+    Nothing,
+    Redo,
+    Refuse,
+    Rejudge,
+    Start,
+    decide,
+)
 from tests.project import cart_pole
 from tests.runner.conftest import LIBRARIES, SOURCES, JobOnDisk, job_json, wanted, write
 
 if TYPE_CHECKING:
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 EDITED = Identity(content="1" * 64, meaning="2" * 64, python="3.12")
 COMMENTED = msgspec.structs.replace(SOURCES, content="3" * 64)

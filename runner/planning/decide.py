@@ -11,13 +11,13 @@ from contract.documents.runs import Submission
 from contract.identity import training_inputs
 from contract.libraries import without_machine
 from restore.compatibility import compare
-from runner.changes import changed_code, changed_inputs, same_inputs, sources_changed
 from runner.lineage import Phase
+from runner.planning.changes import changed_code, changed_inputs, same_inputs, sources_changed
 
 if TYPE_CHECKING:
     from contract.documents.runs import CheckpointReference
     from runner.lineage import Lineage, SessionState
-    from runner.wanted import Wanted
+    from runner.planning.wanted import Wanted
 
 
 class Start(msgspec.Struct, frozen=True):

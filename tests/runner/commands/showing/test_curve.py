@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contract.errors import RelayError
-from runner.commands.curve import show_curve, sparkline
+from runner.commands.showing.curve import show_curve, sparkline
 from runner.curve.measurements import Measurement
 from runner.workspace import Workspace
 from tests.project import cart_pole

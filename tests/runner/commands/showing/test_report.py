@@ -12,7 +12,7 @@ import pytest
 from contract.documents.metrics import Row
 from contract.errors import InputError, UnavailableError
 from contract.storage.layout import Artifacts
-from runner.commands.report import write_reports
+from runner.commands.showing.report import write_reports
 from runner.lineage import Phase
 from runner.preflight import trial
 from runner.workspace import Workspace

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from runner import settled, settling
-from runner.decide import Nothing
 from runner.doit.selection import select
 from runner.lineage import Phase
-from runner.settled import said_again
+from runner.planning import settled, settling
+from runner.planning.decide import Nothing
+from runner.planning.settled import said_again
 from runner.workspace import Workspace
 from tests.elsewhere import install_moon
 from tests.project import cart_pole
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from runner.wanted import Profile
+    from runner.planning.wanted import Profile
 
 JOBS = ("cart", "pole")
 SAID = [f"{job}: nothing to do: 256 of 256 timesteps reached in session 0001" for job in JOBS]
@@ -201,7 +201,7 @@ def test_another_installation_of_kaggle_relay_looks_for_itself(
     finished: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert finished.remember()
-    monkeypatch.setattr(settled, "__file__", "elsewhere/runner/settled.py")
+    monkeypatch.setattr(settled, "__file__", "elsewhere/runner/planning/settled.py")
     assert finished.said() is None
 
 

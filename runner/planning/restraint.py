@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from runner.changes import changed_code, changed_inputs
 from runner.commands.outcome import has_advanced
-from runner.decide import BEGINNING
-from runner.endings import Ending, may_pass, what_next, why_ended
 from runner.lineage import Phase
+from runner.planning.changes import changed_code, changed_inputs
+from runner.planning.decide import BEGINNING
+from runner.planning.endings import Ending, may_pass, what_next, why_ended
 
 if TYPE_CHECKING:
     from runner.lineage import SessionState
-    from runner.wanted import Wanted
+    from runner.planning.wanted import Wanted
     from runner.workspace import Plan
 
 

@@ -14,8 +14,8 @@ from contract.states import State
 from executors.base import Status
 from runner.backends.base import BackendEntry, Held
 from runner.backends.local import LocalBackend
-from runner.commands import recover as recovering
-from runner.commands.recover import recover
+from runner.commands.mending import recover as recovering
+from runner.commands.mending.recover import recover
 from runner.lineage import Phase, read_lineage
 from runner.sources import SourceReader
 from runner.stages.package import package

@@ -9,7 +9,7 @@ import pytest
 from doit import doit_cmd
 
 from contract.errors import InputError
-from runner.commands import track
+from runner.commands.showing import track
 from runner.tracking.libraries import unreachable
 from runner.workspace import Workspace
 from tests.project import cart_pole

@@ -1,0 +1,1 @@
+"""What finds and mends what is broken: `verify`, `repair`, `collect`, `recover`, a module for each."""
