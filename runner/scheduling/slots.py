@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+THIS_MACHINE = "this machine"
 
 
 @dataclass(frozen=True)
@@ -10,18 +12,18 @@ class Slot:
     """One of the sessions that a place runs at once; equal ones are the same.
 
     Args:
-        place: where, such as the name of the backend.
+        place: where, as for all backends that share one; empty for a place that is the backend's own.
         kind: what the place tells apart, such as sessions with a GPU from those without.
         most: sessions of that kind at once there; None where the place has a queue of its own.
         is_usual: whether `most` is only what is usual, and whoever asks for more sessions at once gets them.
-        has_gpu: whether the session uses a GPU.
+        has_gpu: whether the session uses a GPU; says nothing of which slots are equal.
     """
 
-    place: str
+    place: str = ""
     kind: str = ""
     most: int | None = None
     is_usual: bool = False
-    has_gpu: bool = False
+    has_gpu: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
