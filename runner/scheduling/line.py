@@ -32,11 +32,13 @@ class Choice(NamedTuple):
     """What is to be done now.
 
     Args:
-        passes: the jobs that get a pass, those that begin a session last, in the order of their turns.
+        begins: the jobs that get a pass in which a session begins, in the order of their turns.
+        passes: the jobs that get one for what needs no slot.
         beyond: the jobs that the cap on GPU time leaves too little for; they are in the line no more.
     """
 
-    passes: tuple[str, ...]
+    begins: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
 
 
@@ -98,18 +100,27 @@ class Line:
             del self._demands[job]
             self._rank(demand.group, now)
 
-    def found_busy(self, job: str, now: float, seconds: float) -> None:
-        """The place takes no session of `job` now: it keeps its turn, and others go on."""
+    def waiting(self) -> list[Demand]:
+        """Those that wait for a slot, in the order of their positions; looks at all jobs."""
+        waiting = (each for job, each in self._demands.items() if each.needs is Need.BEGIN and job not in self._began)
+        return sorted(waiting, key=lambda demand: demand.position)
+
+    def hold(self, job: str, now: float, seconds: float) -> None:
+        """Give `job` no pass for so long: it keeps its turn, and others go on."""
         demand = self._demands[job]
-        self._take_out(demand, now, has_run=False)
+        self._take_out(demand, now, has_run=False, keeps_slot=demand.needs.holds_slot)
         self._groups[demand.group].ended += demand.seconds
         self._held_until[job] = now + seconds
         heapq.heappush(self._held, (now + seconds, demand.position, job))
-        lane = self._lane(demand.slot)
+        self._rank(demand.group, now)
+
+    def found_busy(self, job: str, now: float, seconds: float) -> None:
+        """The place takes no session of `job` now: it is held, and soon no other job tries either."""
+        self.hold(job, now, seconds)
+        lane = self._lane(self._demands[job].slot)
         lane.refusals += 1
         if lane.refusals >= BUSY_IN_A_ROW:
             lane.refusals, lane.tired = 0, now + seconds
-        self._rank(demand.group, now)
 
     def was_taken(self, job: str) -> None:
         """The place took a session of `job`: it is not busy."""
@@ -136,7 +147,7 @@ class Line:
             self._rank(demand.group, now)
             if self._lane(demand.slot).refusals:
                 tried.add(demand.slot)  # first see what comes of this one
-        return Choice((*passes, *begun), tuple(beyond))
+        return Choice(tuple(begun), tuple(passes), tuple(beyond))
 
     def next_change(self, now: float) -> float | None:
         """When a job may get a pass that gets none now, though nothing else has changed; None for never."""
@@ -223,5 +234,9 @@ class Line:
             until, _, job = heapq.heappop(self._held)
             if self._held_until.get(job) == until:
                 del self._held_until[job]
-                self._lane(self._demands[job].slot).queue(self._demands[job])
-                self._rank(self._demands[job].group, now)
+                demand = self._demands[job]
+                if demand.needs is Need.BEGIN:
+                    self._lane(demand.slot).queue(demand)
+                    self._rank(demand.group, now)
+                elif demand.needs is not Need.END:
+                    self._passes.add(job)

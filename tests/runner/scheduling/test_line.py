@@ -33,90 +33,106 @@ def test_as_many_begin_as_there_are_slots_and_each_kind_has_its_own() -> None:
     gpu = [waiting(f"gpu{number}", number) for number in range(4)]
     cpu = [waiting(f"cpu{number}", 10 + number, CPU) for number in range(7)]
 
-    assert line_of(*gpu, *cpu).choose(0.0).passes == ("gpu0", "gpu1", "cpu0", "cpu1", "cpu2", "cpu3", "cpu4")
+    assert line_of(*gpu, *cpu).choose(0.0).begins == ("gpu0", "gpu1", "cpu0", "cpu1", "cpu2", "cpu3", "cpu4")
 
 
 def test_a_place_with_a_queue_of_its_own_takes_all() -> None:
-    assert len(line_of(*(waiting(str(number), number, QUEUE) for number in range(100))).choose(0.0).passes) == 100
+    assert len(line_of(*(waiting(str(number), number, QUEUE) for number in range(100))).choose(0.0).begins) == 100
 
 
 def test_one_session_runs_at_once_on_this_machine_unless_more_are_asked_for() -> None:
     jobs = [waiting(name, position, HERE) for position, name in enumerate("abc")]
 
-    assert line_of(*jobs).choose(0.0).passes == ("a",)
-    assert line_of(*jobs, caps=Caps(sessions=2)).choose(0.0).passes == ("a", "b")
+    assert line_of(*jobs).choose(0.0).begins == ("a",)
+    assert line_of(*jobs, caps=Caps(sessions=2)).choose(0.0).begins == ("a", "b")
 
 
 def test_the_cap_on_sessions_counts_all_places_and_those_that_run_already() -> None:
     line = line_of(Demand("runs", Need.END, CPU, 0), waiting("a", 1), waiting("b", 2, CPU), caps=Caps(sessions=2))
 
-    assert line.choose(0.0).passes == ("a",)
-    assert line.choose(1.0).passes == ()
+    assert line.choose(0.0).begins == ("a",)
+    assert line.choose(1.0).begins == ()
 
 
 def test_a_higher_priority_comes_first_whatever_the_others_had() -> None:
     jobs = waiting("a"), waiting("b", 1, priority=1, seconds=9 * HOUR), waiting("c", 2, priority=-1)
 
-    assert line_of(*jobs).choose(0.0).passes == ("b", "a")
+    assert line_of(*jobs).choose(0.0).begins == ("b", "a")
 
 
 def test_the_job_that_had_its_device_for_the_shortest_time_comes_first() -> None:
     jobs = waiting("a", seconds=2 * HOUR), waiting("b", 1, seconds=HOUR), waiting("c", 2, seconds=3 * HOUR)
 
-    assert line_of(*jobs).choose(0.0).passes == ("b", "a")
+    assert line_of(*jobs).choose(0.0).begins == ("b", "a")
 
 
 def test_of_equals_the_one_of_the_group_that_had_less_comes_first() -> None:
     many = [waiting(f"many{number}", number, group="many") for number in range(5)]
     few = [waiting(f"few{number}", 5 + number, group="few") for number in range(5)]
 
-    assert line_of(*many, *few).choose(0.0).passes == ("many0", "few0")
+    assert line_of(*many, *few).choose(0.0).begins == ("many0", "few0")
 
 
 def test_what_the_running_session_of_a_group_has_had_counts() -> None:
     line = line_of(*(waiting(f"a{number}", number, HERE, group="a") for number in range(3)), caps=Caps(sessions=2))
     line.put(Demand("b0", Need.END, HERE, 3, group="b"), 0.0)
     line.put(waiting("b1", 4, HERE, group="b"), 0.0)
-    assert line.choose(0.0).passes == ("a0",)
+    assert line.choose(0.0).begins == ("a0",)
     line.put(waiting("a0", 0, HERE, group="a", sessions=1, seconds=HOUR), HOUR)
 
-    assert line.choose(HOUR).passes == ("a1",)  # both groups had an hour, and one of b's still runs
+    assert line.choose(HOUR).begins == ("a1",)  # both groups had an hour, and one of b's still runs
     line.put(waiting("a1", 1, HERE, group="a", sessions=1, seconds=HOUR), 2 * HOUR)
-    assert line.choose(2 * HOUR).passes == ("a2",)
+    assert line.choose(2 * HOUR).begins == ("a2",)
     line.put(Demand("a2", Need.PASS, HERE, 2, group="a", sessions=1, seconds=5 * HOUR), 2 * HOUR)
-    assert line.choose(2 * HOUR).passes == ("a2", "b1")
+    assert line.choose(2 * HOUR) == (("b1",), ("a2",), ())
 
 
-def test_what_needs_no_slot_is_done_at_once_and_before_anything_begins() -> None:
+def test_what_needs_no_slot_is_done_at_once() -> None:
     line = line_of(waiting("a"), Demand("ended", Need.PASS, GPU, 1), Demand("asks", Need.ASK, GPU, 2), waiting("b", 3))
 
-    assert line.choose(0.0).passes == ("ended", "asks", "a")  # the one that asks may have a session
+    assert line.choose(0.0) == (("a",), ("ended", "asks"), ())  # the one that asks may have a session
 
 
 def test_a_job_gets_one_pass_until_it_is_said_what_became_of_it() -> None:
     line = line_of(waiting("a"), Demand("ended", Need.PASS, GPU, 1))
     line.choose(0.0)
 
-    assert line.choose(1.0).passes == ()
+    assert line.choose(1.0).begins == ()
     line.put(Demand("a", Need.END, GPU, 0), 1.0)
-    assert line.choose(2.0).passes == ()
+    assert line.choose(2.0).begins == ()
     line.put(Demand("a", Need.PASS, GPU, 0, sessions=1), 3.0)
-    assert line.choose(3.0).passes == ("a",)
+    assert line.choose(3.0) == ((), ("a",), ())
 
 
 def test_a_busy_place_keeps_the_turn_of_the_job_and_another_one_tries_once() -> None:
     line = line_of(*(waiting(name, position) for position, name in enumerate("abcd")))
-    assert line.choose(0.0).passes == ("a", "b")
+    assert line.choose(0.0).begins == ("a", "b")
     line.found_busy("a", 0.0, 60.0)
     line.found_busy("b", 0.0, 60.0)
 
-    assert line.choose(1.0).passes == ()
+    assert line.choose(1.0).begins == ()
     assert line.next_change(1.0) == 60.0
-    assert line.choose(60.0).passes == ("a", "b")
+    assert line.choose(60.0).begins == ("a", "b")
     line.found_busy("a", 60.0, 60.0)
     line.was_taken("b")
     line.put(Demand("b", Need.END, GPU, 1), 60.0)
-    assert line.choose(61.0).passes == ("c",)
+    assert line.choose(61.0).begins == ("c",)
+
+
+def test_a_pass_that_is_held_comes_later_and_keeps_the_slot_that_the_job_may_have() -> None:
+    line = line_of(Demand("asks", Need.ASK, HERE, 0), waiting("a", 1, HERE))
+    assert line.choose(0.0) == ((), ("asks",), ())
+    line.hold("asks", 0.0, 8.0)
+
+    assert line.choose(7.0) == ((), (), ())
+    assert line.choose(8.0) == ((), ("asks",), ())
+
+
+def test_those_that_wait_are_told() -> None:
+    line = line_of(waiting("a", slot=HERE), waiting("b", 1, HERE), Demand("c", Need.PASS, HERE, 2))
+    line.choose(0.0)
+
+    assert [each.job for each in line.waiting()] == ["b"]
 
 
 def test_a_busy_place_does_not_hold_up_another_one() -> None:
@@ -126,7 +142,7 @@ def test_a_busy_place_does_not_hold_up_another_one() -> None:
     line.found_busy("b", 0.0, 60.0)
     line.put(waiting("d", 3, QUEUE), 1.0)
 
-    assert line.choose(1.0).passes == ("d",)
+    assert line.choose(1.0).begins == ("d",)
 
 
 def test_while_a_place_is_known_to_be_busy_one_job_tries_at_a_time() -> None:
@@ -134,22 +150,22 @@ def test_while_a_place_is_known_to_be_busy_one_job_tries_at_a_time() -> None:
     line.choose(0.0)
     line.found_busy("0", 0.0, 300.0)
 
-    assert line.choose(1.0).passes == ("1",)
+    assert line.choose(1.0).begins == ("1",)
 
 
 def test_no_session_begins_that_could_go_past_the_cap_on_gpu_time() -> None:
     limits = waiting("a", limit=9 * HOUR), waiting("b", 1, limit=9 * HOUR), waiting("c", 2, CPU, limit=9 * HOUR)
     line = line_of(*limits, caps=Caps(gpu_seconds=12 * HOUR))
 
-    assert line.choose(0.0).passes == ("a", "c")
+    assert line.choose(0.0).begins == ("a", "c")
     line.put(Demand("a", Need.END, GPU, 0, limit=9 * HOUR), 0.0)
-    assert line.choose(HOUR) == ((), ())  # `b` waits for what `a` leaves
+    assert line.choose(HOUR) == ((), (), ())  # `b` waits for what `a` leaves
     line.put(Demand("a", Need.PASS, GPU, 0, sessions=1), 2 * HOUR)
-    assert line.choose(2 * HOUR) == (("a", "b"), ())
+    assert line.choose(2 * HOUR) == (("b",), ("a",), ())
     line.put(Demand("b", Need.END, GPU, 1, limit=9 * HOUR), 2 * HOUR)
     line.put(waiting("a", sessions=1, limit=9 * HOUR), 3 * HOUR)
     line.put(Demand("b", Need.PASS, GPU, 1, sessions=1), 4 * HOUR)
-    assert line.choose(4 * HOUR) == (("b",), ("a",))  # four hours are spent
+    assert line.choose(4 * HOUR) == ((), ("b",), ("a",))  # four hours are spent
     assert "a" not in line
 
 
@@ -158,7 +174,7 @@ def test_an_attempt_that_found_a_place_busy_spends_no_gpu_time() -> None:
     line.choose(0.0)
     line.found_busy("a", HOUR / 2, 60.0)
 
-    assert line.choose(HOUR).passes == ("a",)
+    assert line.choose(HOUR).begins == ("a",)
 
 
 def test_a_job_that_is_dropped_gives_its_slot_back() -> None:
@@ -166,7 +182,7 @@ def test_a_job_that_is_dropped_gives_its_slot_back() -> None:
     line.choose(0.0)
     line.drop("a", 0.0)
 
-    assert line.choose(0.0).passes == ("b",)
+    assert line.choose(0.0).begins == ("b",)
 
 
 @dataclass
@@ -212,7 +228,7 @@ class Lab:
 
     def tick(self, lasts: list[int]) -> list[str]:
         """What begins now; afterwards time goes on to the next end of a session."""
-        begun = [job for job in self.line.choose(self.now).passes if job not in self.ends]
+        begun = [job for job in self.line.choose(self.now).begins if job not in self.ends]
         for number, job in enumerate(begun):
             self.line.put(replace(self.demands[job], needs=Need.END), self.now)
             self.began[job], self.ends[job] = self.now, self.now + lasts[number % len(lasts)]
