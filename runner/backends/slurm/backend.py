@@ -88,8 +88,7 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         InputError: it needs a GPU and asks for none, or its folder cannot be.
     """
     own = Slurm.model_validate(job.get("slurm", {}))
-    asks_for_gpu = own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
-    if job["device"] == "cuda" and not asks_for_gpu:
+    if job["device"] == "cuda" and not asks_for_gpu(own):
         remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
     return SlurmSettings(
@@ -105,6 +104,11 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         python=own.python or sys.executable,
         comment=key,
     )
+
+
+def asks_for_gpu(own: Slurm) -> bool:
+    """Whether sessions with such a section ask for a GPU."""
+    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
 
 
 def sandbox_folder(job: str, stated: str, project: Path) -> Path:
