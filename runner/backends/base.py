@@ -7,7 +7,7 @@ stage knows one from another.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from executors.base import Closeable
 
@@ -251,3 +251,14 @@ class Backend(Closeable, Protocol):
 
     def diagnose(self) -> Iterator[Check]:
         """What a session would need of this backend, looked at one by one; spends nothing."""
+
+
+@runtime_checkable
+class SubmitsTogether(Protocol):
+    """What a backend is besides that takes several sessions in one submission."""
+
+    def submit_together(self, packaged: Mapping[str, SessionFolder]) -> Mapping[str, str]:
+        """Start packaged sessions, given by their keys, each once; return the handle of each.
+
+        Raises what `submit` raises: then some of them may have been started, and `find` knows which.
+        """
