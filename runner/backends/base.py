@@ -272,3 +272,14 @@ class AskedAtOnce(Protocol):
 
     def standing(self, handles: Sequence[str]) -> Mapping[str, Status]:
         """Where the sessions stand, by handle; those that it knows nothing of are left out."""
+
+
+@runtime_checkable
+class SubmitsTogether(Protocol):
+    """What a backend is besides that takes several sessions in one submission."""
+
+    def submit_together(self, packaged: Mapping[str, SessionFolder]) -> Mapping[str, str]:
+        """Start packaged sessions, given by their keys, each once; return the handle of each.
+
+        Raises what `submit` raises: then some of them may have been started, and `find` knows which.
+        """

@@ -58,6 +58,20 @@ class SlurmBackend(ExecutorBackend):
             executor.start(self.workload(folder, key))
         return key
 
+    def submit_together(self, packaged: Mapping[str, SessionFolder]) -> Mapping[str, str]:
+        """Submit packaged sessions, given by their keys, each once: those that ask for the same as one array.
+
+        Raises what `submit` raises: then some of them may have been submitted.
+        """
+        alike: dict[SlurmSettings, list[Workload]] = {}
+        for key, folder in packaged.items():
+            settings = job_settings(packaged_job(folder), self._root, "")
+            alike.setdefault(settings, []).append(self.workload(folder, key))
+        for settings, workloads in alike.items():
+            with SlurmExecutor(self._root, settings) as executor:
+                executor.start_together(workloads)
+        return {key: key for key in packaged}
+
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
         limit = session_limit(packaged_job(folder)) + KILL_GRACE_SECONDS
