@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.scheduling.demands import Need
@@ -100,9 +101,23 @@ class Line:
             del self._demands[job]
             self._rank(demand.group, now)
 
+    @property
+    def gpu_seconds_left(self) -> float | None:
+        """What the cap on GPU time leaves, if there is one, of sessions that have ended."""
+        return None if self._caps.gpu_seconds is None else self._caps.gpu_seconds - self._gpu_spent
+
+    def has_ended(self, job: str, now: float) -> None:
+        """The session of `job` has ended: it gives its slot back, and needs a pass."""
+        self.put(replace(self._demands[job], needs=Need.PASS), now)
+
+    def is_waiting(self, job: str) -> bool:
+        """Whether `job` waits for a slot."""
+        demand = self._demands.get(job)
+        return demand is not None and demand.needs is Need.BEGIN and job not in self._began
+
     def waiting(self) -> list[Demand]:
         """Those that wait for a slot, in the order of their positions; looks at all jobs."""
-        waiting = (each for job, each in self._demands.items() if each.needs is Need.BEGIN and job not in self._began)
+        waiting = (each for job, each in self._demands.items() if self.is_waiting(job))
         return sorted(waiting, key=lambda demand: demand.position)
 
     def hold(self, job: str, now: float, seconds: float) -> None:
@@ -126,8 +141,13 @@ class Line:
         """The place took a session of `job`: it is not busy."""
         self._lane(self._demands[job].slot).refusals = 0
 
-    def choose(self, now: float) -> Choice:
-        """Which jobs get a pass now; those that begin a session have their slot from now on."""
+    def choose(self, now: float, most: int | None = None) -> Choice:
+        """Which jobs get a pass now; those that begin a session have their slot from now on.
+
+        Args:
+            now: the time.
+            most: how many begin one at most; the others keep their turns.
+        """
         self._let_go_of_held(now)
         passes = sorted(self._passes, key=lambda job: self._demands[job].position)
         self._passes.clear()
@@ -137,7 +157,7 @@ class Line:
         begun: list[str] = []
         beyond: list[str] = []
         tried: set[Slot] = set()
-        while (demand := self._first(now, tried)) is not None:
+        while (most is None or len(begun) < most) and (demand := self._first(now, tried)) is not None:
             if self._is_beyond(demand):
                 beyond.append(demand.job)
                 self.drop(demand.job, now)
