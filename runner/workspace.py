@@ -36,6 +36,7 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
+    from runner.backends.opened import OpenBackends
     from runner.layout import SessionFolder
     from runner.planning.wanted import Profile
 
@@ -90,14 +91,18 @@ class Workspace:
         root: the folder.
         backend: overrides the backend of every job, if given.
         waits: whether commands wait for sessions to end.
+        backends: those that stay open, where one command watches the sessions of many jobs.
     """
 
-    def __init__(self, root: Path, backend: str | None = None, *, waits: bool = True) -> None:
+    def __init__(
+        self, root: Path, backend: str | None = None, *, waits: bool = True, backends: OpenBackends | None = None
+    ) -> None:
         if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
             raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
         self.waits = waits
+        self.backends = backends
         self._backend = backend
         self._jobs = JobsReader(self.runs)
         self._sources = SourceReader(self.runs.cache("sources"), root)
@@ -107,9 +112,14 @@ class Workspace:
         """The names of all jobs."""
         return self._jobs.names
 
-    def reopened(self) -> Workspace:
-        """The project as it has become."""
-        return Workspace(self.runs.root, self._backend, waits=self.waits)
+    @property
+    def follows(self) -> bool:
+        """Whether a stage waits for what it has begun: it does where nobody watches all sessions, and none is left."""
+        return self.waits and self.backends is None
+
+    def reopened(self, backends: OpenBackends | None = None) -> Workspace:
+        """The project as it has become, with the same backends open unless others are given."""
+        return Workspace(self.runs.root, self._backend, waits=self.waits, backends=backends or self.backends)
 
     def resume_command(self, job: str) -> str:
         """What goes on with a job where the command line had it run."""
