@@ -102,6 +102,35 @@ def test_the_quickstart_does_what_it_says_to_its_end_and_what_is_handed_on_is_sa
     (video,) = project.runs.job("traffic_light_control").glob("best_agent.*")
     assert f"runs/traffic_light_control/{video.name}" in last
     assert re.search(rf"best_agent\{video.suffix}`|`\{video.suffix}`", ENGLISH.read_text(encoding="utf-8"))
+    weighed = weights(project)
+    assert weighed == pytest.approx(stated_weights(), rel=0.1, abs=0.02), weighed
+
+
+WHAT_A_SESSION_LEAVES = (
+    "package/payload/sources.bundle",
+    "package/payload/parent_checkpoint.bundle",
+    "package/payload/parent_best_model.bundle",
+    "artifacts/checkpoints",
+    "artifacts/best_model",
+    "artifacts/traffic_light_control_final.zip",
+)
+
+
+def weights(project: Project) -> list[float]:
+    """How many MB the newest session has left: in all, the parts of docs/commands.md in its order, and the rest."""
+    session = project.runs.sessions("traffic_light_control")[-1].path
+
+    def megabytes(path: Path) -> float:
+        return sum(each.stat().st_size for each in [path, *path.rglob("*")] if each.is_file()) / 1e6
+
+    parts = [megabytes(session / part) for part in WHAT_A_SESSION_LEAVES]
+    return [megabytes(session), *parts, megabytes(session) - sum(parts)]
+
+
+def stated_weights() -> list[float]:
+    """What docs/commands.md says of that."""
+    section = commands.PAGE.read_text(encoding="utf-8").partition("## `doit gc`")[2].partition("```")[0]
+    return [float(each) for each in re.findall(r"(?:leaves |^\| )([\d.]+) MB", section, re.MULTILINE)]
 
 
 def test_the_reference_of_commands_is_what_they_say_of_themselves() -> None:
