@@ -241,6 +241,11 @@ class RunsFolder(NamedTuple):
         return self.path / "graph.svg"
 
 
+def put_away_json(folder: Path) -> Path:
+    """When `fresh` gave the lineage of a folder up."""
+    return folder / "put_away.json"
+
+
 def sessions_below(folder: Path) -> list[SessionFolder]:
     """The sessions of a lineage, oldest first, wherever it lies."""
     try:
