@@ -1,14 +1,17 @@
 """The jobs of trials go on: each by as much as can be done without waiting.
 
-This is all that a search asks of whoever runs sessions: `advance` a job, `look` at what it has printed, `stop` it.
+This is all that a search asks of whoever runs sessions: `advance` a job, which copies what its session has printed so
+far, and `stop` one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import enum
+import io
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from contract.documents.runs import Package
 from contract.errors import (
     BackendBusyError,
     BackendError,
@@ -23,16 +26,19 @@ from contract.errors import (
 from contract.plain_text import plain
 from runner.backends.registry import open_backend
 from runner.commands.cancel import ask_to_stop
+from runner.display import Display
 from runner.lineage import Phase, read_lineage
 from runner.lock import held
 from runner.planning.decide import BEGINNING, REFUSALS, Nothing, Rejudge
 from runner.planning.endings import Ending, why_ended
 from runner.planning.restraint import why_not
+from runner.stages import execute as executing
 from runner.stages import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.backends.base import Backend
     from runner.lineage import SessionState
     from runner.workspace import LiveSession, Plan, Workspace
 
@@ -77,8 +83,9 @@ class Driver:
         self._workspace = workspace
         self._command = command
         self._begins_what_was_stopped = begins_what_was_stopped
-        self._locks = contextlib.ExitStack()
-        self._held: dict[str, contextlib.ExitStack] = {}
+        self._open = contextlib.ExitStack()
+        self._held: set[str] = set()
+        self._backends: dict[str, Backend] = {}
         self._ended: set[str] = set()
         self._asked_to_stop: set[str] = set()
 
@@ -87,8 +94,8 @@ class Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let all of them go."""
-        self._locks.close()
+        """Let all go."""
+        self._open.close()
 
     def advance(self, job: str, *, begins: bool) -> Went:
         """Do of a job what can be done without waiting.
@@ -101,60 +108,72 @@ class Driver:
             RelayError: something is wrong that is no fault of the job.
         """
         if job not in self._held:
-            holding = contextlib.ExitStack()
             try:
-                holding.enter_context(held(self._workspace.runs, job, self._command))
+                self._open.enter_context(held(self._workspace.runs, job, self._command))
             except HeldElsewhereError as error:
                 return Went(Stand.UNDER_WAY, plain(str(error)))
-            self._held[job] = self._locks.enter_context(holding)
+            self._held.add(job)
+        session = _running(self._workspace, job)
+        if session is not None and session.ledger.handle is not None:
+            watched = self._watch(session, session.ledger.handle)
+            if watched is not None:
+                return watched
         workspace = self._workspace.reopened()
         plan = workspace.plan(job, "full")
-        if isinstance(plan.decision, Nothing):
-            return Went(Stand.MET, str(plan.decision))
-        if isinstance(plan.decision, REFUSALS):
-            return Went(Stand.STUCK, str(plan.decision))
-        if isinstance(plan.decision, BEGINNING) and (waits_for := self._why_not(plan, begins=begins)) is not None:
-            return waits_for
+        if (stands := self._stand(plan, begins=begins)) is not None:
+            return stands
         for live in workspace.live_sessions(plan):
             if (went := _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))) is not None:
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
 
-    def _why_not(self, plan: Plan, *, begins: bool) -> Went | None:
-        """Why no further session of a job begins, None where one may."""
-        reason = why_not(plan)
-        tip = plan.lineage.tip
-        is_stopped = tip is not None and tip.folder.execution_json.exists() and why_ended(tip) is Ending.STOPPED
-        if not begins:
-            return Went(Stand.AT_REST, reason or "")
-        if reason is None:
+    def _stand(self, plan: Plan, *, begins: bool) -> Went | None:
+        """Where a job stands of which nothing is to be done, None where something is."""
+        decision = plan.decision
+        if isinstance(decision, Nothing):
+            return Went(Stand.MET, str(decision))
+        if isinstance(decision, REFUSALS):
+            return Went(Stand.STUCK, str(decision))
+        if not isinstance(decision, BEGINNING):
             return None
-        if is_stopped:
-            may = self._begins_what_was_stopped and plan.job not in self._ended
-            return None if may else Went(Stand.AT_REST, reason)
-        return Went(Stand.STUCK, reason)
+        reason = why_not(plan)
+        if not begins or reason is None:
+            return None if begins else Went(Stand.AT_REST)
+        if not _was_stopped(plan):
+            return Went(Stand.STUCK, reason)
+        may_go_on = self._begins_what_was_stopped and plan.job not in self._ended
+        return None if may_go_on else Went(Stand.AT_REST, reason)
 
-    def look(self, job: str) -> None:
-        """Copy what a running session has printed since the last look, where its backend gives that meanwhile."""
-        session = running(self._workspace, job)
-        if session is None or session.ledger.handle is None:
-            return
-        log = session.folder.log
-        written = log.stat().st_size if log.exists() else 0
-        with contextlib.suppress(BackendUnreachableError, SessionLostError):
-            with open_backend(session.ledger.backend, self._workspace.runs) as backend:
-                news = backend.logs(session.ledger.handle, written)
-            if news:
+    def _watch(self, session: SessionState, handle: str) -> Went | None:
+        """Ask after a session, and copy what it has printed since; None where it has ended, as far as anybody knows."""
+        try:
+            backend = self._backend(session.ledger.backend)
+            status = backend.status(handle)
+            if status.state.is_terminal or status.is_ending:
+                return None
+            log = session.folder.log
+            if news := backend.logs(handle, log.stat().st_size if log.exists() else 0):
                 with log.open("ab") as stream:
                     stream.write(news)
+        except SessionLostError:
+            return None
+        except BackendUnreachableError as error:
+            return Went(Stand.UNDER_WAY, plain(str(error)))
+        return Went(Stand.UNDER_WAY, status.reason or "")
+
+    def _backend(self, name: str) -> Backend:
+        """A backend, opened once: some give what was printed since they were asked last."""
+        if name not in self._backends:
+            self._backends[name] = self._open.enter_context(open_backend(name, self._workspace.runs))
+        return self._backends[name]
 
     def stop(self, job: str) -> None:
         """Ask a running session to stop after a last checkpoint, once: a command before may have been cut off at it.
 
         Where a backend cannot be asked, now or at all, the session runs on.
         """
-        session = running(self._workspace, job)
+        session = _running(self._workspace, job)
         if session is None or session.ledger.handle is None or session.package.key in self._asked_to_stop:
             return
         self._asked_to_stop.add(session.package.key)
@@ -162,10 +181,16 @@ class Driver:
             ask_to_stop(self._workspace, session, session.ledger.handle)
 
 
-def running(workspace: Workspace, job: str) -> SessionState | None:
+def _running(workspace: Workspace, job: str) -> SessionState | None:
     """The session of a job that was submitted, and of which no end is known."""
     head = read_lineage(workspace.runs, job).head
     return head if head is not None and head.phase is Phase.SUBMITTED else None
+
+
+def _was_stopped(plan: Plan) -> bool:
+    """Whether somebody has asked the newest session of a job to stop."""
+    tip = plan.lineage.tip
+    return tip is not None and tip.folder.execution_json.exists() and why_ended(tip) is Ending.STOPPED
 
 
 def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went | None:
@@ -173,7 +198,7 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
     folder = live.folder
     stages: tuple[tuple[Callable[[Workspace, LiveSession], None], bool], ...] = (
         (wiring.package, folder.package_json.exists()),
-        (wiring.execute, folder.execution_json.exists()),
+        (_execute, folder.execution_json.exists()),
         (wiring.download, folder.manifest_json.exists()),
         (wiring.validate, folder.report_json.exists() and not rejudges),
         (wiring.restore, folder.restored_json.exists() and not rejudges),
@@ -190,3 +215,10 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
                 raise  # it says nothing of the job's hyperparameters
             return Went(Stand.STUCK, plain(str(error)))
     return None
+
+
+def _execute(workspace: Workspace, live: LiveSession) -> None:
+    """Run a session or attach to it, showing nothing of what it prints: there are many, and each has a log."""
+    with open_backend(Package.read(live.folder.package_json).job["backend"], workspace.runs) as backend:
+        silent = Display(live.plan.job, live.folder.number, io.StringIO())
+        executing.execute(live.folder, backend, silent, waits=False)

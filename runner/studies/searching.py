@@ -126,7 +126,6 @@ class Search:
             return
         while True:
             went = self._driver.advance(trial.name, begins=trial.pruning is None)
-            self._driver.look(trial.name)
             trial = self._judge(trial)
             if went.stand is Stand.ENDED:
                 continue
