@@ -41,7 +41,7 @@ def tune(workspace: Workspace, name: str) -> int:
         held(workspace.runs, name, command),
         Driver(steps, command, begins_what_was_stopped=workspace.waits) as driver,
     ):
-        search = Search(steps, study, driver)
+        search = Search(steps.runs, study, driver)
         pause = POLL_SECONDS
         while (goes_on := search.tick()) and workspace.waits:
             time.sleep(pause)

@@ -1,7 +1,6 @@
 """The jobs of trials go on: each by as much as can be done without waiting.
 
-This is all that a search asks of whoever runs sessions: `advance` a job, which copies what its session has printed so
-far, and `stop` one.
+`Sessions` is all that a search asks of whoever runs sessions.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import io
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from contract.documents.runs import Package
 from contract.errors import (
@@ -26,6 +25,7 @@ from contract.errors import (
 from contract.plain_text import plain
 from runner.backends.registry import open_backend
 from runner.commands.cancel import ask_to_stop
+from runner.curve.stitching import stitched
 from runner.display import Display
 from runner.lineage import Phase, read_lineage
 from runner.lock import held
@@ -34,12 +34,14 @@ from runner.planning.endings import Ending, why_ended
 from runner.planning.restraint import why_not
 from runner.stages import execute as executing
 from runner.stages import wiring
+from runner.studies.judging import evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.backends.base import Backend
     from runner.lineage import SessionState
+    from runner.studies.judging import Evaluated
     from runner.workspace import LiveSession, Plan, Workspace
 
 
@@ -68,6 +70,39 @@ class Went(NamedTuple):
 
     stand: Stand
     why: str = ""
+
+
+class Sessions(Protocol):
+    """Has the jobs of a search go on."""
+
+    def advance(self, job: str, *, begins: bool) -> Went:
+        """Do of a job what can be done without waiting, and copy what its session has printed.
+
+        Args:
+            job: its name.
+            begins: whether a further session may begin.
+
+        Raises:
+            RelayError: something is wrong that is no fault of the job.
+        """
+        ...
+
+    def stop(self, job: str) -> None:
+        """Ask a running session to stop after a last checkpoint."""
+        ...
+
+    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
+        """The evaluations of a job so far, by timesteps.
+
+        Args:
+            job: its name.
+            frequency: timesteps between two of them.
+        """
+        ...
+
+    def reached(self, job: str) -> int:
+        """Timesteps of the newest adopted checkpoint of a job."""
+        ...
 
 
 class Driver:
@@ -127,6 +162,21 @@ class Driver:
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
+
+    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
+        """The evaluations of a job so far, by timesteps.
+
+        Args:
+            job: its name.
+            frequency: timesteps between two of them.
+        """
+        return evaluations(stitched(self._workspace.runs, job), frequency)
+
+    def reached(self, job: str) -> int:
+        """Timesteps of the newest adopted checkpoint of a job."""
+        tip = read_lineage(self._workspace.runs, job).tip
+        checkpoint = tip.restored.checkpoint if tip is not None else None
+        return checkpoint.timesteps if checkpoint is not None else 0
 
     def _stand(self, plan: Plan, *, begins: bool) -> Went | None:
         """Where a job stands of which nothing is to be done, None where something is."""

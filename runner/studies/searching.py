@@ -16,20 +16,19 @@ from contract.events import say
 from contract.plain_text import one_line
 from job.problems import InvalidJobError
 from runner.backends.registry import sections
-from runner.curve.stitching import stitched
 from runner.jobs.sections import job_with
 from runner.jobs.studies import trial_job
-from runner.lineage import read_lineage
 from runner.studies import judging, records, summary
-from runner.studies.driving import Driver, Stand
+from runner.studies.driving import Stand
 from runner.studies.journal import Journal
 from runner.studies.values import Founding, Outcome, Pruning, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runner.layout import RunsFolder
+    from runner.studies.driving import Sessions
     from runner.studies.values import Study
-    from runner.workspace import Workspace
 
 FIRST_FAILURES = 3
 """Trials in a row, before any has come to a value, after whose failure no further one is begun."""
@@ -39,19 +38,18 @@ class Search:
     """A study whose trials go on.
 
     Args:
-        workspace: the project, which does not wait.
+        runs: where its trials are.
         study: as jobs.yaml states it.
-        driver: has the trials' jobs go on.
+        sessions: has the trials' jobs go on.
 
     Raises:
         RelayError: the study is another one than that whose trials are there, or its files are damaged.
     """
 
-    def __init__(self, workspace: Workspace, study: Study, driver: Driver) -> None:
-        self._workspace = workspace
+    def __init__(self, runs: RunsFolder, study: Study, sessions: Sessions) -> None:
         self._study = study
-        self._driver = driver
-        self._folder = workspace.runs.study(study.name)
+        self._sessions = sessions
+        self._folder = runs.study(study.name)
         self._model = job_with(sections())
         self._at_rest: dict[str, str] = {}
         self._failures = 0
@@ -125,7 +123,7 @@ class Search:
             self._end(trial, Outcome(state="failed", why=trial.job))
             return
         while True:
-            went = self._driver.advance(trial.name, begins=trial.pruning is None)
+            went = self._sessions.advance(trial.name, begins=trial.pruning is None)
             trial = self._judge(trial)
             if went.stand is Stand.ENDED:
                 continue
@@ -151,7 +149,7 @@ class Search:
             if trial.pruning is not None:
                 break
         if trial.pruning is not None:
-            self._driver.stop(trial.name)
+            self._sessions.stop(trial.name)
         return trial
 
     def _unreported(self, trial: Trial) -> list[judging.Evaluated]:
@@ -161,7 +159,7 @@ class Search:
         return judging.unreported(found, self._journal.reported(trial.number))
 
     def _why_pruned(self, at: judging.Evaluated) -> str:
-        than = {"median": "the median of the others", "none": ""}.get(self._study.pruner.kind, "what is kept of them")
+        than = "the median of the others" if self._study.pruner.kind == "median" else "what is kept of the others"
         return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is less than {than} there"
 
     def _outcome(self, trial: Trial) -> Outcome:
@@ -190,12 +188,10 @@ class Search:
         self._journal.tell(trial.number, outcome)
 
     def _evaluations(self, trial: Trial) -> list[judging.Evaluated]:
-        return judging.evaluations(stitched(self._workspace.runs, trial.name), self._study.frequency)
+        return self._sessions.evaluated(trial.name, self._study.frequency)
 
     def _reached(self, trial: Trial) -> int:
-        tip = read_lineage(self._workspace.runs, trial.name).tip
-        checkpoint = tip.restored.checkpoint if tip is not None else None
-        return checkpoint.timesteps if checkpoint is not None else 0
+        return self._sessions.reached(trial.name)
 
     def _catch_up(self) -> None:
         """Bring the trials' files and Optuna's journal to the same, whatever a command before was cut off at."""
