@@ -117,7 +117,7 @@ def _studies(workspace: Workspace, jobs: list[str]) -> Iterator[StudyStatus]:
             **summary.counted(trials),
             best=best.name if best else None,
             best_value=best.outcome.value if best and best.outcome else None,
-            parameters=best.parameters if best else {},
+            parameters=best.parameters if best else None,
         )
 
 

@@ -157,7 +157,7 @@ class StudyStatus(Value, frozen=True, kw_only=True):
         running, complete, pruned, failed: how many of them are so.
         best: the job of the trial that came to the most; None where none has come to its goal.
         best_value: what it came to.
-        parameters: its hyperparameters.
+        parameters: its hyperparameters, by the keys of the search.
     """
 
     study: str
@@ -169,7 +169,7 @@ class StudyStatus(Value, frozen=True, kw_only=True):
     failed: int = 0
     best: str | None = None
     best_value: float | None = None
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class StatusAnswer(Document, frozen=True, kw_only=True):

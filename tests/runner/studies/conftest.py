@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -14,8 +13,12 @@ from runner.layout import RunsFolder
 from runner.studies.driving import Stand, Went
 from runner.studies.judging import Evaluated
 from runner.studies.records import trial_of_job
-from runner.studies.values import Study
 from tests.project import cart_pole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from runner.studies.values import Study
 
 RATE = "hyperparameters.learning_rate"
 SEARCH = {
