@@ -6,10 +6,12 @@
 #   make quick BACKEND=docker           in a container; the image of PROFILE (cpu, cuda, kaggle) is built when needed
 #   make setup PYTHON=python3.12        the interpreter of .venv
 #   make setup TORCH=cuda               the build of torch: auto (default), cpu, cuda; TORCH_INDEX=URL where from
+#   make setup SERVICES=yes             with what the tests of experiment trackers and of Ray need, as CI does
 
 READY = .venv/setup.project
 SETUP = "$(or $(PYTHON),python3)" develop.py $(if $(PYTHON),--python "$(PYTHON)") \
-	$(if $(TORCH),--torch "$(TORCH)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)")
+	$(if $(TORCH),--torch "$(TORCH)") $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)") \
+	$(if $(SERVICES),--services)
 CHECK = .venv/bin/python develop.py
 DOIT = .venv/bin/python -m doit
 CHOICES = $(if $(BACKEND),backend="$(BACKEND)") $(if $(TO),to="$(TO)") $(if $(JSON),--json) $(ARGS)
@@ -82,7 +84,7 @@ format: $(READY) ## let ruff rewrite what it can
 	@$(CHECK) format
 docs: $(READY) ## the documents as a site, in build/site
 	@NO_MKDOCS_2_WARNING=1 $(CHECK) docs --quiet && echo build/site/index.html
-lock: ## renew requirements.lock; ARGS=--upgrade takes the newest of all
+lock: ## renew requirements.lock and requirements-services.lock; ARGS=--upgrade takes the newest of all
 	@$(SETUP) lock $(ARGS)
 bench: $(READY) ## the benchmarks
 	@set -e; for script in bench/*.py; do .venv/bin/python "$$script" $(ARGS); done
@@ -103,5 +105,5 @@ clean: ## remove .venv and the tools' caches; runs/ stays
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
-$(READY): requirements.lock pyproject.toml develop.py
+$(READY): requirements.lock requirements-services.lock pyproject.toml develop.py
 	@$(SETUP)

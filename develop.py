@@ -4,6 +4,7 @@
     python3 develop.py test           every check, and every test
     python3 develop.py lint | types | pytest | coverage | format | lock
     python3 develop.py --torch cuda   set up with the CUDA build of torch
+    python3 develop.py --services     set up with what the tests of experiment trackers and of Ray need, as CI does
 
 The Makefile calls this file; on Windows, which has no make, call it yourself. Each command sets up first
 what is missing. Arguments after the command go to its last tool: `python3 develop.py pytest -m "not slow"`.
@@ -24,7 +25,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ if sys.platform != "win32":
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
+SERVICES_LOCK = ROOT / "requirements-services.lock"
 PROJECT = ROOT / "pyproject.toml"
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -48,7 +50,7 @@ NOT_LOCKED = ("torch==", "triton==", "nvidia-", "cuda-")
 
 # Steps of the set-up, in order. A step that is done leaves a marker in .venv, written last and by rename, that
 # holds the digest of what went into it: an interrupted step has none and is done again.
-STEPS = ("packages", "torch", "project")
+STEPS = ("packages", "torch", "services", "project")
 
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("lint-imports", "--no-logo"))
 # A cache for each system: sharing one, every run would throw away what the one before had found out.
@@ -273,6 +275,17 @@ def install_torch_cpu(index: str | None) -> None:
         raise SetupError(f"{cpu_build} is not available from {index}: {remedy}, or {last_resort}") from None
 
 
+def install_services(wanted: bool) -> None:
+    """Install what services ask for beside the lock; an environment that has it keeps it up to date."""
+    inputs = digest(SERVICES_LOCK.read_text(encoding="utf-8"))
+    if done_with("services") == inputs or not (wanted or done_with("services")):
+        return
+    say(f"Installing the packages of {SERVICES_LOCK.name}.")
+    forget("services")
+    pip_install("--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", SERVICES_LOCK.name)
+    mark("services", inputs)
+
+
 def install_project() -> None:
     """Make the project importable from its folder, and check that the lock has all that it asks for.
 
@@ -302,43 +315,74 @@ def wait_for_turn(stream: IO[bytes]) -> None:
             fcntl.flock(stream, fcntl.LOCK_EX)
 
 
-def set_up(python: str | None, torch: str, torch_index: str | None) -> None:
-    """Bring .venv to what the lock and pyproject.toml say, doing only what is missing."""
+def set_up(python: str | None, torch: str, torch_index: str | None, *, services: bool) -> None:
+    """Bring .venv to what the locks and pyproject.toml say, doing only what is missing."""
     with LOCK.open("rb") as stream:
         wait_for_turn(stream)
         started = time.time()
         install_packages(python)
         install_torch(torch, torch_index)
+        install_services(services)
         install_project()
         # For make, which compares dates: complete, as of before the inputs were read.
         os.utime(marker(STEPS[-1]), (started, started))
 
 
-def write_lock(*uv_options: str) -> None:
-    """Resolve pyproject.toml for every supported Python and system, and write the lock, with its hashes.
+def write_locks(*uv_options: str) -> None:
+    """Resolve pyproject.toml for every supported Python and system, and write the locks, with their hashes.
 
-    Versions that the lock has already are kept where they still fit; `--upgrade` takes the newest of all.
+    Versions that a lock has already are kept where they still fit; `--upgrade` takes the newest of all.
     """
     with tempfile.TemporaryDirectory() as folder:
         run(find_python(None), "-m", "venv", folder)
         programs = Path(folder, BIN.name)
         run(str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", f"uv=={UV}")
-        constraint = Path(folder, "constraint.txt")
-        constraint.write_text(f"torch=={TORCH}\n", encoding="utf-8")
-        resolved = Path(folder, LOCK.name)
-        resolved.write_text(LOCK.read_text(encoding="utf-8") if LOCK.exists() else "", encoding="utf-8")
-        command = [str(programs / "uv"), "pip", "compile", PROJECT.name, "--group", "dev", "--quiet"]
+        uv = Uv(str(programs / "uv"), Path(folder), uv_options)
+        entries = uv.resolve([PROJECT.name, "--group", "dev"], LOCK, [f"torch=={TORCH}"])
+        replace_lock(LOCK, "all but torch, which develop.py pins", entries)
+        pinned = [versions(entry) for entry in entries]
+        more = uv.resolve(["--group", f"{PROJECT.name}:services"], SERVICES_LOCK, pinned)
+        # What both ask for stands in the first one only, so that they cannot differ.
+        replace_lock(
+            SERVICES_LOCK,
+            f"what comes beside {LOCK.name} with `develop.py --services`",
+            [entry for entry in more if versions(entry) not in pinned],
+        )
+
+
+class Uv(NamedTuple):
+    """The resolver, in an environment of its own."""
+
+    program: str
+    folder: Path
+    options: tuple[str, ...]
+
+    def resolve(self, wanted: list[str], lock: Path, pinned: list[str]) -> list[str]:
+        """Find a version of each package, the ones in `pinned` where they are named; an entry has its hashes."""
+        constraint, resolved = self.folder / "constraint.txt", self.folder / lock.name
+        constraint.write_text("".join(f"{each}\n" for each in pinned), encoding="utf-8")
+        resolved.write_text(lock.read_text(encoding="utf-8") if lock.exists() else "", encoding="utf-8")
+        command = [self.program, "pip", "compile", *wanted, "--quiet"]
         # One version of each package for all Pythons and systems, so that all run the same code.
         command += ["--universal", "--python-version", dotted(OLDEST), "--fork-strategy", "fewest"]
         command += ["--generate-hashes", "--only-binary", ":all:", "--no-header", "--no-annotate"]
-        command += ["--constraint", str(constraint), "--output-file", str(resolved), *uv_options]
-        run(*command)
+        run(*command, "--constraint", str(constraint), "--output-file", str(resolved), *self.options)
         entries = resolved.read_text(encoding="utf-8").replace("\n    ", "\0").splitlines()
-    header = f"# Written by `make lock` (uv {UV}): all but torch, which develop.py pins; see docs/install.md.\n"
-    kept = [entry.replace("\0", "\n    ") + "\n" for entry in entries if not entry.startswith(NOT_LOCKED)]
-    temporary = LOCK.with_suffix(".temporary")
-    temporary.write_text(header + "".join(kept), encoding="utf-8", newline="\n")
-    temporary.replace(LOCK)
+        return [entry for entry in entries if not entry.startswith(NOT_LOCKED)]
+
+
+def versions(entry: str) -> str:
+    """Take the hashes from an entry of a lock: a package, its version, and where it is needed."""
+    return entry.partition(" \\\0")[0]
+
+
+def replace_lock(lock: Path, what: str, entries: list[str]) -> None:
+    """Write a lock whole or not at all."""
+    header = f"# Written by `make lock` (uv {UV}): {what}; see docs/install.md.\n"
+    temporary = lock.with_suffix(".temporary")
+    text = header + "".join(entry.replace("\0", "\n    ") + "\n" for entry in entries)
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(lock)
 
 
 def run_tools(command: str, arguments: list[str]) -> None:
@@ -360,14 +404,15 @@ def main() -> int:
     parser.add_argument("--python", metavar="PROGRAM", help="the interpreter of .venv, Python 3.11 to 3.13")
     parser.add_argument("--torch", choices=["auto", "cpu", "cuda"], default="auto", help="the build of torch")
     parser.add_argument("--torch-index", metavar="URL", help="the package index that torch alone is taken from")
+    parser.add_argument("--services", action="store_true", help="also MLflow, W&B and Ray, 120 MB, for their tests")
     parser.add_argument("command", nargs="?", choices=["setup", "lock", *TOOLS], default="setup")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="go to the command's last tool")
     options = parser.parse_args()
     try:
         if options.command == "lock":
-            write_lock(*options.arguments)
+            write_locks(*options.arguments)
             return 0
-        set_up(options.python, options.torch, options.torch_index)
+        set_up(options.python, options.torch, options.torch_index, services=options.services)
         if options.command in TOOLS:
             run_tools(options.command, options.arguments)
     except SetupError as error:

@@ -14,7 +14,7 @@ from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.jobs.cache import JobsReader
-from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS
+from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS, PRIORITY
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.planning.decide import (
@@ -140,6 +140,10 @@ class Workspace:
     def group(self, job: str) -> str:
         """What the job is compared within, as jobs.yaml states it; empty where it names nothing."""
         return str(self._jobs.job(job)["full"].get(GROUP) or "")
+
+    def priority(self, job: str) -> int:
+        """Before which others the job begins its sessions, as jobs.yaml states it."""
+        return int(self._jobs.job(job)["full"].get(PRIORITY, 0))
 
     def kept(self, job: str) -> Keep:
         """Which of the job's checkpoints `doit gc` leaves, as jobs.yaml states it."""

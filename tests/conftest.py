@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import hypothesis
 import pytest
 
 from tests import network_guard
+from tests.guarded.sitecustomize import PRELOADED_VARIABLE
 from tests.preloading import preloaded
 from tests.project import Project
 
@@ -39,8 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     network_guard.start()
+    if PRELOADED_VARIABLE not in os.environ:  # else this is a worker, whose controller has started what all of them ask
+        begin_at_once = contextlib.ExitStack()
+        begin_at_once.enter_context(preloaded())
+        config.add_cleanup(begin_at_once.close)
 
 
 def pytest_unconfigure() -> None:
@@ -72,13 +78,6 @@ def trials_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what is found of jobs where pytest removes it: in the folder that all its workers share."""
     own = tmp_path_factory.getbasetemp()
     Project.trials = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "trials.json"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def sessions_begin_at_once() -> Iterator[None]:
-    """Do not import torch for each session and each trial again."""
-    with preloaded():
-        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,9 +21,12 @@ import yaml
 from contract.documents.runs import CheckpointReference, Restored
 from contract.storage import files, layout
 from runner.layout import RunsFolder, SessionFolder
+from runner.sources.reading import SETTLING_NS, SourceReader
 from tests.network_guard import GUARDED
 
 ROOT = Path(__file__).resolve().parent.parent
+CARRIED = ("contract", "job", "trainer", "restore")
+"""Those packages of which commands find out what each file means."""
 COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", "executors", "runner")
 STRUCK_DOIT = Path(__file__).with_name("struck_doit.py")
 KILLED = (-9, 15)
@@ -91,6 +95,16 @@ class Project:
                 shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copyfile(source, root / name)
+        self._know_the_copies()
+        self._at_first = self._below_runs()
+
+    def _know_the_copies(self) -> None:
+        """Remember what the copies mean, as an earlier command would; this process finds it out once for them all."""
+        much_later = time.time_ns() + 2 * SETTLING_NS
+        reader = SourceReader(self.runs.cache("sources"), now=lambda: much_later)
+        for package in CARRIED:
+            reader.read((self.root / package,))
+        reader.remember()
 
     def write_jobs(self, **jobs: dict[str, Any]) -> None:
         """Write jobs.yaml."""
@@ -106,9 +120,14 @@ class Project:
             files.write_bytes(target, source.read_bytes())
 
     def written(self) -> list[str]:
-        """What stands below `runs/`, but for the trials that the projects of a test run share."""
-        below = (path.relative_to(self.runs.path).as_posix() for path in self.runs.path.rglob("*"))
-        return sorted(set(below) - {".cache", ".cache/trials.json"})
+        """What stands below `runs/` and is not as it was at first, but for the trials that projects share."""
+        unlike = self._below_runs().items() - self._at_first.items()
+        return sorted({name for name, _ in unlike} - {".cache", ".cache/trials.json"})
+
+    def _below_runs(self) -> dict[str, tuple[int, int]]:
+        """What stands below `runs/`, and the state of each."""
+        states = {path.relative_to(self.runs.path).as_posix(): path.stat() for path in self.runs.path.rglob("*")}
+        return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start doit, its output in one pipe."""

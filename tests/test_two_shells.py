@@ -7,33 +7,17 @@ import re
 import shlex
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from docs.site import commands
+from tests.documents.pages import CRON, DOCUMENTS, POWERSHELL, blocks
 from tests.project import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-DOCUMENTS = [
-    *(
-        ROOT / name
-        for name in ("README.md", "CONTRIBUTING.md", "bench/README.md", "runner/new_project/template/README.md")
-    ),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
-SHELL, POWERSHELL = ("sh", "bash", "shell"), "powershell"
-PROGRAMS = (
-    "cat|cd|chmod|cp|curl|docker|doit|export|gh|git|kaggle|kaggle-relay|make|mkdir|pipx?|pytest|python3?|py|rm|source|sudo|"
-    "tensorboard"
-)
-CRON = r"(?:[\d*/,-]+ ){5}"
-A_COMMAND = rf"{CRON}|(?:\w+=\S+ +)*(?:\S*/)?(?:{PROGRAMS}) [^\s:]"
-PROMPT = "$ "
-EXPORTED = r"export \w+="
 A_SPAN_OF_WINDOWS = r"`((?:\.venv\\Scripts\\doit|python) [^`]+)`"
 DIFFERENT: Final[dict[str, str]] = {
     "sets a variable for one command": r"^\w+=\S* +\S",
@@ -52,41 +36,6 @@ DIFFERENT: Final[dict[str, str]] = {
 """What of a command PowerShell takes otherwise."""
 ONLY_ELSEWHERE = {"engine", "bench", "clean", "help"}
 """Targets of the Makefile that nobody needs on Windows, or that are a line of a shell."""
-
-
-class Block(NamedTuple):
-    """A part of a page between two fences: of what kind, in which line it begins, and its lines."""
-
-    kind: str
-    line: int
-    lines: tuple[str, ...]
-
-    def commands(self) -> list[str]:
-        """What of it is to be typed, without the remarks beside it."""
-        stripped = [line.strip() for line in self.lines]
-        if any(line.startswith(PROMPT) for line in stripped):
-            typed = [line for line in stripped if line.startswith(PROMPT) or re.match(EXPORTED, line)]
-        elif self.kind in SHELL:
-            typed = [line for line in stripped if line]
-        elif not self.kind:
-            typed = [line for line in stripped if re.match(A_COMMAND, line)]
-        else:
-            typed = []
-        return [re.sub(r"(^|\s+)# .*", "", line.removeprefix(PROMPT)) for line in typed]
-
-
-def blocks(text: str) -> Iterator[Block]:
-    """All blocks of a page, in their order."""
-    kind, begun, lines = None, 0, list[str]()
-    for number, line in enumerate(text.splitlines(), 1):
-        fence = re.match(r"\s*```(\w*)\s*$", line)
-        if fence is None:
-            lines.append(line)
-        elif kind is None:
-            kind, begun, lines = fence[1], number, []
-        else:
-            yield Block(kind, begun, tuple(lines))
-            kind = None
 
 
 def lonely(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.registry import ALGORITHMS
 from job.components import CLASS_REFERENCE
 from job.model import Environment, normalization_of
+from trainer.algorithms.compiler import spare_the_compiler
 from trainer.checkpoint.resume_state import ResumeState
 from trainer.environments.making import make_envs_to_act_in
 from trainer.environments.wrapping.states import put_back
@@ -116,6 +117,7 @@ def _read(path: Path) -> tuple[CheckpointRecord, ResumeState]:
 
 
 def _load_model(path: Path, record: CheckpointRecord, custom: dict[str, Any] | None) -> BaseAlgorithm:
+    spare_the_compiler()  # models are loaded with their optimizers
     with _naming_modules(path, record):
         return ALGORITHMS[record.training["algorithm"]].load_class().load(path, device="cpu", custom_objects=custom)
 

@@ -45,12 +45,12 @@ def known_jobs(name: str, number: str | None) -> list[SlurmJob]:
     Raises:
         BackendUnreachableError: there was no answer.
     """
-    look = ["squeue", "--me", f"--name={name}", "--states=all", "--noheader", f"--format={LOOK_FORMAT}"]
+    look = ["squeue", "--me", f"--name={name}", "--states=all", "--array", "--noheader", f"--format={LOOK_FORMAT}"]
     try:
         found = list(jobs_in(_said(look)))
     except _Failed as error:
         raise _unreachable(str(error)) from None
-    return sorted(found or _recorded(name, number), key=lambda job: int(job.number))
+    return sorted(found or _recorded(name, number), key=lambda job: int(job.number.partition("_")[0]))
 
 
 def _recorded(name: str, number: str | None) -> list[SlurmJob]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract.errors import BackendError
+from contract.errors import BackendError, RefusedError
 from contract.storage import files
 from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
@@ -20,10 +20,21 @@ from executors.local_files import fetch_files
 from executors.sandbox import LOG_FILE, existing, lay_out, read_if_there, recorded_end, remove_tree
 from executors.short_folders import name_short_folder
 from executors.slurm import commands
+from executors.slurm.array import (
+    ARRAY_FILE,
+    ARRAY_SCRIPT,
+    MOST_TASKS,
+    ArrayTask,
+    launcher_copy,
+    noted_task,
+    write_array_script,
+)
 from executors.slurm.settings import SlurmSettings, asked_for
 from executors.slurm.standing import Seen, pause, recorded, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from executors.base import Status, Workload
     from executors.slurm.words import SlurmJob
 
@@ -33,6 +44,8 @@ LOCK_FILE = "submission.lock"
 NEVER_BEGAN = "its job was cancelled before it began"
 PLACE_SUFFIX = ".place.json"
 _SCOPE_DIGITS = 8
+_ARRAY_DIGITS = 15
+"""One less than of a sandbox's name, so that no array is called as one is."""
 
 
 @dataclass
@@ -72,19 +85,31 @@ class SlurmExecutor(Closeable):
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and submit its job, unless that was done."""
-        sandbox = self._choose_sandbox(workload.name)
-        if not sandbox.exists():
-            sandbox.parent.mkdir(parents=True, exist_ok=True)
-            lay_out(workload, sandbox, {launcher.OWN_NAME: name_short_folder().name})
+        sandbox = self._lay_out(workload)
         if self.has(workload.name):
             return
+        (sandbox / ARRAY_FILE).unlink(missing_ok=True)
         _write_batch_script(sandbox, self._settings.python)
         number = commands.submit(
             [*self._own_options(workload.name, sandbox), *asked_for(self._settings)],
             sandbox / BATCH_SCRIPT,
             sandbox / LOCK_FILE,
         )
-        files.write_json(sandbox / SUBMITTED_FILE, {"job": number, "python": self._settings.python})
+        self._note_submission(sandbox, number)
+
+    def start_together(self, workloads: Sequence[Workload]) -> None:
+        """Do the same for several that ask for the same, as one array; one that was submitted is left as it is.
+
+        A cluster that takes no such array gets a job for each.
+        """
+        for workload in workloads:
+            self._lay_out(workload)
+        rest = [each for each in workloads if not self.has(each.name)]
+        for begin in range(0, len(rest), MOST_TASKS):
+            part = rest[begin : begin + MOST_TASKS]
+            if len(part) == 1 or not self._submit_array([each.name for each in part]):
+                for workload in part:
+                    self.start(workload)
 
     def has(self, name: str) -> bool:
         """Whether its job was ever submitted, by what lies in its sandbox or by what Slurm says."""
@@ -93,7 +118,7 @@ class SlurmExecutor(Closeable):
             return False
         if any((sandbox / each).exists() for each in (launcher.STARTED_FILE, SUBMITTED_FILE)):
             return True
-        with commands.held(sandbox / LOCK_FILE):
+        with commands.held(self._lock(sandbox)):
             return any(job.was_taken for job in self._jobs(name, sandbox))
 
     def status(self, name: str) -> Status:
@@ -171,7 +196,52 @@ class SlurmExecutor(Closeable):
 
     def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:
         submitted = read_if_there(sandbox / SUBMITTED_FILE) or {}
-        return commands.known_jobs(self._job_name(name), submitted.get("job"))
+        task = noted_task(sandbox)
+        jobs = commands.known_jobs(self._job_name(name) if task is None else task.array, submitted.get("job"))
+        return jobs if task is None else [job for job in jobs if task.is_run_by(job)]
+
+    def _lay_out(self, workload: Workload) -> Path:
+        sandbox = self._choose_sandbox(workload.name)
+        if not sandbox.exists():
+            sandbox.parent.mkdir(parents=True, exist_ok=True)
+            lay_out(workload, sandbox, {launcher.OWN_NAME: name_short_folder().name})
+        return sandbox
+
+    def _submit_array(self, names: Sequence[str]) -> bool:
+        """Submit one array for several sandboxes; return whether the cluster has taken it."""
+        array = self._job_name(files.sha256_of_bytes(" ".join(names).encode())[:_ARRAY_DIGITS])
+        sandboxes = [self._sandbox(name) for name in names]
+        for index, sandbox in enumerate(sandboxes):
+            _write_batch_script(sandbox, self._settings.python)
+            ArrayTask(array, index, names[0]).note(sandbox)
+        script = sandboxes[0] / ARRAY_SCRIPT
+        write_array_script(script, sandboxes, self._settings.python)
+        options = [
+            f"--job-name={array}",
+            f"--array=0-{len(names) - 1}",
+            f"--comment={len(names)} sessions",
+            f"--chdir={sandboxes[0].parent}",
+            "--output=/dev/null",
+            "--no-requeue",
+        ]
+        try:
+            number = commands.submit([*options, *asked_for(self._settings)], script, sandboxes[0] / LOCK_FILE)
+        except RefusedError as error:
+            if "array" not in error.problem.lower():
+                raise
+            return False
+        for index, sandbox in enumerate(sandboxes):
+            self._note_submission(sandbox, f"{number}_{index}")
+        return True
+
+    def _note_submission(self, sandbox: Path, number: str) -> None:
+        files.write_json(sandbox / SUBMITTED_FILE, {"job": number, "python": self._settings.python})
+
+    def _lock(self, sandbox: Path) -> Path:
+        """What an sbatch holds that submits its job, alone or with others."""
+        task = noted_task(sandbox)
+        first = sandbox if task is None else self._sandbox(task.first)
+        return (first if first.exists() else sandbox) / LOCK_FILE
 
     def _job_name(self, name: str) -> str:
         """The same workload may stand in another folder's executor, and is another job."""
@@ -211,11 +281,8 @@ class SlurmExecutor(Closeable):
 
 
 def _write_batch_script(sandbox: Path, python: str) -> None:
-    """What Slurm runs: it becomes the launcher, so that the launcher is what signals reach.
-
-    The launcher lies in the sandbox: a job may wait for days, while this code is changed.
-    """
-    own = sandbox / "local_launcher.py"
+    """What Slurm runs: it becomes the launcher, so that the launcher is what signals reach."""
+    own = launcher_copy(sandbox)
     shutil.copyfile(launcher.__file__, own)
     words = shlex.join([python, str(own), str(sandbox)])
     files.write_bytes(sandbox / BATCH_SCRIPT, f"#!/bin/sh\nexec {words}\n".encode())

@@ -11,10 +11,12 @@ from contract.plain_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOOK_FORMAT = "%A|%T|%r"
+LOOK_FORMAT = "%i|%T|%r"
 """Of squeue: number, state, reason."""
-RECORD_FORMAT = "JobIDRaw,State,Reason"
+RECORD_FORMAT = "JobID,State,Reason"
 """The same of sacct."""
+_NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)?")
+"""Of a job, or of a task in an array."""
 
 WAITING = frozenset(
     {
@@ -86,7 +88,7 @@ class SlurmJob:
     """What Slurm says of a job.
 
     Args:
-        number: its id.
+        number: its id, as `12`, or `12_3` for a task of an array.
         state: in Slurm's long form, such as `NODE_FAIL`.
         reason: Slurm's word for what it waits for.
     """
@@ -115,7 +117,7 @@ def jobs_in(answer: str) -> Iterator[SlurmJob]:
     """The jobs in an answer of squeue or sacct, one a line; lines of another kind are left out."""
     for line in answer.splitlines():
         number, *rest = line.strip().split("|", 2)
-        if number.isdecimal() and len(rest) == 2:  # noqa: PLR2004 - the columns of the formats above
+        if _NUMBER.fullmatch(number) and len(rest) == 2:  # noqa: PLR2004 - the columns of the formats above
             state = rest[0].split(" ", 1)[0].rstrip("+")  # sacct says `CANCELLED by 1000`
             yield SlurmJob(number, state, rest[1].strip("()"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,15 +14,17 @@ from contract.errors import (
     CredentialsError,
     InputError,
     RefusedError,
+    RelayError,
     SessionLostError,
     UnderWayError,
 )
 from contract.plain_text import one_line
 from contract.states import State
 from executors.base import Status
+from runner.backends.base import SubmitsTogether
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from runner.backends.base import Backend
     from runner.display import Display
@@ -89,6 +92,29 @@ def submit_or_attach(
                 said = busy.problem
                 display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
             time.sleep(busy.wait_seconds)
+
+
+def submit_together(folders: Sequence[SessionFolder], backend: Backend) -> None:
+    """Submit packaged sessions at once where the backend can; the execute stage of each then attaches to its own.
+
+    What the backend refuses, and whether it has an answer, is found and told by the stage of each session by itself: it
+    asks for its key before it submits.
+
+    Args:
+        folders: of the sessions; those that were submitted, or may have been, are left out.
+        backend: where they run.
+    """
+    fresh = {Package.read(each.package_json).key: each for each in folders if not each.ledger_json.exists()}
+    if len(fresh) <= 1 or not isinstance(backend, SubmitsTogether):
+        return
+    with contextlib.suppress(RelayError):
+        for key, folder in fresh.items():
+            backend.prepare(folder, key)
+        ledgers = {
+            key: Ledger(key=key, backend=backend.name).write(folder.ledger_json) for key, folder in fresh.items()
+        }
+        for key, handle in backend.submit_together(fresh).items():
+            ledgers[key].submitted(handle).write(fresh[key].ledger_json)
 
 
 def _submit(folder: SessionFolder, key: str, backend: Backend) -> Ledger:

@@ -211,8 +211,19 @@ def _rename(arguments: list[str]) -> None:
 def load() -> None:
     """Import what takes long, once somebody asks."""
     if "torch" not in sys.modules:
-        for module in ("numpy", "torch", "gymnasium", "pydantic"):
+        for module in (
+            "numpy",
+            "torch",
+            "gymnasium",
+            "gymnasium.envs.classic_control",
+            "stable_baselines3",
+            "sb3_contrib",
+        ):
             importlib.import_module(module)
+        from pydantic import Field, create_model  # noqa: PLC0415 - takes long
+
+        # What pydantic is made of is imported as the first of its models is made.
+        create_model("Model", number=(int, Field(default=0, ge=0))).model_json_schema()
         gc.freeze()
 
 

@@ -58,6 +58,20 @@ class SlurmBackend(ExecutorBackend):
             executor.start(self.workload(folder, key))
         return key
 
+    def submit_together(self, packaged: Mapping[str, SessionFolder]) -> Mapping[str, str]:
+        """Submit packaged sessions, given by their keys, each once: those that ask for the same as one array.
+
+        Raises what `submit` raises: then some of them may have been submitted.
+        """
+        alike: dict[SlurmSettings, list[Workload]] = {}
+        for key, folder in packaged.items():
+            settings = job_settings(packaged_job(folder), self._root, "")
+            alike.setdefault(settings, []).append(self.workload(folder, key))
+        for settings, workloads in alike.items():
+            with SlurmExecutor(self._root, settings) as executor:
+                executor.start_together(workloads)
+        return {key: key for key in packaged}
+
     def workload(self, folder: SessionFolder, key: str) -> Workload:
         """The packaged session for the executor."""
         limit = session_limit(packaged_job(folder)) + KILL_GRACE_SECONDS
@@ -88,8 +102,7 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         InputError: it needs a GPU and asks for none, or its folder cannot be.
     """
     own = Slurm.model_validate(job.get("slurm", {}))
-    asks_for_gpu = own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
-    if job["device"] == "cuda" and not asks_for_gpu:
+    if job["device"] == "cuda" and not asks_for_gpu(own):
         remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
     return SlurmSettings(
@@ -105,6 +118,11 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         python=own.python or sys.executable,
         comment=key,
     )
+
+
+def asks_for_gpu(own: Slurm) -> bool:
+    """Whether sessions with such a section ask for a GPU."""
+    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
 
 
 def sandbox_folder(job: str, stated: str, project: Path) -> Path:

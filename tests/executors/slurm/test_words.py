@@ -30,6 +30,11 @@ def test_answers_of_squeue_and_sacct_are_jobs_and_other_lines_are_none() -> None
     ]
 
 
+def test_each_task_of_an_array_is_a_job_and_a_range_of_them_is_none() -> None:
+    said = "15_2|RUNNING|None\n15_[0-1]|PENDING|Resources\n15_0.batch|COMPLETED|None\n"
+    assert list(jobs_in(said)) == [SlurmJob("15_2", "RUNNING")]
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [

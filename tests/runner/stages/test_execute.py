@@ -25,7 +25,7 @@ from executors.base import Closeable, Status
 from runner.display import Display
 from runner.lineage import Phase
 from runner.stages import execute as executing
-from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach
+from runner.stages.execute import Follower, back_off_pause, execute, poll_pause, submit_or_attach, submit_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -220,6 +220,68 @@ def test_a_submission_cut_off_half_way_is_made_again_where_it_did_not_arrive(
     execute(folder, backend, display)
     assert backend.asked_for == [KEY]
     assert backend.submitted == [KEY]
+
+
+class TakesSeveral(ScriptedBackend):
+    """One that takes several sessions in one submission, of which it may lose the answer or take none."""
+
+    error: RelayError | None = None
+    takes = True
+
+    def submit_together(self, packaged: Mapping[str, SessionFolder]) -> Mapping[str, str]:
+        assert [*packaged] == self.prepared
+        for key, folder in packaged.items():
+            ledger = Ledger.read_if_there(folder.ledger_json)
+            assert ledger is not None
+            assert ledger.entry is Submission.SUBMITTING
+            if self.takes:
+                self.submitted.append(key)
+                self.known[key] = f"handle-{len(self.submitted)}"
+        if self.error is not None:
+            raise self.error
+        return {key: self.known[key] for key in packaged}
+
+
+@pytest.fixture
+def two_packaged(cart: JobOnDisk) -> dict[str, SessionFolder]:
+    return {key: cart.add(Phase.PACKAGED, key=key) for key in (KEY, f"{2:064x}")}
+
+
+def test_several_sessions_are_one_submission_where_the_backend_takes_that(
+    two_packaged: dict[str, SessionFolder], display: Display
+) -> None:
+    backend = TakesSeveral(COMPLETE, COMPLETE)
+    submit_together([*two_packaged.values()], backend)
+    submit_together([*two_packaged.values()], backend)
+    for folder in two_packaged.values():
+        execute(folder, backend, display)
+    assert backend.submitted == [*two_packaged]
+    assert backend.asked_for == []
+    handles = [Execution.read(folder.execution_json).handle for folder in two_packaged.values()]
+    assert handles == ["handle-1", "handle-2"]
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_each_of_several_is_submitted_once_whatever_came_of_their_submission(
+    two_packaged: dict[str, SessionFolder], display: Display, *, takes: bool
+) -> None:
+    backend = TakesSeveral(COMPLETE, COMPLETE)
+    backend.takes, backend.error = takes, UNREACHABLE
+    submit_together([*two_packaged.values()], backend)
+    for folder in two_packaged.values():
+        execute(folder, backend, display)
+    assert backend.submitted == [*two_packaged]
+    assert backend.asked_for == [*two_packaged]
+
+
+def test_where_it_is_one_or_the_backend_takes_one_by_one_each_is_submitted_by_itself(
+    two_packaged: dict[str, SessionFolder],
+) -> None:
+    one_by_one, several = ScriptedBackend(), TakesSeveral()
+    submit_together([*two_packaged.values()], one_by_one)
+    submit_together([*two_packaged.values()][:1], several)
+    assert one_by_one.prepared == several.prepared == []
+    assert not any(folder.ledger_json.exists() for folder in two_packaged.values())
 
 
 def test_a_submission_whose_answer_was_lost_is_never_made_twice(folder: SessionFolder, display: Display) -> None:

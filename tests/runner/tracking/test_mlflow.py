@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,13 +12,12 @@ from runner.tracking.sending import Delivery, deliver
 from runner.tracking.values import Place, UnreachableError
 from tests.runner.conftest import JOB, JobOnDisk, job_json
 from tests.runner.measured import REWARD, dump, leave, two_sessions
+from tests.services import needs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("mlflow", reason="the extra `mlflow` is not installed")
-if importlib.util.find_spec("sqlalchemy") is None:
-    pytest.skip("MLflow keeps a database of this machine with sqlalchemy only", allow_module_level=True)
+needs("mlflow", "sqlalchemy", "alembic")  # the last two for a database of this machine
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what its libraries warn of is theirs
 

@@ -17,18 +17,21 @@ from tests.project import ROOT
 from tests.runner.conftest import JOB, JobOnDisk
 from tests.runner.measured import REWARD, dump, leave, two_sessions
 from tests.runner.tracking.wandb_file import KeptRun, read_run
+from tests.services import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-wandb = pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
+needs("wandb")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what its libraries warn of is theirs
 
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    import wandb  # noqa: PLC0415 - may not be here
+
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.delenv("WANDB_PROJECT", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -13,16 +13,24 @@ from runner.tracking.weights_and_biases import AXIS, WeightsAndBiases
 from tests.runner.conftest import JOB, JobOnDisk
 from tests.runner.measured import REWARD, dump, leave, two_sessions
 from tests.runner.tracking.wandb_server import Server, serving
+from tests.services import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-wandb = pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
+needs("wandb")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what its libraries warn of is theirs
 
 ALL = [(32, 1), (64, 2), (96, 30), (128, 40)]
+
+
+def forget_variables() -> None:
+    """Have its client read its variables again, which it does once in a process."""
+    import wandb  # noqa: PLC0415 - may not be here
+
+    wandb.teardown()
 
 
 @pytest.fixture
@@ -34,7 +42,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.chdir(tmp_path)
         yield server
-        wandb.teardown()  # it reads its variables once in a process
+        forget_variables()
 
 
 def send(disk: JobOnDisk) -> Delivery:
@@ -89,6 +97,6 @@ def test_a_server_that_does_not_answer_is_one_sentence_and_nothing_is_lost(
     disk = two_sessions(tmp_path)
     with pytest.raises(UnreachableError, match=r"Weights & Biases: took nothing, or not all: .*; nothing is lost: see"):
         send(disk)
-    wandb.teardown()
+    forget_variables()
     monkeypatch.setenv("WANDB_BASE_URL", server.url)
     assert series(server, send(disk).run.id) == ALL
