@@ -42,10 +42,11 @@ def tune(workspace: Workspace, name: str) -> int:
         Driver(steps, command, begins_what_was_stopped=workspace.waits) as driver,
     ):
         search = Search(steps.runs, study, driver)
-        pause = POLL_SECONDS
+        pause, before = POLL_SECONDS, search.trials
         while (goes_on := search.tick()) and workspace.waits:
+            pause = min(LONGEST_POLL_SECONDS, pause * 1.1) if search.trials == before else POLL_SECONDS
+            before = search.trials
             time.sleep(pause)
-            pause = min(LONGEST_POLL_SECONDS, pause * 1.1)
     return _ending(workspace, study, search, goes_on=goes_on)
 
 

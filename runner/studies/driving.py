@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import enum
 import io
+import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from contract.documents.runs import Package
 from contract.errors import (
-    BackendBusyError,
     BackendError,
     BackendUnreachableError,
     HeldElsewhereError,
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from runner.lineage import SessionState
     from runner.studies.judging import Evaluated
     from runner.workspace import LiveSession, Plan, Workspace
+
+
+TURN_SECONDS = 30.0
+"""Until a backend that had no room for a session is asked again."""
 
 
 class Stand(enum.Enum):
@@ -122,6 +126,7 @@ class Driver:
         self._held: set[str] = set()
         self._backends: dict[str, Backend] = {}
         self._ended: set[str] = set()
+        self._waits_until: dict[str, float] = {}
         self._asked_to_stop: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -153,12 +158,16 @@ class Driver:
             watched = self._watch(session, session.ledger.handle)
             if watched is not None:
                 return watched
+        if time.monotonic() < self._waits_until.get(job, 0.0):
+            return Went(Stand.UNDER_WAY)
         workspace = self._workspace.reopened()
         plan = workspace.plan(job, "full")
         if (stands := self._stand(plan, begins=begins)) is not None:
             return stands
         for live in workspace.live_sessions(plan):
             if (went := _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))) is not None:
+                if not live.folder.ledger_json.exists():  # it was not taken: its turn is yet to come
+                    self._waits_until[job] = time.monotonic() + TURN_SECONDS
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
@@ -258,7 +267,7 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
             continue
         try:
             stage(workspace, live)
-        except (UnderWayError, BackendBusyError, BackendUnreachableError) as error:
+        except (UnderWayError, BackendUnreachableError) as error:
             return Went(Stand.UNDER_WAY, plain(str(error)))
         except (InputError, IncompatibleError) as error:
             if stage is not wiring.package or isinstance(error, UnavailableError):

@@ -49,7 +49,7 @@ def write_study(project: Project, *, job: dict[str, Any] | None = None, **change
     """A jobs.yaml with comments, whose study has a trial that reaches its goal and one that is pruned."""
     sampler, pruner = {"kind": "random", "seed": SEED}, {"startup": 1}
     study = {"job": "cart", "trials": 2, "search": SEARCH, "sampler": sampler, "pruner": pruner} | changes
-    jobs = yaml.safe_dump({"jobs": {"cart": cart_pole(eval=EVALUATED, **job or {})}})
+    jobs = yaml.safe_dump({"jobs": {"cart": cart_pole(**{"eval": EVALUATED} | (job or {}))}})
     text = f"# What we try.\n{yaml.safe_dump({'studies': {'lr': study}})}# Our jobs.\n{jobs}"
     (project.root / "jobs.yaml").write_text(text, encoding="utf-8")
 
