@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -48,9 +49,16 @@ def with_job(jobs_file: Path, name: str, text: str, by_hand: str) -> str:
     head, tail = _parted(before, min(further, default=None))
     after = f"{head.rstrip()}\n{text}" + (f"\n{tail}" if tail else "")
     expected = {**values, "jobs": {**values["jobs"], name: _job(text, name)}}
-    if read_yaml(after.encode(), JOBS_FILE).values != expected:
+    if _values(after) != expected:
         raise InputError(JOBS_FILE, "is indented otherwise than by two spaces", by_hand)
     return after
+
+
+def _values(text: str) -> object:
+    """What a file says, None where it cannot be read."""
+    with contextlib.suppress(InputError):
+        return read_yaml(text.encode(), JOBS_FILE).values
+    return None
 
 
 def _parted(text: str, line: int | None) -> tuple[str, str]:

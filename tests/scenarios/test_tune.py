@@ -21,7 +21,7 @@ from runner.studies.searching import Search
 from runner.workspace import Workspace
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself, small_container
-from tests.project import PATIENCE_SECONDS, Project, cart_pole
+from tests.project import KILLED, PATIENCE_SECONDS, Project, cart_pole
 from tests.scenarios.test_killed_sessions import Killer
 
 if TYPE_CHECKING:
@@ -179,10 +179,13 @@ def test_killed_again_and_again_it_is_the_same_search(project: Project, tmp_path
         whole.doit(*TUNE)
         killer = Killer(project.runs.backend("local"), seed=4)
         killer.start()
-        for number in range(4):
-            project.kill_at(f"lr-{number:04d}: sutton", *TUNE, operations=number * 3)
-            project.kill_at(f"lr-{number:04d}: ", *TUNE, operations=1)
-            project.doit(*TUNE, "wait=no", expect=UNDER_WAY)
+        deaths = 0
+        for operations in (1, 2, 4, 7, 11, 16, 24, 40):
+            struck = project.start_struck("lr-", *TUNE, operations=operations)
+            struck.communicate(timeout=PATIENCE_SECONDS)
+            deaths += struck.returncode in KILLED
+            project.start(*TUNE, "wait=no").communicate(timeout=PATIENCE_SECONDS)
+        assert deaths > 3
         project.doit(*TUNE)
         killer.done.set()
         killer.join()
