@@ -142,7 +142,7 @@ class Search:
         for each in [] if trial.pruning is not None else self._unreported(trial):
             say(f"{trial.name}: {each.value:,.1f} in the evaluation at {each.timesteps:,} timesteps")
             if self._journal.prunes(trial.number, each.due, each.value):
-                pruning = Pruning(timesteps=each.timesteps, why=self._why_pruned(each))
+                pruning = Pruning(timesteps=each.timesteps, why=self._why_pruned(trial, each))
                 trial = self._write(trial, pruning=pruning)
                 say(f"{trial.name}: is pruned, {pruning.why}")
             self._journal.report(trial.number, each.due, each.value)
@@ -158,9 +158,11 @@ class Search:
         found = [each for each in self._evaluations(trial) if until is None or each.timesteps <= until]
         return judging.unreported(found, self._journal.reported(trial.number))
 
-    def _why_pruned(self, at: judging.Evaluated) -> str:
-        than = "the median of the others" if self._study.pruner.kind == "median" else "what is kept of the others"
-        return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is less than {than} there"
+    def _why_pruned(self, trial: Trial, at: judging.Evaluated) -> str:
+        if self._study.pruner.kind != "median":
+            return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is less than what is kept of the others there"
+        best = judging.value(self._evaluations(trial), "best", at.timesteps)
+        return f"as its best by {at.timesteps:,} timesteps, {best:,.1f}, is less than the median of the others there"
 
     def _outcome(self, trial: Trial) -> Outcome:
         """How a trial ended that was pruned, or met its goal."""

@@ -16,7 +16,6 @@ from runner.doit.selection import select
 from runner.layout import RunsFolder
 from runner.lineage import Phase
 from runner.lock import held
-from runner.studies import driving
 from runner.studies.driving import Driver, Stand, Went
 from runner.workspace import Workspace
 from tests.runner.conftest import JobOnDisk, as_wanted
@@ -64,7 +63,7 @@ def test_where_nobody_waits_what_can_be_done_now_is(
     tmp_path: Path, play: Callable[..., Played], capsys: pytest.CaptureFixture[str]
 ) -> None:
     play()
-    codes = []
+    codes: list[int] = []
     while not codes or codes[-1]:
         codes.append(tune(Workspace(tmp_path, waits=False), "lr"))
     assert {*codes[:-1]} == {UnderWayError.exit_code}
@@ -132,7 +131,7 @@ def test_a_trial_that_was_asked_to_stop_rests_until_the_next_command(
         begun.append(live.name)
         raise UnderWayError("", "")
 
-    monkeypatch.setattr(driving.wiring, "package", package)
+    monkeypatch.setattr("runner.stages.wiring.package", package)
     with Driver(workspace, "doit tune:lr", begins_what_was_stopped=True) as driver:
         assert driver.advance("cart", begins=False) == Went(Stand.AT_REST)
         assert driver.advance("cart", begins=True).stand is Stand.UNDER_WAY
