@@ -99,7 +99,7 @@ class Workspace:
         self.runs = RunsFolder(root)
         self.waits = waits
         self._backend = backend
-        self._jobs = JobsReader(self.runs)
+        self.jobs_file = self._jobs = JobsReader(self.runs)
         self._sources = SourceReader(self.runs.cache("sources"), root)
 
     @property
@@ -107,14 +107,9 @@ class Workspace:
         """The names of all jobs."""
         return self._jobs.names
 
-    @property
-    def jobs_file(self) -> JobsReader:
-        """What jobs.yaml holds beside them: its studies, and the trials of these, which are jobs too."""
-        return self._jobs
-
-    def reopened(self, *, waits: bool | None = None) -> Workspace:
-        """The project as it has become; for commands that wait, or that do not."""
-        return Workspace(self.runs.root, self._backend, waits=self.waits if waits is None else waits)
+    def reopened(self) -> Workspace:
+        """The project as it has become."""
+        return Workspace(self.runs.root, self._backend, waits=self.waits)
 
     def resume_command(self, job: str) -> str:
         """What goes on with a job where the command line had it run."""

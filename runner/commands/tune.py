@@ -36,7 +36,8 @@ def tune(workspace: Workspace, name: str) -> int:
     from runner.studies.searching import Search  # noqa: PLC0415 - only this command needs Optuna
 
     command = f"doit tune:{name}"
-    steps = workspace.reopened(waits=False)
+    steps = workspace.reopened()
+    steps.waits = False
     with (
         held(workspace.runs, name, command),
         Driver(steps, command, begins_what_was_stopped=workspace.waits) as driver,
