@@ -19,6 +19,7 @@ REPORT_FILE = "report.html"
 LEARNING_CURVE = "learning_curve"
 PACKAGES_LOCK = "packages.lock"
 DAMAGED = ".damaged"
+STUDIES = ".studies"
 DOIT_MEMORY = ".doit.sqlite3"
 
 
@@ -118,6 +119,31 @@ class SessionFolder(NamedTuple):
         return self.path / "session.log"
 
 
+class StudyFolder(NamedTuple):
+    """The files of a search, `runs/.studies/<study>/`."""
+
+    path: Path
+
+    @property
+    def founding(self) -> Path:
+        """What the study was when its first trial began."""
+        return self.path / "study.json"
+
+    @property
+    def journal(self) -> Path:
+        """What Optuna knows, as its JournalStorage keeps it."""
+        return self.path / "journal.log"
+
+    @property
+    def trials(self) -> Path:
+        """The trials, a file each."""
+        return self.path / "trials"
+
+    def trial(self, number: int) -> Path:
+        """A trial: its hyperparameters, its job and how it ended."""
+        return self.trials / f"{number:04d}.json"
+
+
 class RunsFolder(NamedTuple):
     """`runs/` below the folder of jobs.yaml."""
 
@@ -199,6 +225,22 @@ class RunsFolder(NamedTuple):
     def group_curve(self, group: str, suffix: str) -> Path:
         """The learning curve of a group of jobs, likewise; no job's folder has a dot in its name."""
         return self.path / f"{LEARNING_CURVE}.{group}.{suffix}"
+
+    @property
+    def studies(self) -> list[str]:
+        """The searches of which a trial has begun, whatever jobs.yaml says."""
+        try:
+            return sorted(each.name for each in (self.path / STUDIES).iterdir())
+        except OSError:
+            return []
+
+    def study(self, name: str) -> StudyFolder:
+        """The folder of a search, whether it exists or not."""
+        return StudyFolder(self.path / STUDIES / name)
+
+    def study_report(self, study: str) -> Path:
+        """The page of a search; no job's folder has a dot in its name."""
+        return self.path / f"report.{study}.html"
 
     def lock(self, job: str) -> Path:
         """The lock that whoever works on a job holds."""

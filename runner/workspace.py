@@ -104,7 +104,7 @@ class Workspace:
         self.waits = waits
         self.backends = backends
         self._backend = backend
-        self._jobs = JobsReader(self.runs)
+        self.jobs_file = self._jobs = JobsReader(self.runs)
         self._sources = SourceReader(self.runs.cache("sources"), root)
 
     @property

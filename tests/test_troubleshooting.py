@@ -14,6 +14,38 @@ from tests.project import ROOT
 PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
+    "a study in jobs.yaml names what cannot be searched, or values that no job may have": (
+        "runner/jobs/test_studies.py::test_a_mistake_is_one_sentence_with_its_line",
+    ),
+    "a study is edited so that its trials cannot be compared": (
+        "runner/studies/test_searching.py::test_a_study_stays_what_it_was_when_its_trials_began",
+    ),
+    "a trial's hyperparameters do not go together, or its training diverges": (
+        "runner/studies/test_searching.py::test_values_that_do_not_go_together_fail_without_a_session",
+        "runner/studies/test_searching.py::test_a_failed_trial_is_told_and_the_search_goes_on",
+    ),
+    "the first trials of a study all fail": (
+        "runner/studies/test_searching.py::test_after_the_first_ones_have_all_failed_none_is_begun",
+        "runner/commands/test_tune.py::test_where_the_first_trials_fail_the_reason_of_the_last_is_told",
+    ),
+    "`doit tune` is killed, or a line of Optuna's journal is torn": (
+        "runner/studies/test_searching.py::test_a_kill_before_any_write_changes_nothing",
+        "scenarios/test_tune.py::test_kills_change_nothing_of_what_is_tried",
+    ),
+    "Optuna's journal is damaged otherwise": (
+        "runner/studies/test_searching.py::test_a_damaged_journal_and_a_missing_trial_are_a_sentence",
+        "runner/studies/test_searching.py::test_a_journal_that_is_gone_is_made_again",
+    ),
+    "a trial was asked to stop by `doit cancel`": (
+        "runner/commands/test_tune.py::test_a_trial_that_was_asked_to_stop_rests_until_the_next_command",
+    ),
+    "what a study needs is not installed, or there is no study": (
+        "runner/commands/test_tune.py::test_without_optuna_one_sentence_names_the_extra",
+        "runner/commands/test_tune.py::test_studies_are_found_by_name",
+    ),
+    "`doit promote` before any trial has come to its goal": (
+        "runner/commands/test_tune.py::test_nothing_is_promoted_before_a_trial_has_come_to_its_goal",
+    ),
     "`doit track` names no tracker, or its library is not installed": (
         "runner/commands/showing/test_track.py::test_what_cannot_be_sent_to_is_one_sentence",
     ),

@@ -15,7 +15,7 @@ from doit.cmd_base import DodoTaskLoader
 from doit.loader import TASK_STRING, generate_tasks, get_module
 
 from contract.errors import InputError
-from runner.doit.selection import EVERYTHING, PROFILES
+from runner.doit.selection import EVERYTHING, WAITING_TASKS
 from runner.doit.variables import check_variables
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
 
         root = Path((self.namespace or {})["__file__"]).parent
         backend, waits = backend_variable(sys.argv[1:]), wait_variable()
-        if not waits and not chosen.runs_sessions:
+        if not waits and not chosen.may_wait:
             problem = "is about commands that run sessions"
-            raise InputError("variable wait", problem, f"leave it out, or ask for one of {', '.join(PROFILES)}")
+            raise InputError("variable wait", problem, f"leave it out, or ask for one of {', '.join(WAITING_TASKS)}")
         return Graph(Workspace(root, backend, waits=waits), chosen)
 
     def use(self, graph: Graph) -> None:

@@ -6,6 +6,7 @@ when it is asked for: where there are a thousand, a command about one reads one.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,8 @@ from contract.errors import InputError
 from contract.storage import files
 from runner.backends.registry import installed, sections
 from runner.layout import JOBS_FILE
+from runner.studies.records import trial_jobs, trial_of_job
+from runner.studies.values import Study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from runner.layout import RunsFolder
 
 CODE = Path(__file__).parent.parent.parent
-READERS = ("contract", "job", "runner/backends", "runner/jobs")
+READERS = ("contract", "job", "runner/backends", "runner/jobs", "runner/studies")
 """Where the code lies that decides how jobs.yaml is read."""
 
 
@@ -33,10 +36,12 @@ class _Cached(msgspec.Struct, frozen=True):
     Args:
         stamp: what the jobs were read from, and by which code.
         jobs: each by its name.
+        studies: likewise.
     """
 
     stamp: str
     jobs: dict[str, msgspec.Raw]
+    studies: dict[str, msgspec.Raw] = {}
 
 
 class _Refused(NamedTuple):
@@ -54,6 +59,7 @@ class JobsReader:
     """
 
     def __init__(self, runs: RunsFolder) -> None:
+        self._runs = runs
         self._path = runs.root / JOBS_FILE
         self._cache = runs.cache("jobs")
         self._read: _Cached | None = None
@@ -70,8 +76,34 @@ class JobsReader:
         content = self._content()
         return list(self._refused.names or content.jobs)
 
+    @functools.cached_property
+    def trials(self) -> list[str]:
+        """The jobs of the trials of all studies that have begun, but for those that jobs.yaml has itself."""
+        own = {*self.names}
+        return [name for name in trial_jobs(self._runs) if name not in own]
+
+    @property
+    def studies(self) -> list[str]:
+        """The studies, in the order of jobs.yaml.
+
+        Raises:
+            InputError: jobs.yaml has an error.
+        """
+        return list(self._content().studies)
+
+    def study(self, name: str) -> Study:
+        """The study called `name`.
+
+        Raises:
+            InputError: jobs.yaml has an error, or no such study.
+        """
+        content = self._content()
+        if name not in content.studies:
+            raise InputError(f"study {name}", "is not in jobs.yaml", "put it below `studies:`, or ask for another one")
+        return msgspec.json.decode(content.studies[name], type=Study)
+
     def job(self, name: str) -> dict[str, dict[str, Any]]:
-        """The job called `name`, as `quick` and as `full`.
+        """The job called `name`, as `quick` and as `full`; one that jobs.yaml has not is a study's trial.
 
         Raises:
             InputError: jobs.yaml has an error, or the job names a folder as source that cannot be one, or has gone.
@@ -79,6 +111,10 @@ class JobsReader:
         content = self._content()
         if (refused := self._refused.errors.get(name)) is not None:
             raise refused
+        if name not in content.jobs and (trial := trial_of_job(self._runs, name)) is not None:
+            if isinstance(trial.job, str):
+                raise InputError(f"job {name}", trial.job, "it was a trial that could not run")
+            return trial.job
         if name not in content.jobs:
             raise InputError(f"job {name}", "is no longer in jobs.yaml", "put it back, or ask for another one")
         forms: dict[str, dict[str, Any]] = msgspec.json.decode(content.jobs[name])
@@ -95,18 +131,22 @@ class JobsReader:
             stamp = self._stamp()
             self._read = self._cached(stamp)
             if self._read is None:
-                self._read = _Cached(stamp, self._read_anew())
+                self._read = self._read_anew(stamp)
                 self._is_new = not self._refused.errors  # a folder may be put right, and the file stay as it is
         return self._read
 
-    def _read_anew(self) -> dict[str, msgspec.Raw]:
-        from runner.jobs.file import load_jobs  # noqa: PLC0415 - it imports pydantic
+    def _read_anew(self, stamp: str) -> _Cached:
+        from runner.jobs.file import load_file  # noqa: PLC0415 - it imports pydantic
 
-        jobs = load_jobs(self._path, sections())
+        jobs, studies = load_file(self._path, sections())
         errors = {name: job for name, job in jobs.items() if isinstance(job, InputError)}
         self._refused = _Refused(errors, tuple(jobs))
         usable = {name: job for name, job in jobs.items() if not isinstance(job, InputError)}
-        return {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in usable.items()}
+        return _Cached(
+            stamp,
+            {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in usable.items()},
+            {name: msgspec.Raw(msgspec.json.encode(study)) for name, study in studies.items()},
+        )
 
     def _stamp(self) -> str:
         """One digest of the file and of what reads it; of nothing where there is no file, which reading will say."""

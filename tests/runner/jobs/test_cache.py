@@ -31,13 +31,13 @@ def runs(tmp_path: Path) -> RunsFolder:
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every time that jobs.yaml was parsed."""
     parsed: list[Path] = []
-    original = jobs_file.load_jobs
+    original = jobs_file.load_file
 
     def spy(path: Path, backends: Any) -> Any:
         parsed.append(path)
         return original(path, backends)
 
-    monkeypatch.setattr(jobs_file, "load_jobs", spy)
+    monkeypatch.setattr(jobs_file, "load_file", spy)
     return parsed
 
 
