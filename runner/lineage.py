@@ -13,6 +13,8 @@ from contract.storage import files, layout
 from runner.layout import sessions_below
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.layout import RunsFolder, SessionFolder
 
 
@@ -127,10 +129,17 @@ class Lineage:
         return next((each for each in self.sessions if each.number == number), None)
 
 
-def read_lineage(runs: RunsFolder, job: str) -> Lineage:
-    """What is on disk for `job`."""
+def read_lineage(runs: RunsFolder, job: str, archived: Mapping[str, int] | None = None) -> Lineage:
+    """What is on disk for `job`.
+
+    Args:
+        runs: where.
+        job: its name.
+        archived: what `runs.last_archived` says, where it was asked already for many jobs.
+    """
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
-    return Lineage(job, sessions, runs.last_archived(job) + 1)
+    latest = runs.last_archived() if archived is None else archived
+    return Lineage(job, sessions, latest.get(job, 0) + 1)
 
 
 def every_lineage(runs: RunsFolder, job: str) -> list[Lineage]:

@@ -87,12 +87,18 @@ class _Jobs:
         ends = self._contents.ends
         return dict(zip(ends, itertools.pairwise((0, *ends.values())), strict=True))
 
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name."""
+        return name in self._contents.ends
+
     def job(self, name: str) -> dict[str, dict[str, Any]] | None:
         """Both forms of a job; None where there is no such job."""
         if (place := self._places.get(name)) is None:
             return None
         begins, ends = place
-        forms: dict[str, dict[str, Any]] = msgspec.json.decode(self._content[self._begins + begins : self._begins + ends])
+        forms: dict[str, dict[str, Any]] = msgspec.json.decode(
+            self._content[self._begins + begins : self._begins + ends]
+        )
         return forms
 
 
@@ -126,6 +132,14 @@ class JobsReader:
         """
         content = self._content()
         return list(self._refused.names or content.names)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name, be it right or not.
+
+        Raises:
+            InputError: jobs.yaml has an error.
+        """
+        return self._content().has(name) or name in self._refused.errors
 
     def job(self, name: str) -> dict[str, dict[str, Any]]:
         """The job called `name`, as `quick` and as `full`.
