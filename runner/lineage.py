@@ -15,6 +15,7 @@ from contract.storage import files, layout
 from runner.layout import put_away_json, sessions_below
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from runner.layout import RunsFolder, SessionFolder
@@ -160,10 +161,17 @@ class Lineage:
         return next((each for each, left in adopted if left is not None and left.timesteps <= parent.timesteps), None)
 
 
-def read_lineage(runs: RunsFolder, job: str) -> Lineage:
-    """What is on disk for `job`."""
+def read_lineage(runs: RunsFolder, job: str, archived: Mapping[str, int] | None = None) -> Lineage:
+    """What is on disk for `job`.
+
+    Args:
+        runs: where.
+        job: its name.
+        archived: what `runs.last_archived` says, where it was asked already for many jobs.
+    """
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
-    return Lineage(job, sessions, runs.last_archived(job) + 1)
+    latest = runs.last_archived() if archived is None else archived
+    return Lineage(job, sessions, latest.get(job, 0) + 1)
 
 
 def every_lineage(runs: RunsFolder, job: str) -> list[Lineage]:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from contract.errors import BackendError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -132,7 +134,7 @@ class RayCluster:
 
         try:
             return sum(node.is_alive for node in cluster.RayCluster(self.address).nodes())
-        except cluster.BackendError:
+        except BackendError:
             return 0
 
     def _wait(self, holds: Callable[[], bool]) -> None:

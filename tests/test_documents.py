@@ -91,7 +91,7 @@ def follow(project: Project, steps: list[Block]) -> Iterator[str]:
             jobs.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.long("tests/documents/test_outputs.py follows its beginning")
+@pytest.mark.long("tests/documents/test_shown_outputs.py follows its beginning")
 def test_the_quickstart_does_what_it_says_to_its_end_and_what_is_handed_on_is_said_as_shown(project: Project) -> None:
     *_, last = follow(project, blocks(ENGLISH))
     printed = [*last.replace(str(project.root), "/home/you/lab").splitlines(), *project.doit("export").splitlines()]

@@ -6,7 +6,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, RefusedError
 from contract.plain_text import one_line
@@ -44,7 +45,8 @@ class _Failed(Exception):  # noqa: N818 - told to nobody
     """A command ended with an error that says so."""
 
 
-class Sought(NamedTuple):
+@dataclass(frozen=True)
+class Sought:
     """By what a job is found.
 
     Args:

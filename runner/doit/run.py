@@ -113,7 +113,10 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         """
         chosen = graph.chosen
         if not chosen.runs_sessions:
-            return self._pass(params, graph, chosen.tasks).code
+            code = self._pass(params, graph, chosen.tasks).code
+            if graph.workspace.runs.path.exists():  # nothing is begun here by a mere look
+                graph.workspace.remember()
+            return code
         resting = restrained(graph, notifier) if chosen.chains and not graph.workspace.waits else []
         graph = graph.only([job for job in graph.jobs if job not in resting])
         settled = FAILED if resting else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended

@@ -221,7 +221,8 @@ def test_one_jobs_failure_is_told_and_stops_no_other(lab: Lab) -> None:
 def test_a_command_that_was_cut_off_is_gone_on_with(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     lab.write(a={}, b={}, c={})
 
-    def cut_off(_seconds: float) -> None:
+    def cut_off(seconds: float) -> None:
+        del seconds
         raise KeyboardInterrupt
 
     lab.place.sleep, sleep = cut_off, lab.place.sleep  # type: ignore[method-assign]
