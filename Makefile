@@ -21,7 +21,7 @@ IMAGE = "$(or $(PYTHON),python3)" docker/image.py --profile "$(PROFILE)" $(if $(
 # Sessions in containers need an image, which takes no time where it is there.
 READY_TO_RUN = $(READY) $(if $(findstring docker,$(BACKEND)),image-if-needed)
 
-.PHONY: quick run resume redo plan status history logs graph curve track report verify video export repair doctor gc fresh setup test \
+.PHONY: quick run resume redo tune plan status history logs graph curve track report verify video export repair doctor gc fresh setup test \
 	gpu-test coverage lint types format docs lock bench clean help emulator \
 	engine image image-if-needed image-test image-drift image-lock
 .SUFFIXES:
@@ -34,6 +34,8 @@ resume: $(READY_TO_RUN) ## session after session until the job's goal is met
 	@$(DOIT) resume$(OF_JOB)
 redo: $(READY_TO_RUN) ## the job's newest session again, from the same parent
 	@$(DOIT) redo$(OF_JOB)
+tune: $(READY_TO_RUN) ## search for hyperparameters: the trials of a study, JOB=study
+	@$(DOIT) tune$(OF_JOB)
 plan: $(READY) ## what the next session would be, and why; runs nothing
 	@$(DOIT) plan$(OF_JOB)
 status: $(READY) ## where each job stands

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.storage import files
 from runner.doit import tasks
 from runner.doit.creators import Creator
-from runner.doit.selection import STAGES
+from runner.doit.selection import STAGES, TASKS_WITH_STUDIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ def reference(makefile: str) -> str:
     known = {name.removeprefix("task_"): each for name, each in vars(tasks).items() if isinstance(each, Creator)}
     of_tasks = [
         (
-            f"`doit {name}`, `doit {name}:job`",
+            f"`doit {name}`, `doit {name}:{'study' if name in TASKS_WITH_STUDIES else 'job'}`",
             f"`make {target_of[name]}`" if name in target_of else "",
             each.doc.strip(),
         )

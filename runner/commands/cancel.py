@@ -29,10 +29,26 @@ def cancel(workspace: Workspace, job: str) -> None:
     if handle is None:
         say(f"{job}: session {head.folder.number} was never submitted, so nothing is running")
         return
-    ledger = Ledger.read(head.folder.ledger_json)
+    ask_to_stop(workspace, head, handle)
+    then = f"`{workspace.resume_command(job)}` restores its last checkpoint"
+    say(f"{job}: session {head.folder.number} was asked to stop; {then}")
+
+
+def ask_to_stop(workspace: Workspace, session: SessionState, handle: str) -> None:
+    """Ask a running session to stop, having noted that it was asked.
+
+    Args:
+        workspace: the project.
+        session: the session.
+        handle: the backend's reference to it.
+
+    Raises:
+        BackendError: its backend cannot ask it, or gives no answer.
+    """
+    ledger = Ledger.read(session.folder.ledger_json)
     if ledger.handle is None:
         ledger = ledger.submitted(handle)
-    ledger.asked_to_stop().write(head.folder.ledger_json)
+    ledger.asked_to_stop().write(session.folder.ledger_json)
     try:
         with open_backend(ledger.backend, workspace.runs) as backend:
             backend.cancel(handle)
@@ -40,11 +56,9 @@ def cancel(workspace: Workspace, job: str) -> None:
         raise  # perhaps it was asked
     except BackendError:
         # It goes on, and so does a `resume` that watches it.
-        written = Ledger.read_if_there(head.folder.ledger_json) or ledger
-        written.asked_to_stop(asked=False).write(head.folder.ledger_json)
+        written = Ledger.read_if_there(session.folder.ledger_json) or ledger
+        written.asked_to_stop(asked=False).write(session.folder.ledger_json)
         raise
-    then = f"`{workspace.resume_command(job)}` restores its last checkpoint"
-    say(f"{job}: session {head.folder.number} was asked to stop; {then}")
 
 
 def submitted_handle(workspace: Workspace, session: SessionState) -> str | None:

@@ -9,14 +9,17 @@ from contract.documents.runs import Submission
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
-from runner.lineage import Phase, read_lineage
+from runner.lineage import Phase
 from runner.planning.changes import changed_code
 from runner.steering.answers import answer, wants_json
-from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer
+from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer, StudyStatus
 from runner.steering.ended import ended
 from runner.steering.standing import exit_code, standing_of
+from runner.studies import records, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runner.lineage import Lineage, SessionState
     from runner.steering.standing import Standing
     from runner.workspace import Workspace
@@ -47,7 +50,7 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
     found = [status_of(workspace, job) for job in jobs]
     statuses = [status for status, _ in found]
     if as_json:
-        answer(StatusAnswer(jobs=tuple(statuses)))
+        answer(StatusAnswer(jobs=tuple(statuses), studies=tuple(_studies(workspace, jobs))))
     else:
         _print_table(statuses)
         for status in statuses:
@@ -56,6 +59,9 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
                     say(plain(f"{status.job} {each.session} {each.ending or 'ended'}: {each.reason}"))
             for note in status.notes:
                 say(f"{status.job}: {note}")
+        for study in _studies(workspace, jobs):
+            trials = records.trials(workspace.runs.study(study.study))
+            say(summary.sentence(study.study, trials, study.planned))
     problems = [error for _, error in found if error is not None]
     for error in problems:
         (sys.stderr.write if as_json else sys.stdout.write)(f"{plain(str(error))}\n")
@@ -66,14 +72,14 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
 
 def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:
     """Where a job stands, and why nothing more can be planned for it."""
-    lineage = read_lineage(workspace.runs, job)
+    lineage = workspace.lineage(job)
     sessions = tuple(map(session_status, lineage.sessions))
     standing: Standing | None = None
     sentence: str | None = None
     notes: tuple[str, ...] = ()
     problem: RelayError | None = None
     try:
-        if job in workspace.jobs:
+        if workspace.has(job) or job in workspace.jobs_file.trials:
             plan = workspace.plan(job, "full")
             standing, sentence = standing_of(plan.decision), str(plan.decision)
             change = changed_code(lineage.tip, plan.wanted)
@@ -90,6 +96,29 @@ def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | N
         problem=None if problem is None else plain(str(problem)),
     )
     return status, problem
+
+
+def _studies(workspace: Workspace, jobs: list[str]) -> Iterator[StudyStatus]:
+    """How the studies stand: those of whose trials it was asked, or all where it was asked of every job."""
+    try:
+        asks_for_all, stated = {*workspace.jobs} <= {*jobs}, workspace.jobs_file.studies
+    except RelayError:  # said with the jobs
+        return
+    for name in dict.fromkeys([*stated, *workspace.runs.studies]):
+        trials = records.trials(workspace.runs.study(name))
+        if not asks_for_all and not any(each.name in jobs for each in trials):
+            continue
+        planned = workspace.jobs_file.study(name).trials if name in stated else None
+        best = summary.best(trials)
+        yield StudyStatus(
+            study=name,
+            trials=len(trials),
+            planned=planned,
+            **summary.counted(trials),
+            best=best.name if best else None,
+            best_value=best.outcome.value if best and best.outcome else None,
+            parameters=best.parameters if best else None,
+        )
 
 
 def _number(lineage: Lineage) -> str:
@@ -126,16 +155,15 @@ def session_status(session: SessionState) -> SessionStatus:
 
 def _print_table(statuses: list[JobStatus]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
-    from rich.table import Table  # noqa: PLC0415 - only this command needs it
-    from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
-    table = Table(*_COLUMNS)
+    from runner.commands.table import print_table  # noqa: PLC0415 - likewise
+
+    rows: list[tuple[str, ...]] = []
     for status in statuses:
-        for session in status.sessions:
-            table.add_row(*(Text(plain(cell)) for cell in _row(status.job, session)))
+        rows += [tuple(map(plain, _row(status.job, session))) for session in status.sessions]
         if not status.sessions:
-            table.add_row(status.job, "-", *[""] * 5, "not started", *[""] * 3)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+            rows.append((status.job, "-", *[""] * 5, "not started", *[""] * 3))
+    print_table(Console(width=None if sys.stdout.isatty() else 160), _COLUMNS, rows)
 
 
 def _row(job: str, session: SessionStatus) -> tuple[str, ...]:

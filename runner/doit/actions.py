@@ -114,6 +114,20 @@ def start_afresh(workspace: Workspace, job: str) -> None:
     start_afresh.start_afresh(workspace, job)
 
 
+def tune(workspace: Workspace, study: str) -> int:
+    """Have the trials of a study go on."""
+    from runner.commands import tune
+
+    return tune.tune(workspace, study)
+
+
+def promote(workspace: Workspace, study: str) -> None:
+    """Make the best trial of a study a job of jobs.yaml."""
+    from runner.commands import promote
+
+    promote.promote(workspace, study)
+
+
 def show_status(workspace: Workspace, jobs: list[str]) -> int:
     """Show every session of `jobs` in a table."""
     from runner.commands import status

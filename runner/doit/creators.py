@@ -50,6 +50,11 @@ def for_each_job(action: Callable[[Workspace, str], int | None], doc: str) -> Cr
     return Creator(doc, lambda graph: graph.for_each_job(action))
 
 
+def for_each_study(action: Callable[[Workspace, str], int | None], doc: str) -> Creator:
+    """For each study: `action`."""
+    return Creator(doc, lambda graph: graph.for_each_study(action))
+
+
 def for_all_jobs(action: Callable[[Workspace, list[str]], int | None], doc: str) -> Creator:
     """`action`, once for all jobs."""
     return Creator(doc, lambda graph: graph.for_all_jobs(action))

@@ -69,7 +69,7 @@ class Graph:
             refuse_old_files()
         self.workspace = workspace
         self.chosen = chosen
-        self.jobs = list(chosen.jobs(_known(workspace, chosen)) if jobs is None else jobs)
+        self.jobs = list(chosen.jobs(*_known(workspace, chosen)) if jobs is None else jobs)
         self._said = set() if said is None else said
         self._plans = {} if plans is None else plans
 
@@ -146,6 +146,11 @@ class Graph:
         for job in self.jobs:
             yield self._sub_task(job, functools.partial(action, self.workspace, job))
 
+    def for_each_study(self, action: Callable[[Workspace, str], int | None]) -> Tasks:
+        """For each study a sub-task that does `action`, which may return an exit code."""
+        for study in self.chosen.studies(_studies(self.workspace, self.chosen)):
+            yield self._sub_task(study, functools.partial(action, self.workspace, study))
+
     def for_all_jobs(self, action: Callable[[Workspace, list[str]], int | None]) -> Task:
         """A task that does `action` with all jobs at once, which may return an exit code."""
         action_of_all = functools.partial(action, self.workspace, self.jobs)
@@ -177,14 +182,26 @@ class Graph:
         return f"{stage:<8}  {live.name}  {live.why}"
 
 
-def _known(workspace: Workspace, chosen: Selection) -> list[str]:
-    """The jobs of jobs.yaml; for what looks at a broken project, those that have sessions where it cannot be read."""
+def _known(workspace: Workspace, chosen: Selection) -> tuple[list[str], list[str]]:
+    """The jobs of jobs.yaml, and the trials of studies.
+
+    For what looks at a broken project, where jobs.yaml cannot be read, the jobs that have sessions.
+    """
     try:
-        return workspace.jobs
+        return workspace.jobs, workspace.jobs_file.trials
     except InputError:
         if not chosen.goes_without_jobs_file:
             raise
-        return workspace.runs.jobs_with_sessions()
+        return workspace.runs.jobs_with_sessions(), []
+
+
+def _studies(workspace: Workspace, chosen: Selection) -> list[str]:
+    try:
+        return workspace.jobs_file.studies
+    except InputError:
+        if not chosen.goes_without_jobs_file:
+            raise
+        return []
 
 
 def _refuse(error: RelayError) -> None:

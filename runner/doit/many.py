@@ -198,8 +198,10 @@ class ManyJobs:
 
     def _pass(self, jobs: Sequence[str]) -> None:
         """Make a pass over some jobs, and see what has become of each."""
+        self._graph.workspace.remember()  # so that another look at the disk reads nothing again
         graph = self._graph.only(jobs).anew()
         before = {plan.job: plan for plan in graph.plans}
+        graph.workspace.remember()
         ended = self._make_pass(graph)
         self._graph = graph.anew()
         self._code = worst(self._code, ended.by_job.get("", DONE))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.planning.wanted import Profile
 
 PROFILES: dict[str, Profile] = {"run_quick": "quick", "run_full": "full", "resume": "full", "redo": "full"}
@@ -25,6 +27,12 @@ _TASKS_ABOUT_ONE = frozenset(
     {"plan", "logs", "fresh", "curve", "track", "cancel", "collect", "recover", "adopt", "video", "export"}
 )
 TASKS_WITH_JOBS = frozenset({*PROFILES, *TASKS_ABOUT_ALL, *_TASKS_ABOUT_ONE})
+TASKS_WITH_STUDIES = frozenset({"tune", "promote"})
+WAITING_TASKS = (*PROFILES, "tune")
+"""Tasks that wait for sessions to end, unless they are told not to."""
+_TASKS_WITH_NAMES = TASKS_WITH_JOBS | TASKS_WITH_STUDIES
+_TASKS_ABOUT_TRIALS = frozenset({"verify", "repair", "gc", "cancel"})
+"""Tasks that take in the trials of studies where no job is named; to all others these are jobs by name alone."""
 
 
 class Selection(NamedTuple):
@@ -92,12 +100,41 @@ class Selection(NamedTuple):
         """The task that runs sessions of jobs, if it is among those asked for; there is one at most."""
         return next(iter(self.names & PROFILES.keys()), None)
 
-    def jobs(self, known: list[str]) -> list[str]:
+    @property
+    def may_wait(self) -> bool:
+        """Whether it waits for sessions to end, unless it is told not to."""
+        return not self.names.isdisjoint(WAITING_TASKS)
+
+    def studies(self, known: list[str]) -> list[str]:
+        """The studies that it is about, of all that there are.
+
+        Raises:
+            InputError: it names one that there is not, or there is none at all.
+        """
+        asked = [task.partition(":") for task in self.asked if task.partition(":")[0] in TASKS_WITH_STUDIES]
+        if not asked:
+            return known
+        if not known:
+            raise InputError(
+                self.command, "has nothing to do: jobs.yaml has no studies", "write one, as docs/tune.md says"
+            )
+        meant = {found for _, _, name in asked for found in fnmatch.filter(known, name or "*")}
+        for _, _, name in asked:
+            if name and not fnmatch.filter(known, name):
+                raise InputError(f"study {name}", "is not in jobs.yaml", _nearest(name, known))
+        return [study for study in known if study in meant]
+
+    def jobs(self, of_file: list[str], trials: Sequence[str] = ()) -> list[str]:
         """The jobs that it is about, of all that there are.
+
+        Args:
+            of_file: the jobs of jobs.yaml.
+            trials: the jobs of trials.
 
         Raises:
             InputError: it names a job that there is not, or would archive or do again several without naming one.
         """
+        known = [*of_file, *trials]
         tasks = [task.split(":") for task in self.asked]
         named = {parts[1] for parts in tasks if len(parts) > 1}
         patterns = [name for name in named if "*" in name]  # as doit takes them
@@ -108,8 +145,9 @@ class Selection(NamedTuple):
             if not fnmatch.filter(known, job):
                 raise InputError(f"job {job}", "is not in jobs.yaml", _remedy(job, known))
         about_all = any(len(parts) == 1 for parts in tasks)
+        by_name = set() if self.names <= _TASKS_ABOUT_TRIALS else {*trials}
         matching = {job for pattern in patterns for job in fnmatch.filter(known, pattern)}
-        meant = [job for job in known if about_all or job in named or job in matching]
+        meant = [job for job in known if job in named or job in matching or (about_all and job not in by_name)]
         if len(meant) > 1 and (about_all or patterns):
             self._refuse_several(meant)
         return meant
@@ -133,9 +171,14 @@ def _remedy(job: str, known: list[str]) -> str:
     """What to write instead of a job that there is not."""
     if of_matrix := [each for each in known if each.startswith(f"{job}-")]:
         return f"it stands for {len(of_matrix)} jobs, such as {of_matrix[0]}; all of them are '{job}-*'"
+    return _nearest(job, known)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """Another name that is like it, or all that there are."""
     import difflib  # noqa: PLC0415 - a command without a mistake needs none of it
 
-    nearest = difflib.get_close_matches(job, known, n=1)
+    nearest = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(known)}"
 
 
@@ -150,7 +193,7 @@ def select(arguments: list[str]) -> Selection:
     tasks: list[str] = []
     for argument in arguments:
         previous = tasks[-1] if tasks else ""
-        if previous in TASKS_WITH_JOBS and ":" not in argument and argument not in TASKS_WITH_JOBS | set(STAGES):
+        if previous in _TASKS_WITH_NAMES and ":" not in argument and argument not in _TASKS_WITH_NAMES | set(STAGES):
             tasks[-1] = f"{previous}:{argument}"
         else:
             tasks.append(argument)

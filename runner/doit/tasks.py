@@ -1,7 +1,7 @@
 """The task graph: files wired to stages, and nothing else. dodo.py holds them; `doit list` names the tasks."""
 
 from runner.doit import actions
-from runner.doit.creators import for_all_jobs, for_each_job, runs, stage
+from runner.doit.creators import for_all_jobs, for_each_job, for_each_study, runs, stage
 from runner.doit.graph import Files
 from runner.layout import DOIT_MEMORY
 from runner.workspace import LiveSession
@@ -55,6 +55,13 @@ task_run_quick = runs("Run one session to the goal of each job's `quick` block: 
 task_run_full = runs("Run one session towards each job's goal, from where the last one ended (the default).")
 task_resume = runs("Go on, session after session, until each job's goal is met.")
 task_redo = runs("Do the newest session of a job again, from the same parent; the one that is there stays.")
+
+task_tune = for_each_study(
+    actions.tune, "Search for hyperparameters: have the trials of each study of jobs.yaml go on until all have ended."
+)
+task_promote = for_each_study(
+    actions.promote, "Make the best trial of each study a job of jobs.yaml; what stands there stays as it is."
+)
 
 task_plan = for_each_job(
     actions.show_plan, "Say what the next session of each job would be, and why; spends nothing. --json for programs."

@@ -1,4 +1,4 @@
-"""The jobs of jobs.yaml: each as it runs in full, and as it runs quick.
+"""The jobs of jobs.yaml: each as it runs in full, and as it runs quick; and its studies.
 
 A job is `defaults:` with the job's own entry merged over it; its quick form has the `quick:` block
 merged over that. Mappings merge key by key, anything else (a list too) replaces what it stands over.
@@ -14,24 +14,26 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from contract.errors import InputError
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
-from runner.jobs.layers import Layers, merged, quick_form
+from runner.jobs.layers import DECIDED_BY_RULE, Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
 from runner.jobs.own_keys import GROUP
 from runner.jobs.remedies import nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
+from runner.jobs.studies import STUDIES, Base, StudiesReader
 from runner.jobs.yaml_positions import KeyPath, place, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from runner.jobs.sections import Sections
+    from runner.studies.values import Study
 
 REFERENCE = "docs/jobs.md"
 MAX_FILE_BYTES = 1 << 20
 
-_TOP_KEYS = ("jobs", "defaults")
+_TOP_KEYS = ("jobs", "defaults", STUDIES)
 _FREE_PREFIX = "x-"
 """A key at the top that begins so is for anchors; nothing reads it."""
 _MATRIX_ELSEWHERE = "a matrix belongs to an entry below `jobs:`", "move it there"
@@ -56,7 +58,10 @@ class JobProfiles:
 
     def as_json(self) -> dict[str, Any]:
         """Both forms as plain JSON, with the sections of backends."""
-        return {"full": self.full.model_dump(mode="json"), "quick": self.quick.model_dump(mode="json")}
+        full = self.full.model_dump(mode="json")
+        if self.quick == self.full.model_copy(update={name: getattr(self.quick, name) for name in DECIDED_BY_RULE}):
+            return {"full": full, "quick": full | self.quick.model_dump(mode="json", include={*DECIDED_BY_RULE})}
+        return {"full": full, "quick": self.quick.model_dump(mode="json")}
 
 
 class _Finding(NamedTuple):
@@ -68,10 +73,25 @@ class _Finding(NamedTuple):
     remedy: str | None = None
 
 
-def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles | InputError]:
-    """The jobs of the file at `path` by name, in the order of the file.
+class JobsFile(NamedTuple):
+    """What the file holds, by name and in its order.
 
-    What is wrong with a folder that a job names as source concerns that job only, which is its error then.
+    Args:
+        jobs: each, or what is wrong with a folder that it names as source, which concerns it alone.
+        studies: the searches.
+    """
+
+    jobs: dict[str, JobProfiles | InputError]
+    studies: dict[str, Study]
+
+
+def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles | InputError]:
+    """The jobs of the file at `path`, as `load_file` has them."""
+    return load_file(path, backends).jobs
+
+
+def load_file(path: Path, backends: Sections) -> JobsFile:
+    """What the file at `path` holds.
 
     Args:
         path: the file, from whose folder `sources` are counted.
@@ -84,10 +104,12 @@ def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles | InputEr
     document = read_yaml(_content(path, file), file)
     reader = _Reader(path.parent, backends, document.lines)
     jobs = reader.jobs(document.values)
+    studies = reader.studies(document.values)
     if reader.findings:
         of_sources = [finding for findings in reader.of_sources.values() for finding in findings]
         raise _error(file, [*reader.findings, *of_sources])
-    return {**jobs, **{name: _error(file, findings) for name, findings in reader.of_sources.items()}}
+    refused = {name: _error(file, findings) for name, findings in reader.of_sources.items()}
+    return JobsFile({**jobs, **refused}, studies)
 
 
 def _error(file: str, findings: Sequence[_Finding]) -> InputError:
@@ -132,6 +154,8 @@ class _Reader:
         self._backends = tuple(backends)
         self._model = job_with(backends)
         self._lines = lines
+        self._bases: dict[str, Base] = {}
+        self._problems_of_sources: dict[tuple[str, ...], list[Problem]] = {}
 
     def jobs(self, values: Any) -> dict[str, JobProfiles]:
         """The jobs that are right; what is wrong with the others is in `findings`."""
@@ -152,6 +176,12 @@ class _Reader:
             self._find(("defaults", MATRIX), *_MATRIX_ELSEWHERE)
         return self._all_jobs(entries, defaults)
 
+    def studies(self, values: Any) -> dict[str, Study]:
+        """The searches for hyperparameters of these jobs, likewise."""
+        if not isinstance(values, dict):
+            return {}
+        return StudiesReader(self._model, self._bases, self._find).studies(values.get(STUDIES))
+
     def _all_jobs(self, entries: dict[str, Any], defaults: dict[str, Any]) -> dict[str, JobProfiles]:
         """Those of all entries, each of which may stand for several."""
         jobs: dict[str, JobProfiles] = {}
@@ -162,6 +192,7 @@ class _Reader:
                     remedy = "rename one of the two entries"
                     self._find(where, f"its matrix has a job {name}, and so has another entry", remedy)
                     continue
+                self._bases[name] = Base(own, defaults)
                 values = merged(defaults, own)
                 if name != entry:
                     values.setdefault(GROUP, entry)
@@ -199,7 +230,8 @@ class _Reader:
             yield each.name, each.over(values), ChainMap(at, self._lines)
 
     def _find(self, path: KeyPath, problem: str, remedy: str | None) -> None:
-        self.findings.append(_Finding(self._lines.get(path, 1), path, problem, remedy))
+        lines = (self._lines.get(path[:length]) for length in range(len(path), 0, -1))
+        self.findings.append(_Finding(next(filter(None, lines), 1), path, problem, remedy))
 
     def _mapping(self, values: Any, path: KeyPath) -> dict[str, Any]:
         """`values`, or nothing where a key stands without any."""
@@ -218,7 +250,7 @@ class _Reader:
         block = self._mapping(block, in_full.located(("quick",))[1])
         forms = values, merged(values, block)
         full, of_full = self._form(name, forms[0], in_full)
-        quick, of_quick = self._form(name, forms[1], layers)
+        quick, of_quick = self._form(name, forms[1], layers) if block else (full, of_full)
         self.findings += of_full
         for finding in of_quick:
             if finding not in of_full:
@@ -244,7 +276,10 @@ class _Reader:
 
     def _sources(self, values: dict[str, Any], layers: Layers) -> Iterator[_Finding]:
         """What is wrong with the folders that a job names, which is right in all else."""
-        for problem in problems_of_sources(self._folder, values.get("sources") or []):
+        sources = tuple(values.get("sources") or ())
+        if sources not in self._problems_of_sources:  # jobs of a matrix have the same ones
+            self._problems_of_sources[sources] = [*problems_of_sources(self._folder, [*sources])]
+        for problem in self._problems_of_sources[sources]:
             yield self._finding(problem, values, layers)
 
     def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> _Finding:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.curve.measurements import Stretch
     from runner.report.aggregate import Aggregate
+    from runner.report.study import StudyReport, TrialRow
     from runner.report.values import JobReport
 
 MOST_NUMBERED_BORDERS = 12
@@ -83,6 +84,28 @@ def several_runs(whole: Aggregate, names: Sequence[str], title: str) -> go.Figur
     mean = {"line": {"color": colours.AGENT, "width": 3}, "mode": "lines+markers", "marker": {"size": 5}}
     _add(figure, Line(stops, estimate.mean), "interquartile mean", mean)
     return figure
+
+
+def search_history(report: StudyReport) -> go.Figure | None:
+    """What each trial of a study came to, and the best so far; None where none came to anything."""
+    found = [each for each in report.rows if each.value is not None]
+    if not found:
+        return None
+    figure = go.Figure(layout=_layout(f"{report.metric} mean evaluation return"))
+    figure.update_xaxes(title_text="trial")
+    for state, colour in (("complete", colours.AGENT), ("pruned", colours.TRAINING)):
+        if shown := [each for each in found if each.state == state]:
+            _add(figure, _by_number(shown), state, {"mode": "markers", "marker": {"size": 8, "color": colour}})
+    if complete := [each for each in found if each.state == "complete"]:
+        line = _by_number(complete)
+        best = Line(line.timesteps, np.maximum.accumulate(line.values))
+        shape = {"color": colours.BEST, "width": 2, "shape": "hv"}
+        _add(figure, best, "the best so far", {"line": shape, "mode": "lines"})
+    return figure
+
+
+def _by_number(rows: Sequence[TrialRow]) -> Line:
+    return Line(np.array([float(each.number) for each in rows]), np.array([float(each.value or 0) for each in rows]))
 
 
 def _layout(title: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from runner.report.aggregate import Aggregate
+    from runner.report.study import StudyReport
     from runner.report.values import JobReport
 
 _MANY, _LARGE = 100, 1_000
@@ -125,7 +126,11 @@ def render_job(report: JobReport, written_at: datetime, still: bytes | None = No
 
 
 def render_index(
-    reports: Sequence[JobReport], groups: Sequence[GroupReport], written: Collection[str], written_at: datetime
+    reports: Sequence[JobReport],
+    groups: Sequence[GroupReport],
+    written: Collection[str],
+    written_at: datetime,
+    studies: Sequence[StudyReport] = (),
 ) -> str:
     """The page of all jobs.
 
@@ -134,6 +139,7 @@ def render_index(
         groups: of those that are compared.
         written: the jobs that have pages of their own.
         written_at: when, UTC.
+        studies: the searches.
     """
     drawn = {f"group/{each.name}": _figure_of(each) for each in groups}
     return _render(
@@ -143,10 +149,21 @@ def render_index(
         reports=reports,
         groups=[_shown(each) for each in groups],
         written=written,
+        studies=studies,
         session_count=sum(len(each.sessions) for each in reports),
         total_hours=sum(each.hours for each in reports),
         total_gpu_hours=sum(each.gpu_hours for each in reports),
     )
+
+
+def render_study(report: StudyReport, written_at: datetime) -> str:
+    """The page of a study.
+
+    Args:
+        report: what it tells.
+        written_at: when, UTC.
+    """
+    return _render("study.html", {"history": figures.search_history(report)}, written_at, report=report)
 
 
 def encoded(page: str) -> bytes:

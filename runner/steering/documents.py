@@ -5,6 +5,8 @@ A field may be added at any time. Timesteps count from the job's beginning, size
 
 from __future__ import annotations
 
+from typing import Any
+
 from contract.documents.typed_json import Document, Value
 from runner.steering.standing import Standing  # noqa: TC001 - msgspec evaluates the annotations
 
@@ -145,11 +147,37 @@ class JobStatus(Value, frozen=True, kw_only=True):
     problem: str | None = None
 
 
+class StudyStatus(Value, frozen=True, kw_only=True):
+    """How a study stands.
+
+    Args:
+        study: its name.
+        trials: how many have begun.
+        planned: how many there are to be; None where jobs.yaml has the study no more.
+        running, complete, pruned, failed: how many of them are so.
+        best: the job of the trial that came to the most; None where none has come to its goal.
+        best_value: what it came to.
+        parameters: its hyperparameters, by the keys of the search.
+    """
+
+    study: str
+    trials: int
+    planned: int | None
+    running: int = 0
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    best: str | None = None
+    best_value: float | None = None
+    parameters: dict[str, Any] | None = None
+
+
 class StatusAnswer(Document, frozen=True, kw_only=True):
     """The answer of `status`."""
 
     command: str = "status"
     jobs: tuple[JobStatus, ...]
+    studies: tuple[StudyStatus, ...] = ()
 
 
 class Happening(Value, frozen=True, kw_only=True):

@@ -12,11 +12,13 @@ from contract.events import say
 from contract.plain_text import one_line
 from contract.storage import files
 from runner.curve.stitching import stitched
+from runner.studies import records, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.report.page import GroupReport
+    from runner.report.study import StudyReport
     from runner.report.values import JobReport
     from runner.workspace import Workspace
 
@@ -38,12 +40,13 @@ def write_reports(workspace: Workspace, jobs: list[str]) -> None:
 
     written_at = datetime.now(UTC)
     reports = {}
-    for job in workspace.jobs:
+    for job in dict.fromkeys([*workspace.jobs, *jobs]):
         curve = stitched(workspace.runs, job)
         reports[job] = read_job(workspace.runs, job, workspace.configured(job), workspace.group(job), curve)
     for job in jobs:
         _write_job(workspace, _with_baselines(workspace, reports[job]), written_at)
-    _write_index(workspace, list(reports.values()), written_at)
+    studies = [_write_study(workspace, name, written_at) for name in _studies(workspace)]
+    _write_index(workspace, [reports[job] for job in workspace.jobs], studies, written_at)
 
 
 def _with_baselines(workspace: Workspace, report: JobReport) -> JobReport:
@@ -76,7 +79,37 @@ def _write_job(workspace: Workspace, report: JobReport, written_at: datetime) ->
     say(f"{report.job}: {target.relative_to(workspace.runs.root).as_posix()}{beside}")
 
 
-def _write_index(workspace: Workspace, reports: Sequence[JobReport], written_at: datetime) -> None:
+def _studies(workspace: Workspace) -> list[str]:
+    """Those of jobs.yaml, and those that have trials."""
+    return list(dict.fromkeys([*workspace.jobs_file.studies, *workspace.runs.studies]))
+
+
+def _write_study(workspace: Workspace, name: str, written_at: datetime) -> StudyReport:
+    from runner.report import page  # noqa: PLC0415 - only this command needs it
+    from runner.report.study import StudyReport, trial_rows  # noqa: PLC0415 - likewise
+
+    trials = records.trials(workspace.runs.study(name))
+    stated = workspace.jobs_file.study(name) if name in workspace.jobs_file.studies else None
+    keys = tuple(stated.search) if stated is not None else tuple(trials[0].parameters if trials else ())
+    planned = stated.trials if stated is not None else len(trials)
+    report = StudyReport(
+        name=name,
+        job=stated.job if stated is not None else "",
+        metric=stated.metric if stated is not None else "best",
+        planned=planned,
+        keys=keys,
+        rows=trial_rows(trials, keys, {each.name for each in trials if workspace.runs.report(each.name).exists()}),
+        sentence=summary.sentence(name, trials, planned),
+    )
+    target = workspace.runs.study_report(name)
+    files.write_bytes(target, page.encoded(page.render_study(report, written_at)))
+    say(f"study {name}: {target.relative_to(workspace.runs.root).as_posix()}")
+    return report
+
+
+def _write_index(
+    workspace: Workspace, reports: Sequence[JobReport], studies: Sequence[StudyReport], written_at: datetime
+) -> None:
     from runner.report import page, paper  # noqa: PLC0415 - only this command needs it
     from runner.report.grouping import group_reports  # noqa: PLC0415 - likewise
 
@@ -91,6 +124,6 @@ def _write_index(workspace: Workspace, reports: Sequence[JobReport], written_at:
         groups.append(shown)
     written = {each.job for each in reports if workspace.runs.report(each.job).exists()}
     files.write_bytes(
-        workspace.runs.report_of_all, page.encoded(page.render_index(reports, groups, written, written_at))
+        workspace.runs.report_of_all, page.encoded(page.render_index(reports, groups, written, written_at, studies))
     )
     say(f"all jobs: {workspace.runs.report_of_all.relative_to(workspace.runs.root).as_posix()}")

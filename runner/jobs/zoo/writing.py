@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
+from runner.jobs.adding import WIDTH, in_blocks
 
 if TYPE_CHECKING:
     from runner.jobs.zoo.conversion import Conversion
-
-_WIDTH = 100
 
 
 def as_yaml(conversion: Conversion, origin: str) -> str:
@@ -25,15 +23,7 @@ def as_yaml(conversion: Conversion, origin: str) -> str:
     for line in conversion.lines:
         said = line.here or f"none: {line.why}"
         comments += textwrap.wrap(
-            said, _WIDTH, initial_indent=f"#   {line.key:<{width}}  ", subsequent_indent=f"#   {' ' * width}    "
+            said, WIDTH, initial_indent=f"#   {line.key:<{width}}  ", subsequent_indent=f"#   {' ' * width}    "
         )
-    dumped = yaml.dump({conversion.name: conversion.job}, Dumper=_Dumper, sort_keys=False, width=_WIDTH)
+    dumped = in_blocks({conversion.name: conversion.job})
     return textwrap.indent("\n".join([*comments, dumped]), "  ")
-
-
-class _Dumper(yaml.SafeDumper):
-    """Blocks, with lists in one line, as people write jobs."""
-
-    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:  # noqa: ARG002 - PyYAML's
-        """A list, in one line."""
-        return super().represent_sequence(tag, sequence, flow_style=True)

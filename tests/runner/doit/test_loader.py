@@ -56,6 +56,8 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         "run_full",
         "resume",
         "redo",
+        "tune",
+        "promote",
         *OF_EVERY_JOB[len(STAGES) + len(PROFILES) :],
         "doctor",
         "verify",

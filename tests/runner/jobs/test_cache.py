@@ -31,13 +31,13 @@ def runs(tmp_path: Path) -> RunsFolder:
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every time that jobs.yaml was parsed."""
     parsed: list[Path] = []
-    original = jobs_file.load_jobs
+    original = jobs_file.load_file
 
     def spy(path: Path, backends: Any) -> Any:
         parsed.append(path)
         return original(path, backends)
 
-    monkeypatch.setattr(jobs_file, "load_jobs", spy)
+    monkeypatch.setattr(jobs_file, "load_file", spy)
     return parsed
 
 
@@ -135,7 +135,10 @@ def test_another_set_of_backends_parses_again(
     assert len(readings) == 2
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stamp": 1, "jobs": {}}'])
+DAMAGED = ("", "{", "[]\n", "{}\n", '{"stamp":"","ends":{},"size":1}\n', '{"stamp":1,"ends":{},"size":0}\n')
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_cache_is_read_past(runs: RunsFolder, content: str) -> None:
     runs.cache("jobs").parent.mkdir(parents=True)
     runs.cache("jobs").write_text(content, encoding="utf-8")

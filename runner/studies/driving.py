@@ -1,0 +1,283 @@
+"""The jobs of trials go on: each by as much as can be done without waiting.
+
+`Sessions` is all that a search asks of whoever runs sessions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import io
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+
+from contract.documents.runs import Package
+from contract.errors import (
+    BackendError,
+    BackendUnreachableError,
+    HeldElsewhereError,
+    IncompatibleError,
+    InputError,
+    SessionLostError,
+    UnavailableError,
+    UnderWayError,
+)
+from contract.plain_text import plain
+from runner.backends.registry import open_backend
+from runner.commands.cancel import ask_to_stop
+from runner.curve.stitching import stitched
+from runner.display import Display
+from runner.lineage import Phase, read_lineage
+from runner.lock import held
+from runner.planning.decide import BEGINNING, REFUSALS, Nothing, Rejudge
+from runner.planning.endings import Ending, why_ended
+from runner.planning.restraint import why_not
+from runner.stages import execute as executing
+from runner.stages import wiring
+from runner.studies.judging import evaluations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.backends.base import Backend
+    from runner.lineage import SessionState
+    from runner.studies.judging import Evaluated
+    from runner.workspace import LiveSession, Plan, Workspace
+
+
+TURN_SECONDS = 30.0
+"""Until a backend that had no room for a session is asked again."""
+
+
+class Stand(enum.Enum):
+    """Where a job stands once it went on."""
+
+    UNDER_WAY = enum.auto()
+    """A session of it runs or waits."""
+    ENDED = enum.auto()
+    """A session of it has ended, and there may be more to do at once."""
+    MET = enum.auto()
+    """Its goal is met."""
+    STUCK = enum.auto()
+    """No further session would get it there."""
+    AT_REST = enum.auto()
+    """No session of it runs, and none is to begin: somebody has asked it to stop."""
+
+
+class Went(NamedTuple):
+    """How far a job went.
+
+    Args:
+        stand: where it stands.
+        why: in words.
+    """
+
+    stand: Stand
+    why: str = ""
+
+
+class Sessions(Protocol):
+    """Has the jobs of a search go on."""
+
+    def advance(self, job: str, *, begins: bool) -> Went:
+        """Do of a job what can be done without waiting, and copy what its session has printed.
+
+        Args:
+            job: its name.
+            begins: whether a further session may begin.
+
+        Raises:
+            RelayError: something is wrong that is no fault of the job.
+        """
+        ...
+
+    def stop(self, job: str) -> None:
+        """Ask a running session to stop after a last checkpoint."""
+        ...
+
+    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
+        """The evaluations of a job so far, by timesteps.
+
+        Args:
+            job: its name.
+            frequency: timesteps between two of them.
+        """
+        ...
+
+    def reached(self, job: str) -> int:
+        """Timesteps of the newest adopted checkpoint of a job."""
+        ...
+
+
+class Driver:
+    """Has the jobs of a search go on, each of which is held meanwhile.
+
+    Args:
+        workspace: the project, which does not wait.
+        command: what holds the jobs, for whoever finds them held.
+        begins_what_was_stopped: whether a job goes on that a user has asked to stop before.
+    """
+
+    def __init__(self, workspace: Workspace, command: str, *, begins_what_was_stopped: bool) -> None:
+        self._workspace = workspace
+        self._command = command
+        self._begins_what_was_stopped = begins_what_was_stopped
+        self._open = contextlib.ExitStack()
+        self._held: set[str] = set()
+        self._backends: dict[str, Backend] = {}
+        self._ended: set[str] = set()
+        self._waits_until: dict[str, float] = {}
+        self._asked_to_stop: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Begin to hold jobs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let all go."""
+        self._open.close()
+
+    def advance(self, job: str, *, begins: bool) -> Went:
+        """Do of a job what can be done without waiting.
+
+        Args:
+            job: its name.
+            begins: whether a further session may begin.
+
+        Raises:
+            RelayError: something is wrong that is no fault of the job.
+        """
+        if job not in self._held:
+            try:
+                self._open.enter_context(held(self._workspace.runs, job, self._command))
+            except HeldElsewhereError as error:
+                return Went(Stand.UNDER_WAY, plain(str(error)))
+            self._held.add(job)
+        session = _running(self._workspace, job)
+        if session is not None and session.ledger.handle is not None:
+            watched = self._watch(session, session.ledger.handle)
+            if watched is not None:
+                return watched
+        if time.monotonic() < self._waits_until.get(job, 0.0):
+            return Went(Stand.UNDER_WAY)
+        workspace = self._workspace.reopened()
+        plan = workspace.plan(job, "full")
+        if (stands := self._stand(plan, begins=begins)) is not None:
+            return stands
+        for live in workspace.live_sessions(plan):
+            if (went := _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))) is not None:
+                if not live.folder.ledger_json.exists():  # it was not taken: its turn is yet to come
+                    self._waits_until[job] = time.monotonic() + TURN_SECONDS
+                return went
+        self._ended.add(job)
+        return Went(Stand.ENDED)
+
+    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
+        """The evaluations of a job so far, by timesteps.
+
+        Args:
+            job: its name.
+            frequency: timesteps between two of them.
+        """
+        return evaluations(stitched(self._workspace.runs, job), frequency)
+
+    def reached(self, job: str) -> int:
+        """Timesteps of the newest adopted checkpoint of a job."""
+        tip = read_lineage(self._workspace.runs, job).tip
+        checkpoint = tip.restored.checkpoint if tip is not None else None
+        return checkpoint.timesteps if checkpoint is not None else 0
+
+    def _stand(self, plan: Plan, *, begins: bool) -> Went | None:
+        """Where a job stands of which nothing is to be done, None where something is."""
+        decision = plan.decision
+        if isinstance(decision, Nothing):
+            return Went(Stand.MET, str(decision))
+        if isinstance(decision, REFUSALS):
+            return Went(Stand.STUCK, str(decision))
+        if not isinstance(decision, BEGINNING):
+            return None
+        reason = why_not(plan)
+        if not begins or reason is None:
+            return None if begins else Went(Stand.AT_REST)
+        if not _was_stopped(plan):
+            return Went(Stand.STUCK, reason)
+        may_go_on = self._begins_what_was_stopped and plan.job not in self._ended
+        return None if may_go_on else Went(Stand.AT_REST, reason)
+
+    def _watch(self, session: SessionState, handle: str) -> Went | None:
+        """Ask after a session, and copy what it has printed since; None where it has ended, as far as anybody knows."""
+        try:
+            backend = self._backend(session.ledger.backend)
+            status = backend.status(handle)
+            if status.state.is_terminal or status.is_ending:
+                return None
+            log = session.folder.log
+            if news := backend.logs(handle, log.stat().st_size if log.exists() else 0):
+                with log.open("ab") as stream:
+                    stream.write(news)
+        except SessionLostError:
+            return None
+        except BackendUnreachableError as error:
+            return Went(Stand.UNDER_WAY, plain(str(error)))
+        return Went(Stand.UNDER_WAY, status.reason or "")
+
+    def _backend(self, name: str) -> Backend:
+        """A backend, opened once: some give what was printed since they were asked last."""
+        if name not in self._backends:
+            self._backends[name] = self._open.enter_context(open_backend(name, self._workspace.runs))
+        return self._backends[name]
+
+    def stop(self, job: str) -> None:
+        """Ask a running session to stop after a last checkpoint, once: a command before may have been cut off at it.
+
+        Where a backend cannot be asked, now or at all, the session runs on.
+        """
+        session = _running(self._workspace, job)
+        if session is None or session.ledger.handle is None or session.package.key in self._asked_to_stop:
+            return
+        self._asked_to_stop.add(session.package.key)
+        with contextlib.suppress(BackendError):
+            ask_to_stop(self._workspace, session, session.ledger.handle)
+
+
+def _running(workspace: Workspace, job: str) -> SessionState | None:
+    """The session of a job that was submitted, and of which no end is known."""
+    head = read_lineage(workspace.runs, job).head
+    return head if head is not None and head.phase is Phase.SUBMITTED else None
+
+
+def _was_stopped(plan: Plan) -> bool:
+    """Whether somebody has asked the newest session of a job to stop."""
+    tip = plan.lineage.tip
+    return tip is not None and tip.folder.execution_json.exists() and why_ended(tip) is Ending.STOPPED
+
+
+def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went | None:
+    """Bring a session through what is left of its stages; where it did not come to the end, how far it went."""
+    folder = live.folder
+    stages: tuple[tuple[Callable[[Workspace, LiveSession], None], bool], ...] = (
+        (wiring.package, folder.package_json.exists()),
+        (_execute, folder.execution_json.exists()),
+        (wiring.download, folder.manifest_json.exists()),
+        (wiring.validate, folder.report_json.exists() and not rejudges),
+        (wiring.restore, folder.restored_json.exists() and not rejudges),
+    )
+    for stage, is_done in stages:
+        if is_done:
+            continue
+        try:
+            stage(workspace, live)
+        except (UnderWayError, BackendUnreachableError) as error:
+            return Went(Stand.UNDER_WAY, plain(str(error)))
+        except (InputError, IncompatibleError) as error:
+            if stage is not wiring.package or isinstance(error, UnavailableError):
+                raise  # it says nothing of the job's hyperparameters
+            return Went(Stand.STUCK, plain(str(error)))
+    return None
+
+
+def _execute(workspace: Workspace, live: LiveSession) -> None:
+    """Run a session or attach to it, showing nothing of what it prints: there are many, and each has a log."""
+    with open_backend(Package.read(live.folder.package_json).job["backend"], workspace.runs) as backend:
+        silent = Display(live.plan.job, live.folder.number, io.StringIO())
+        executing.execute(live.folder, backend, silent, waits=False)
