@@ -108,7 +108,8 @@ class Lab:
         many = ManyJobs(graph, named, caps or Caps(), self._pass, Notifier(graph.workspace.runs), time=time)
         return many.run(), many
 
-    def _pass(self, graph: Graph) -> PassCodes:
+    def _pass(self, graph: Graph, *, only_packages: bool = False) -> PassCodes:
+        assert not only_packages
         self.passes.append(tuple(graph.jobs))
         later: dict[str, RelayError] = {}
         codes: dict[str, int] = {}
