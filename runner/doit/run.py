@@ -17,7 +17,7 @@ from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
-from runner.doit.many import ManyJobs
+from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8

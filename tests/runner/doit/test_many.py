@@ -15,7 +15,8 @@ from runner.backends.base import BackendEntry
 from runner.backends.registry import BACKENDS
 from runner.doit.exit_codes import DONE, ERROR, FAILED, UNDER_WAY
 from runner.doit.graph import Graph
-from runner.doit.many import ManyJobs, Time
+from runner.doit.many_jobs.given import Time
+from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes
 from runner.doit.selection import select
 from runner.lineage import Phase

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,14 @@ def one_submission_each(graph: Graph, jobs: Sequence[str], backends: OpenBackend
     """
     alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for job in jobs:
-        if (group := graph.workspace.group(job)) and job not in graph.refused:
-            alike[group, str(graph.plan(job).wanted.job["backend"])].append(job)
+        with contextlib.suppress(RelayError):  # the pass says it
+            if group := graph.workspace.group(job):
+                alike[group, str(graph.plan(job).wanted.job["backend"])].append(job)
     return [each for (_, name), each in alike.items() if len(each) > 1 and _takes_several(backends, name)]
 
 
 def _takes_several(backends: OpenBackends, name: str) -> bool:
     try:
         return isinstance(backends.get(name), SubmitsTogether)
-    except RelayError:  # the pass says it
+    except RelayError:  # likewise
         return False

@@ -7,11 +7,9 @@ was killed at any moment is gone on with by the next one.
 from __future__ import annotations
 
 import math
-import time as clocks
 from collections import defaultdict, deque
-from collections.abc import Callable  # noqa: TC003 - a named tuple keeps its annotations
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from contract.errors import RelayError
 from contract.events import say
@@ -19,8 +17,9 @@ from contract.plain_text import plain
 from runner.backends.opened import OpenBackends
 from runner.display import duration_text
 from runner.doit.exit_codes import DONE, UNDER_WAY, worst
+from runner.doit.many_jobs.given import THIS_MACHINES
+from runner.doit.many_jobs.together import MOST_TOGETHER, one_submission_each
 from runner.doit.passes import going_on
-from runner.doit.together import MOST_TOGETHER, one_submission_each
 from runner.lineage import Phase
 from runner.planning.decide import REFUSALS, Nothing
 from runner.scheduling.asking import DeviceTime, demand_from
@@ -31,9 +30,10 @@ from runner.scheduling.watching import Watching
 from runner.stages.execute import NotYetItsTurnError, back_off_pause, submit_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from runner.doit.graph import Graph
+    from runner.doit.many_jobs.given import MakePass, Time
     from runner.doit.passes import PassCodes
     from runner.notifying import Notifier
     from runner.scheduling.coming import Jobs
@@ -43,23 +43,6 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 4
 """Sessions that begin in one pass, after which those that run are looked at again."""
 _SECONDS_OF_AN_HOUR = 3600.0
-
-
-class Time(NamedTuple):
-    """Seconds that pass, and what waits for some of them."""
-
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-
-
-THIS_MACHINES = Time(clocks.monotonic, clocks.sleep)
-
-
-class MakePass(Protocol):
-    """Runs stages of the jobs of a graph."""
-
-    def __call__(self, graph: Graph, *, only_packages: bool = False) -> PassCodes:
-        """Run all that are to be done, or those only that package a session; say what came of each job."""
 
 
 class ManyJobs:
