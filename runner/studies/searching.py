@@ -17,10 +17,10 @@ from contract.plain_text import one_line
 from job.problems import InvalidJobError
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
-from runner.jobs.studies import trial_job
 from runner.studies import judging, records, summary
 from runner.studies.driving import Stand
 from runner.studies.journal import Journal
+from runner.studies.reading import trial_job
 from runner.studies.values import Founding, Outcome, Pruning, Trial
 
 if TYPE_CHECKING:
