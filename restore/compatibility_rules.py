@@ -145,6 +145,7 @@ RULES = (
         "kaggle.*", "free", "the same session on another machine there; the versions in it are compared by themselves"
     ),
     Rule("docker.*", "free", "the same session in another container; the versions in it are compared by themselves"),
+    Rule("ray.*", "free", "the same session on another cluster; the versions there are compared by themselves"),
     Rule("slurm.*", "free", "the same session on another node; the versions there are compared by themselves"),
     # What a checkpoint's record states beside the job.
     Rule("observation_space", "incompatible", "the network's first layer fits the old one"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -176,13 +177,23 @@ class RunsFolder(NamedTuple):
 
     def archived(self, job: str) -> list[Path]:
         """The folders of a job's earlier lineages; another job's name may begin with this one's."""
-        prefix = f"{job}-"
-        found = (self.path / ARCHIVE).glob(f"{prefix}*")
-        return sorted(each for each in found if each.name.removeprefix(prefix).isdecimal())
+        return sorted(self.path / ARCHIVE / name for name in self._archive() if name.rpartition("-")[0] == job)
 
-    def last_archived(self, job: str) -> int:
-        """The number of a job's latest archived lineage, 0 before the first."""
-        return max((int(path.name.rpartition("-")[2]) for path in self.archived(job)), default=0)
+    def last_archived(self) -> dict[str, int]:
+        """For each job that has an archived lineage the number of its latest one."""
+        latest: dict[str, int] = {}
+        for name in self._archive():
+            job, _, number = name.rpartition("-")
+            latest[job] = max(latest.get(job, 0), int(number))
+        return latest
+
+    def _archive(self) -> list[str]:
+        """The names of the folders of all archived lineages."""
+        try:
+            names = os.listdir(self.path / ARCHIVE)  # noqa: PTH208 - spares a Path for each folder
+        except OSError:
+            return []
+        return [name for name in names if name.rpartition("-")[2].isdecimal()]
 
     def best_agent(self, job: str, suffix: str) -> Path:
         """The video of a job's best agent, which can be made again at any time."""
@@ -283,10 +294,15 @@ class RunsFolder(NamedTuple):
         return self.path / "graph.svg"
 
 
+def put_away_json(folder: Path) -> Path:
+    """When `fresh` gave the lineage of a folder up."""
+    return folder / "put_away.json"
+
+
 def sessions_below(folder: Path) -> list[SessionFolder]:
     """The sessions of a lineage, oldest first, wherever it lies."""
     try:
-        names = [entry.name for entry in folder.iterdir() if entry.name.isdecimal()]
+        names = [name for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208 - spares a Path for each file
     except FileNotFoundError:
         return []
     return [SessionFolder(folder / name) for name in sorted(names, key=int)]

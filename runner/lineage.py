@@ -9,11 +9,26 @@ from typing import TYPE_CHECKING
 
 from contract.documents.removed import Removed
 from contract.documents.runs import Execution, Ledger, Package, Request, Restored
+from contract.documents.typed_json import Document
+from contract.errors import RelayError
 from contract.storage import files, layout
-from runner.layout import sessions_below
+from runner.layout import put_away_json, sessions_below
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from runner.layout import RunsFolder, SessionFolder
+
+
+class PutAway(Document, frozen=True, kw_only=True):
+    """When `fresh` gave a lineage up, `put_away.json` in its folder; earlier ones have none.
+
+    Args:
+        at: in UTC, ISO 8601.
+    """
+
+    at: str
 
 
 class Phase(enum.IntEnum):
@@ -99,11 +114,19 @@ class SessionState:
 
 @dataclass(frozen=True)
 class Lineage:
-    """A job's sessions, oldest first, and how many lineages were given up before."""
+    """A job's sessions, oldest first, and how many lineages were given up before.
+
+    Args:
+        job: its name.
+        sessions: those that are here.
+        generation: 1 for the job's first lineage.
+        put_away: when `fresh` gave this one up; None for the current one, and where nothing tells.
+    """
 
     job: str
     sessions: tuple[SessionState, ...]
     generation: int
+    put_away: PutAway | None = None
 
     @property
     def head(self) -> SessionState | None:
@@ -126,17 +149,47 @@ class Lineage:
         """A session by its number."""
         return next((each for each in self.sessions if each.number == number), None)
 
+    def before(self, session: SessionState) -> SessionState | None:
+        """The session that one went on from; where that one is gone, the newest adopted one that may have led there."""
+        parent = session.request.parent if session.folder.request.exists() else None
+        if parent is None or int(parent.session) >= session.number:
+            return None
+        if (made_by := self.session(int(parent.session))) is not None:
+            return made_by
+        earlier = (each for each in reversed(self.sessions) if each.number < int(parent.session))
+        adopted = ((each, each.restored.checkpoint) for each in earlier if each.phase is Phase.RESTORED)
+        return next((each for each, left in adopted if left is not None and left.timesteps <= parent.timesteps), None)
 
-def read_lineage(runs: RunsFolder, job: str) -> Lineage:
-    """What is on disk for `job`."""
+
+def read_lineage(runs: RunsFolder, job: str, archived: Mapping[str, int] | None = None) -> Lineage:
+    """What is on disk for `job`.
+
+    Args:
+        runs: where.
+        job: its name.
+        archived: what `runs.last_archived` says, where it was asked already for many jobs.
+    """
     sessions = tuple(SessionState(folder) for folder in runs.sessions(job))
-    return Lineage(job, sessions, runs.last_archived(job) + 1)
+    latest = runs.last_archived() if archived is None else archived
+    return Lineage(job, sessions, latest.get(job, 0) + 1)
 
 
 def every_lineage(runs: RunsFolder, job: str) -> list[Lineage]:
     """All that a job ever was on this machine: lineages that `fresh` put away, oldest first, and the current one."""
     archived = [
-        Lineage(job, tuple(map(SessionState, sessions_below(folder))), int(folder.name.rpartition("-")[2]))
+        Lineage(
+            job,
+            tuple(map(SessionState, sessions_below(folder))),
+            int(folder.name.rpartition("-")[2]),
+            _put_away(folder),
+        )
         for folder in runs.archived(job)
     ]
     return [*sorted(archived, key=lambda each: each.generation), read_lineage(runs, job)]
+
+
+def _put_away(folder: Path) -> PutAway | None:
+    try:
+        return PutAway.read_if_there(put_away_json(folder))
+    except RelayError:
+        return None

@@ -36,8 +36,10 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
+    from runner.backends.opened import OpenBackends
     from runner.layout import SessionFolder
     from runner.planning.wanted import Profile
+    from runner.preflight.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,21 @@ class Workspace:
         root: the folder.
         backend: overrides the backend of every job, if given.
         waits: whether commands wait for sessions to end.
+        backends: those that stay open, where one command watches the sessions of many jobs.
     """
 
-    def __init__(self, root: Path, backend: str | None = None, *, waits: bool = True) -> None:
+    def __init__(
+        self, root: Path, backend: str | None = None, *, waits: bool = True, backends: OpenBackends | None = None
+    ) -> None:
         if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
             raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
         self.waits = waits
+        self.backends = backends
         self._backend = backend
         self.jobs_file = self._jobs = JobsReader(self.runs)
+        self._archived: dict[str, int] | None = None
         self._sources = SourceReader(self.runs.cache("sources"), root)
 
     @property
@@ -107,9 +114,18 @@ class Workspace:
         """The names of all jobs."""
         return self._jobs.names
 
-    def reopened(self) -> Workspace:
-        """The project as it has become."""
-        return Workspace(self.runs.root, self._backend, waits=self.waits)
+    @property
+    def follows(self) -> bool:
+        """Whether a stage waits for what it has begun: it does where nobody watches all sessions, and none is left."""
+        return self.waits and self.backends is None
+
+    def has(self, job: str) -> bool:
+        """Whether jobs.yaml has a job of that name."""
+        return self._jobs.has(job)
+
+    def reopened(self, backends: OpenBackends | None = None) -> Workspace:
+        """The project as it has become, with the same backends open unless others are given."""
+        return Workspace(self.runs.root, self._backend, waits=self.waits, backends=backends or self.backends)
 
     def resume_command(self, job: str) -> str:
         """What goes on with a job where the command line had it run."""
@@ -125,8 +141,7 @@ class Workspace:
 
     def notified(self, job: str) -> str | None:
         """Who is told of the job, as jobs.yaml states it: an address, or the name of a variable."""
-        stated = self._jobs.job(job)["full"].get(NOTIFY)
-        return None if stated is None else str(stated)
+        return self.configured(job).get(NOTIFY)
 
     def configured(self, job: str) -> dict[str, Any]:
         """The job in its full form, as jobs.yaml has it."""
@@ -156,8 +171,13 @@ class Workspace:
             InputError: jobs.yaml has an error, or its sources are missing.
         """
         wanted = self.wanted(job, profile, redo=redo)
-        lineage = read_lineage(self.runs, job)
+        lineage = self.lineage(job)
         return Plan(wanted, lineage, decide(wanted, lineage))
+
+    def lineage(self, job: str) -> Lineage:
+        """What is on disk for `job`."""
+        self._archived = self.runs.last_archived() if self._archived is None else self._archived
+        return read_lineage(self.runs, job, self._archived)
 
     def live_sessions(self, plan: Plan) -> list[LiveSession]:
         """The session of a job whose stages may have something to do, if there is one.
@@ -183,6 +203,13 @@ class Workspace:
     def sources(self, plan: Plan) -> Sources:
         """The files that a session of `plan` would carry."""
         return self._sources.read(self.source_folders(plan.wanted.job))
+
+    @functools.cached_property
+    def trials(self) -> Trials:
+        """What trials of its jobs have found."""
+        from runner.preflight.trials import Trials  # noqa: PLC0415 - few commands try jobs
+
+        return Trials(self.runs.cache("trials"))
 
     def remember(self) -> None:
         """Keep what was read for the next command, where it can be kept."""
@@ -236,19 +263,18 @@ class Workspace:
         Raises:
             InputError: no wheels of them fit there.
         """
-        stated, job = self._stated_packages(plan), plan.wanted.job
-        if not stated:
+        job = plan.wanted.job
+        if not job.get("packages"):
             return []
         from runner.packages.carrying import wheels_for  # noqa: PLC0415 - few jobs have packages
         from runner.packages.places import this_machine  # noqa: PLC0415 - likewise
 
         there = backend_entry(job["backend"]).places(job)
-        return wheels_for(self.runs, job, stated, (this_machine(),) if here else there)
+        return wheels_for(self.runs, job, self._stated_packages(plan), (this_machine(),) if here else there)
 
     def _stated_packages(self, plan: Plan) -> list[str]:
         """As jobs.yaml has them."""
-        stated: list[str] = self._jobs.job(plan.job)[plan.wanted.profile].get("packages", [])
-        return stated
+        return list(self._jobs.job(plan.job)[plan.wanted.profile].get("packages", []))
 
     def _pin(self, job: dict[str, Any]) -> dict[str, str]:
         """Put the locked versions of a job's packages in the place of what it states; return them."""

@@ -95,10 +95,10 @@ class Project:
                 shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copyfile(source, root / name)
-        self._know_the_copies()
+        self.know_the_copies()
         self._at_first = self._below_runs()
 
-    def _know_the_copies(self) -> None:
+    def know_the_copies(self) -> None:
         """Remember what the copies mean, as an earlier command would; this process finds it out once for them all."""
         much_later = time.time_ns() + 2 * SETTLING_NS
         reader = SourceReader(self.runs.cache("sources"), now=lambda: much_later)
@@ -232,4 +232,5 @@ class Kept:
         self._project.stop_everything()
         shutil.rmtree(self._project.root)
         shutil.copytree(self._copy, self._project.root)
+        self._project.know_the_copies()
         return self._project

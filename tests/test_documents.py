@@ -14,6 +14,7 @@ from gymnasium.utils.env_checker import check_env
 
 from docs.site import commands, hooks
 from job.model import parse_job
+from tests.documents.samples import sample, shapes
 from tests.project import ROOT
 
 if TYPE_CHECKING:
@@ -90,18 +91,46 @@ def follow(project: Project, steps: list[Block]) -> Iterator[str]:
             jobs.write_text(text, encoding="utf-8")
 
 
-def test_the_quickstart_begins_as_it_says(project: Project) -> None:
-    first = [block for block in blocks(ENGLISH) if block.kind != POWERSHELL][:4]
-    assert [block.kind for block in first] == [SHELL, OUTPUT, SHELL, OUTPUT]
-    assert len(list(follow(project, first))) == 2
-
-
-@pytest.mark.long("its beginning is followed without")
-def test_the_quickstart_does_what_it_says_to_its_end(project: Project) -> None:
+@pytest.mark.long("tests/documents/test_shown_outputs.py follows its beginning")
+def test_the_quickstart_does_what_it_says_to_its_end_and_what_is_handed_on_is_said_as_shown(project: Project) -> None:
     *_, last = follow(project, blocks(ENGLISH))
+    printed = [*last.replace(str(project.root), "/home/you/lab").splitlines(), *project.doit("export").splitlines()]
+    for page, beginning in (("export", "video "), ("export", "export "), ("verify", "Installation")):
+        other = re.compile("❌|next: |no session|libraries")  # a project has no lock, and nothing broken
+        shown = [line for line in sample(f"docs/{page}.md", beginning) if not other.search(line)]
+        assert shapes(shown) <= shapes(printed)
     (video,) = project.runs.job("traffic_light_control").glob("best_agent.*")
     assert f"runs/traffic_light_control/{video.name}" in last
     assert re.search(rf"best_agent\{video.suffix}`|`\{video.suffix}`", ENGLISH.read_text(encoding="utf-8"))
+    weighed = weights(project)
+    assert weighed == pytest.approx(stated_weights(), rel=0.1, abs=0.02), weighed
+
+
+WHAT_A_SESSION_LEAVES = (
+    "package/payload/sources.bundle",
+    "package/payload/parent_checkpoint.bundle",
+    "package/payload/parent_best_model.bundle",
+    "artifacts/checkpoints",
+    "artifacts/best_model",
+    "artifacts/traffic_light_control_final.zip",
+)
+
+
+def weights(project: Project) -> list[float]:
+    """How many MB the newest session has left: in all, the parts of docs/commands.md in its order, and the rest."""
+    session = project.runs.sessions("traffic_light_control")[-1].path
+
+    def megabytes(path: Path) -> float:
+        return sum(each.stat().st_size for each in [path, *path.rglob("*")] if each.is_file()) / 1e6
+
+    parts = [megabytes(session / part) for part in WHAT_A_SESSION_LEAVES]
+    return [megabytes(session), *parts, megabytes(session) - sum(parts)]
+
+
+def stated_weights() -> list[float]:
+    """What docs/commands.md says of that."""
+    section = commands.PAGE.read_text(encoding="utf-8").partition("## `doit gc`")[2].partition("```")[0]
+    return [float(each) for each in re.findall(r"(?:leaves |^\| )([\d.]+) MB", section, re.MULTILINE)]
 
 
 def test_the_reference_of_commands_is_what_they_say_of_themselves() -> None:

@@ -299,6 +299,17 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "the libraries of the extra `export` are not there": (
         "runner/export/test_onnx.py::test_without_the_extra_the_sentence_says_what_to_install",
     ),
+    "more jobs than slots": ("runner/doit/test_many.py::test_without_waiting_as_many_begin_as_have_a_slot",),
+    "the place is busy, or the week's quota too small for another session, with many jobs": (
+        "runner/doit/test_many.py::test_a_busy_place_is_waited_for_and_said_once",
+        "scenarios/test_gpu_slots.py::test_jobs_wait_for_quota_and_none_begins_a_session_that_could_exceed_it",
+    ),
+    "`gpu_hours` leave too little for another session": (
+        "runner/doit/test_many.py::test_no_session_begins_that_gpu_hours_leave_no_time_for",
+    ),
+    "`sessions` or `gpu_hours` is no number, or stands where it holds for nothing": (
+        "runner/doit/test_run.py::test_caps_that_cannot_be_kept_to_are_refused",
+    ),
     "`resume wait=no` meets a job that another command is at": (
         "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
     ),
@@ -337,6 +348,48 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "the nodes of a cluster do not see the project, or have no such Python": (
         "executors/slurm/test_executor.py::test_a_node_without_the_interpreter_says_which_key_to_set",
+    ),
+    "the machine has no Ray": (
+        "executors/ray/test_cluster.py::test_a_machine_without_ray_is_one_sentence",
+        "runner/backends/ray/test_health.py::test_a_machine_without_ray_is_told_so",
+    ),
+    "a Ray cluster does not answer": (
+        "executors/ray/test_cluster.py::test_a_cluster_that_does_not_answer_says_nothing_of_a_session",
+        "executors/ray/test_without_a_cluster.py::test_a_cluster_that_does_not_answer_ends_nothing_but_what_was_cancelled",
+    ),
+    "no Ray cluster is named, and none runs on this machine": (
+        "executors/ray/test_without_a_cluster.py::test_where_no_cluster_is_to_be_found_nothing_is_submitted",
+    ),
+    "what answers is no Ray cluster, or of a version that is not understood": (
+        "executors/ray/test_cluster.py::test_what_answers_otherwise_is_one_sentence",
+        "executors/ray/test_cluster.py::test_an_answer_about_a_job_that_says_nothing_ends_nothing",
+    ),
+    "the answer to a submission is lost, or the command is killed before it notes it": (
+        "executors/ray/test_executor.py::test_a_script_runs_as_a_job_and_what_it_left_is_fetched",
+        "executors/ray/test_executor.py::test_a_submission_of_a_known_name_is_left_as_it_is",
+    ),
+    "`ray:` in jobs.yaml asks for what cannot be": (
+        "runner/backends/ray/test_section.py::test_what_cannot_be_asked_for_is_named",
+        "runner/backends/ray/test_section.py::test_a_gpu_has_to_be_asked_for",
+        "runner/backends/ray/test_section.py::test_a_folder_may_name_a_variable_that_is_set",
+    ),
+    "no node of a Ray cluster has room for a job": (
+        "executors/ray/test_words.py::test_what_a_job_needs_is_said_in_words",
+        "executors/ray/test_executor.py::test_a_job_waits_for_room_for_longer_than_ray_does_and_begins_once",
+        "runner/backends/ray/test_health.py::test_what_no_node_has_is_named",
+    ),
+    "a node of a Ray cluster dies, or its head is started anew": (
+        "executors/ray/test_standing.py::test_a_job_that_is_said_to_run_on_a_node_that_is_dead_has_failed",
+        "executors/ray/test_standing.py::test_a_job_that_ray_does_not_know_is_lost_only_after_its_node_has_ended_too",
+        "scenarios/test_ray_relay.py::test_twenty_four_jobs_come_through_kills_of_commands_a_node_and_the_head",
+    ),
+    "somebody stops a session by `ray job stop`": (
+        "executors/ray/test_executor.py::test_a_stop_of_rays_leaves_a_script_the_time_to_end_by_itself",
+        "executors/ray/test_standing.py::test_who_asked_for_an_end_is_told",
+    ),
+    "the nodes of a Ray cluster do not see the project, or have no such Python": (
+        "executors/ray/test_words.py::test_a_job_that_ended_before_its_session_began_names_the_keys_that_may_be_wrong",
+        "executors/ray/test_executor.py::test_a_node_without_the_interpreter_says_which_key_to_set",
     ),
     "the address of `notify` gives no answer": (
         "runner/test_notifying.py::test_what_cannot_be_told_is_one_line_without_the_address_and_is_tried_again",

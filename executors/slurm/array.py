@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from executors.slurm.words import SlurmJob
-
 ARRAY_FILE = "array.json"
 ARRAY_SCRIPT = "array.sh"
 MOST_TASKS = 500
@@ -43,10 +41,6 @@ class ArrayTask:
     def note(self, sandbox: Path) -> None:
         """Write it down in the script's sandbox."""
         files.write_json(sandbox / ARRAY_FILE, {"array": self.array, "index": self.index, "first": self.first})
-
-    def is_run_by(self, job: SlurmJob) -> bool:
-        """Whether a job of the array is this task's."""
-        return job.number.partition("_")[2] == str(self.index)
 
 
 def noted_task(sandbox: Path) -> ArrayTask | None:

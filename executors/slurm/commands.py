@@ -6,17 +6,25 @@ import contextlib
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, RefusedError
 from contract.plain_text import one_line
-from executors.slurm.words import LOOK_FORMAT, RECORD_FORMAT, gave_no_answer, is_busy, jobs_in, refusal
+from executors.slurm.words import (
+    LOOK_FORMAT,
+    RECORD_FORMAT,
+    gave_no_answer,
+    is_busy,
+    jobs_in,
+    refusal,
+)
 
 if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from executors.slurm.words import SlurmJob
@@ -25,6 +33,8 @@ PATIENCE_SECONDS = 60.0
 """For one command; Slurm's own give up sooner where nobody listens."""
 BUSY_SECONDS = 300.0
 SUBJECT = "Slurm"
+MOST_NAMES = 1000
+"""That squeue is asked by; beyond, all jobs of the user's are, since a command line ends somewhere."""
 _FILTERS = ("SACCT_", "SCANCEL_", "SINFO_", "SQUEUE_")
 """How variables begin by which users have these commands show less, or otherwise."""
 _ACCOUNTS = ("KAGGLE_API_TOKEN", "KAGGLE_KEY", "KAGGLE_USERNAME")
@@ -35,30 +45,62 @@ class _Failed(Exception):  # noqa: N818 - told to nobody
     """A command ended with an error that says so."""
 
 
-def known_jobs(name: str, number: str | None) -> list[SlurmJob]:
-    """The user's jobs of that name, oldest first, as Slurm's controller knows them, or else its accounting.
+@dataclass(frozen=True)
+class Sought:
+    """By what a job is found.
 
     Args:
-        name: of the job.
+        name: of the job, or of the array that it belongs to.
         number: its id, where that is known: by it the accounting finds what is long over.
+        index: of its task in the array; None where it is in none.
+    """
+
+    name: str
+    number: str | None = None
+    index: int | None = None
+
+    def among(self, jobs: Iterable[SlurmJob]) -> list[SlurmJob]:
+        """Those of some jobs of the name that are meant, oldest first."""
+        task = "" if self.index is None else str(self.index)
+        meant = [job for job in jobs if job.number.partition("_")[2] == task]
+        return sorted(meant, key=lambda job: int(job.number.partition("_")[0]))
+
+
+def known_jobs(sought: Sought) -> list[SlurmJob]:
+    """The user's jobs that are sought, oldest first, as Slurm's controller knows them, or else its accounting.
 
     Raises:
         BackendUnreachableError: there was no answer.
     """
-    look = ["squeue", "--me", f"--name={name}", "--states=all", "--array", "--noheader", f"--format={LOOK_FORMAT}"]
+    return known_among([sought])[sought]
+
+
+def known_among(sought: Sequence[Sought]) -> dict[Sought, list[SlurmJob]]:
+    """`known_jobs` for many, for which the controller is asked once.
+
+    Raises:
+        BackendUnreachableError: there was no answer.
+    """
+    names = {each.name for each in sought}
+    named = [f"--name={','.join(sorted(names))}"] if len(names) <= MOST_NAMES else []
+    look = ["squeue", "--me", *named, "--states=all", "--array", "--noheader", f"--format={LOOK_FORMAT}"]
     try:
-        found = list(jobs_in(_said(look)))
+        said = _said(look)
     except _Failed as error:
         raise _unreachable(str(error)) from None
-    return sorted(found or _recorded(name, number), key=lambda job: int(job.number.partition("_")[0]))
+    found: dict[str, list[SlurmJob]] = {name: [] for name in names}
+    for name, _, rest in (line.strip().partition("|") for line in said.splitlines()):
+        found.get(name, []).extend(jobs_in(rest))
+    return {each: each.among(found[each.name]) or _recorded(each) for each in sought}
 
 
-def _recorded(name: str, number: str | None) -> list[SlurmJob]:
+def _recorded(sought: Sought) -> list[SlurmJob]:
     """The same by the accounting, which many clusters have not."""
-    chosen = [f"--name={name}", "--starttime=now-30days"] if number is None else [f"--jobs={number}"]
+    by_name = [f"--name={sought.name}", "--starttime=now-30days"]
+    chosen = by_name if sought.number is None else [f"--jobs={sought.number}"]
     command = ["sacct", *chosen, "--allocations", "--parsable2", "--noheader", f"--format={RECORD_FORMAT}"]
     try:
-        return list(jobs_in(_said(command)))
+        return sought.among(jobs_in(_said(command)))
     except (_Failed, BackendError):
         return []
 

@@ -11,10 +11,10 @@ from contract.plain_text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOOK_FORMAT = "%i|%T|%r"
-"""Of squeue: number, state, reason."""
+LOOK_FORMAT = "%j|%i|%T|%r"
+"""Of squeue: name, number, state, reason."""
 RECORD_FORMAT = "JobID,State,Reason"
-"""The same of sacct."""
+"""The same of sacct, without the name."""
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)?")
 """Of a job, or of a task in an array."""
 
@@ -114,7 +114,7 @@ class SlurmJob:
 
 
 def jobs_in(answer: str) -> Iterator[SlurmJob]:
-    """The jobs in an answer of squeue or sacct, one a line; lines of another kind are left out."""
+    """The jobs in lines of number, state and reason; lines of another kind are left out."""
     for line in answer.splitlines():
         number, *rest = line.strip().split("|", 2)
         if _NUMBER.fullmatch(number) and len(rest) == 2:  # noqa: PLR2004 - the columns of the formats above

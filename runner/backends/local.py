@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,11 @@ class LocalBackend(ExecutorBackend):
 
 
 def _memory(_job: Mapping[str, Any]) -> int:
+    return _memory_of_this_machine()
+
+
+@functools.cache
+def _memory_of_this_machine() -> int:
     import psutil  # noqa: PLC0415 - few commands ask
 
     return psutil.virtual_memory().total

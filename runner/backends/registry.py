@@ -1,8 +1,8 @@
-"""The backends by name: four that come along, and those that other distributions bring.
+"""The backends by name: five that come along, and those that other distributions bring.
 
 A distribution brings one by an entry point of the group `kaggle_relay.backends`, whose name is what jobs.yaml calls it
 and whose object is a `BackendEntry`. Reading the entry points of everything that is installed takes longer than a
-command with nothing to do may last, so the four are known without, and others are looked for only where somebody
+command with nothing to do may last, so the five are known without, and others are looked for only where somebody
 asks for a name that is none of these, or reads jobs.yaml anew.
 """
 
@@ -53,11 +53,18 @@ def _slurm() -> BackendEntry:
     return ENTRY
 
 
+def _ray() -> BackendEntry:
+    from runner.backends.ray.entry import ENTRY  # noqa: PLC0415 - likewise
+
+    return ENTRY
+
+
 BACKENDS: dict[str, Callable[[], BackendEntry]] = {
     "local": _local,
     "docker": _docker,
     "kaggle": _kaggle,
     "slurm": _slurm,
+    "ray": _ray,
 }
 """Those that come along; nobody else's takes the place of one."""
 

@@ -63,10 +63,11 @@ def trial_check(workspace: Workspace, job: str) -> Check:
     if not isinstance(plan.decision, SPENDING):
         return Check("trial", f"none is needed: {plan.decision}")
     try:
-        notes = judge(workspace, plan).said
+        verdict = judge(workspace, plan, at_a_glance=True)
     except RelayError as error:
         return failed("trial", error)
-    return Check("trial", "; ".join(("its environment and model can be made, stepped, saved and loaded", *notes)))
+    sound = () if verdict.trial is None else ("its environment and model can be made, stepped, saved and loaded",)
+    return Check("trial", "; ".join((*sound, *verdict.said)))
 
 
 def own_checks(workspace: Workspace, job: str) -> Iterator[Check]:

@@ -55,7 +55,7 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
         for run in found.runs:
             tell(f"{job}: run_{run.profile} {run.sentence}")
         for plan in (each for each in plans if isinstance(each.decision, SPENDING)):
-            found = _with_notes(found, judge(workspace, plan).said, tell)
+            found = _with_notes(found, judge(workspace, plan, at_a_glance=True).said, tell)
         for number, plan in enumerate(plans):
             found = _with_estimate(workspace, found, plan, number, tell)
     except RelayError as error:

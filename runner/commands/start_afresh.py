@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from contract.errors import InputError
 from contract.events import say
 from runner.commands.cancel import submitted_handle
 from runner.curve.showing import put_away
-from runner.lineage import Phase, read_lineage
+from runner.layout import put_away_json
+from runner.lineage import Phase, PutAway, read_lineage
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace
@@ -30,8 +32,9 @@ def start_afresh(workspace: Workspace, job: str) -> None:
         raise InputError(
             f"job {job}", problem, f"let it end with `doit resume:{job}`, or stop it with `doit cancel:{job}`"
         )
-    target = workspace.runs.archive(job, lineage.generation)
+    folder, target = workspace.runs.job(job), workspace.runs.archive(job, lineage.generation)
     target.parent.mkdir(parents=True, exist_ok=True)
-    workspace.runs.job(job).rename(target)
+    PutAway(at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds")).write(put_away_json(folder))
+    folder.rename(target)
     put_away(workspace.runs, job, target)
     say(f"{job}: {len(lineage.sessions)} session(s) archived in {target}; the next run starts at 0 timesteps")

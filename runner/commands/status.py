@@ -9,7 +9,7 @@ from contract.documents.runs import Submission
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
-from runner.lineage import Phase, read_lineage
+from runner.lineage import Phase
 from runner.planning.changes import changed_code
 from runner.steering.answers import answer, wants_json
 from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer, StudyStatus
@@ -72,14 +72,14 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
 
 def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:
     """Where a job stands, and why nothing more can be planned for it."""
-    lineage = read_lineage(workspace.runs, job)
+    lineage = workspace.lineage(job)
     sessions = tuple(map(session_status, lineage.sessions))
     standing: Standing | None = None
     sentence: str | None = None
     notes: tuple[str, ...] = ()
     problem: RelayError | None = None
     try:
-        if job in workspace.jobs or job in workspace.jobs_file.trials:
+        if workspace.has(job) or job in workspace.jobs_file.trials:
             plan = workspace.plan(job, "full")
             standing, sentence = standing_of(plan.decision), str(plan.decision)
             change = changed_code(lineage.tip, plan.wanted)
@@ -155,16 +155,15 @@ def session_status(session: SessionState) -> SessionStatus:
 
 def _print_table(statuses: list[JobStatus]) -> None:
     from rich.console import Console  # noqa: PLC0415 - only this command needs it
-    from rich.table import Table  # noqa: PLC0415 - only this command needs it
-    from rich.text import Text  # noqa: PLC0415 - only this command needs it
 
-    table = Table(*_COLUMNS)
+    from runner.commands.table import print_table  # noqa: PLC0415 - likewise
+
+    rows: list[tuple[str, ...]] = []
     for status in statuses:
-        for session in status.sessions:
-            table.add_row(*(Text(plain(cell)) for cell in _row(status.job, session)))
+        rows += [tuple(map(plain, _row(status.job, session))) for session in status.sessions]
         if not status.sessions:
-            table.add_row(status.job, "-", *[""] * 5, "not started", *[""] * 3)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+            rows.append((status.job, "-", *[""] * 5, "not started", *[""] * 3))
+    print_table(Console(width=None if sys.stdout.isatty() else 160), _COLUMNS, rows)
 
 
 def _row(job: str, session: SessionStatus) -> tuple[str, ...]:

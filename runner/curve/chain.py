@@ -30,8 +30,9 @@ class Link:
 def links(lineage: Lineage) -> tuple[Link, ...]:
     """The chain of parents from where the training stands now, oldest first.
 
-    What was redone, and what was left for an older checkpoint, is in none of them; of a session that was cut off, that
-    stands in it up to the checkpoint which was gone on from.
+    Where a session is gone, what came before it is in the chain all the same. What was redone, and what was left for an
+    older checkpoint, is in none of them; of a session that was cut off, that stands in it up to the checkpoint that was
+    gone on from.
 
     Raises:
         RelayError: a document of a session is damaged.
@@ -39,14 +40,16 @@ def links(lineage: Lineage) -> tuple[Link, ...]:
     found: list[Link] = []
     session, ends = _newest(lineage)
     while session is not None:
-        parent = session.request.parent if session.folder.request.exists() else None
+        parent, before = session.request.parent if session.folder.request.exists() else None, lineage.before(session)
         begins = parent.timesteps if parent else 0
         if session.is_adopted and ends is not None:
             begins = ends  # it trained nothing
         found.append(Link(session, begins, ends))
-        if parent is None or int(parent.session) >= session.number:
-            break
-        session, ends = lineage.session(int(parent.session)), parent.timesteps
+        if before is not None and parent is not None:
+            is_gone = before.number != int(parent.session)
+            left = before.restored.checkpoint if is_gone else None
+            ends = left.timesteps if left is not None else parent.timesteps
+        session = before
     return tuple(reversed(found))
 
 

@@ -19,7 +19,7 @@ from runner.lineage import Phase, read_lineage
 from runner.planning.endings import why_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from contract.documents.metrics import Row
     from runner.curve.chain import Link
@@ -41,7 +41,9 @@ def stitched(runs: RunsFolder, job: str) -> Curve:
     """
     lineage = read_lineage(runs, job)
     seam = _Seam()
-    stretches = [seam.add(link, job) for link in links(lineage)]
+    chain = links(lineage)
+    stretches = [seam.add(link, job) for link in chain]
+    seam.notes += _holes(chain)
     return Curve(
         job=job,
         lineage=lineage.generation,
@@ -112,6 +114,17 @@ class _Seam:
                 series[-1] = measured
             else:
                 series.append(measured)
+
+
+def _holes(chain: Sequence[Link]) -> Iterator[str]:
+    """What is missing, since a session is gone from which another one went on."""
+    reached = 0
+    for link in chain:
+        parent = link.session.request.parent if link.session.folder.request.exists() else None
+        if parent is not None and link.begins > reached and not link.session.is_adopted:
+            missing = f"{reached:,} to {link.begins:,} timesteps"
+            yield f"session {parent.session} is gone, and with it what was measured from {missing}"
+        reached = link.begins if link.ends is None else link.ends
 
 
 def _means(row: Row) -> dict[str, float]:

@@ -40,9 +40,11 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         self.namespace: dict[str, Any] | None = None
         self.creators: dict[str, Creator] = {}
         self._graph: Graph | None = None
+        self._lists_names = False
 
     def setup(self, opt_values: Any) -> None:
         """Read dodo.py, once: a relative path counts from where doit was started."""
+        self._lists_names = opt_values.get("subtasks") is False and not opt_values["status"]
         if self.namespace is not None:
             return
         from runner.doit.creators import Creator
@@ -80,6 +82,8 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         own = super().load_tasks(cmd, pos_args)
         with exiting_on_error():
             graph = self._graph or self.draw(EVERYTHING)
+            if self._lists_names and not pos_args:
+                return [*(_named(name, creator) for name, creator in self.creators.items()), *own]
             needed = self.creators.keys() if own or self._graph is None else self._needed(graph.chosen)
             tasks = [
                 task
@@ -93,6 +97,13 @@ class RelayLoader(DodoTaskLoader):  # type: ignore[misc] # doit is untyped
         """The names that a run of `chosen` comes past; all of them where it names something else, such as a file."""
         known, names = self.creators.keys(), chosen.names | chosen.stages
         return known if names - known else names
+
+
+def _named(name: str, creator: Creator) -> Task:
+    """A task without its sub-tasks, of which there are many for each job, and which `doit list` leaves out."""
+    from doit.task import Task
+
+    return Task(name, None, doc=creator.doc, has_subtask=True)
 
 
 def backend_variable(arguments: Sequence[str]) -> str | None:

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from doit.dependency import DatabaseException, SqliteDB
 
+from runner.doit.selection import TASKS_WITH_JOBS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BUSY_MILLISECONDS = 10_000
 _MAGIC = b"SQLite format 3\0"
 _WHY = "what is done is looked at again, and nothing is lost"
-_LAST_OF_A_TASK = frozenset({"deps:", "ignore:"})
+_IGNORED = "ignore:"
+_LAST_OF_A_TASK = frozenset({"deps:", _IGNORED})
 
 
 class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
@@ -55,7 +58,13 @@ class WriteThrough(SqliteDB):  # type: ignore[misc] # doit is untyped
         return connection
 
     def set(self, task_id: str, dependency: str, value: Any) -> None:
-        """Store a value; the last one that doit stores of a task commits them all."""
+        """Store a value; the last one that doit stores of a task commits them all.
+
+        Of our commands nothing is stored, since they run whenever they are asked for: a file that is synced for each
+        job would be most of what a command about thousands costs.
+        """
+        if task_id.partition(":")[0] in TASKS_WITH_JOBS and dependency != _IGNORED:
+            return
         super().set(task_id, dependency, value)
         if dependency in _LAST_OF_A_TASK:
             encoded = self.codec.encode(self._cache[task_id])

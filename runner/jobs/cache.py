@@ -1,12 +1,14 @@
 """The jobs of jobs.yaml as plain JSON, read anew only when the file or its reader changed.
 
-Checking them takes pydantic a tenth of a second, which a command with nothing to do need not spend. Each job is decoded
-when it is asked for: where there are a thousand, a command about one reads one.
+Checking them takes pydantic a tenth of a second, and of ten thousand jobs one and a half, which a command with nothing
+to do need not spend. The cache begins with a table of contents, in one line, and each job is decoded when it is asked
+for: where there are ten thousand, a command about one looks at one.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,18 +32,79 @@ READERS = ("contract", "job", "runner/backends", "runner/jobs", "runner/studies"
 """Where the code lies that decides how jobs.yaml is read."""
 
 
-class _Cached(msgspec.Struct, frozen=True):
-    """What the file `jobs` of the cache says.
+class _Contents(msgspec.Struct, frozen=True):
+    """The first line of the file `jobs` of the cache.
 
     Args:
         stamp: what the jobs were read from, and by which code.
-        jobs: each by its name.
-        studies: likewise.
+        ends: where each job ends, counted from the end of this line; it begins where the one before it ends.
+        size: of all jobs, which tells whether the file is whole.
+        studies: each by its name.
     """
 
     stamp: str
-    jobs: dict[str, msgspec.Raw]
+    ends: dict[str, int]
+    size: int
     studies: dict[str, msgspec.Raw] = {}
+
+
+class _Jobs:
+    """Jobs as JSON, one after the other.
+
+    Args:
+        contents: their table of contents.
+        content: what has them.
+        begins: where in it the first one begins.
+    """
+
+    def __init__(self, contents: _Contents, content: bytes, begins: int = 0) -> None:
+        self.stamp = contents.stamp
+        self.names = list(contents.ends)
+        self.studies = contents.studies
+        self._contents = contents
+        self._content = memoryview(content)
+        self._begins = begins
+
+    @classmethod
+    def of(cls, stamp: str, jobs: dict[str, bytes], studies: dict[str, msgspec.Raw]) -> _Jobs:
+        """Those that were read just now."""
+        ends = dict(zip(jobs, itertools.accumulate(map(len, jobs.values())), strict=True))
+        content = b"".join(jobs.values())
+        return cls(_Contents(stamp, ends, len(content), studies), content)
+
+    @classmethod
+    def read(cls, path: Path) -> _Jobs | None:
+        """Those in the file at `path`; None where it is not there, or damaged."""
+        try:
+            content = path.read_bytes()
+            begins = content.index(b"\n") + 1
+            contents = msgspec.json.decode(content[:begins], type=_Contents)
+        except (OSError, ValueError):  # what msgspec raises is a ValueError
+            return None
+        return cls(contents, content, begins) if len(content) == begins + contents.size else None
+
+    def write(self, path: Path) -> None:
+        """Write them to the file at `path`."""
+        files.write_bytes(path, msgspec.json.encode(self._contents) + b"\n" + self._content[self._begins :])
+
+    @functools.cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        ends = self._contents.ends
+        return dict(zip(ends, itertools.pairwise((0, *ends.values())), strict=True))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name."""
+        return name in self._contents.ends
+
+    def job(self, name: str) -> dict[str, dict[str, Any]] | None:
+        """Both forms of a job; None where there is no such job."""
+        if (place := self._places.get(name)) is None:
+            return None
+        begins, ends = place
+        forms: dict[str, dict[str, Any]] = msgspec.json.decode(
+            self._content[self._begins + begins : self._begins + ends]
+        )
+        return forms
 
 
 class _Refused(NamedTuple):
@@ -62,7 +125,7 @@ class JobsReader:
         self._runs = runs
         self._path = runs.root / JOBS_FILE
         self._cache = runs.cache("jobs")
-        self._read: _Cached | None = None
+        self._read: _Jobs | None = None
         self._refused = _Refused({}, ())
         self._is_new = False
 
@@ -74,7 +137,15 @@ class JobsReader:
             InputError: jobs.yaml has an error.
         """
         content = self._content()
-        return list(self._refused.names or content.jobs)
+        return list(self._refused.names or content.names)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a job of that name, be it right or not.
+
+        Raises:
+            InputError: jobs.yaml has an error.
+        """
+        return self._content().has(name) or name in self._refused.errors
 
     @functools.cached_property
     def trials(self) -> list[str]:
@@ -111,22 +182,21 @@ class JobsReader:
         content = self._content()
         if (refused := self._refused.errors.get(name)) is not None:
             raise refused
-        if name not in content.jobs and (trial := trial_of_job(self._runs, name)) is not None:
-            if isinstance(trial.job, str):
-                raise InputError(f"job {name}", trial.job, "it was a trial that could not run")
-            return trial.job
-        if name not in content.jobs:
+        if (forms := content.job(name)) is not None:
+            return forms
+        if (trial := trial_of_job(self._runs, name)) is None:
             raise InputError(f"job {name}", "is no longer in jobs.yaml", "put it back, or ask for another one")
-        forms: dict[str, dict[str, Any]] = msgspec.json.decode(content.jobs[name])
-        return forms
+        if isinstance(trial.job, str):
+            raise InputError(f"job {name}", trial.job, "it was a trial that could not run")
+        return trial.job
 
     def remember(self) -> None:
         """Keep the jobs for the next command."""
-        if self._is_new:
-            files.write_bytes(self._cache, msgspec.json.encode(self._read))
+        if self._is_new and self._read is not None:
+            self._read.write(self._cache)
             self._is_new = False
 
-    def _content(self) -> _Cached:
+    def _content(self) -> _Jobs:
         if self._read is None:
             stamp = self._stamp()
             self._read = self._cached(stamp)
@@ -135,16 +205,16 @@ class JobsReader:
                 self._is_new = not self._refused.errors  # a folder may be put right, and the file stay as it is
         return self._read
 
-    def _read_anew(self, stamp: str) -> _Cached:
+    def _read_anew(self, stamp: str) -> _Jobs:
         from runner.jobs.file import load_file  # noqa: PLC0415 - it imports pydantic
 
         jobs, studies = load_file(self._path, sections())
         errors = {name: job for name, job in jobs.items() if isinstance(job, InputError)}
         self._refused = _Refused(errors, tuple(jobs))
         usable = {name: job for name, job in jobs.items() if not isinstance(job, InputError)}
-        return _Cached(
+        return _Jobs.of(
             stamp,
-            {name: msgspec.Raw(msgspec.json.encode(job.as_json())) for name, job in usable.items()},
+            {name: msgspec.json.encode(job.as_json()) for name, job in usable.items()},
             {name: msgspec.Raw(msgspec.json.encode(study)) for name, study in studies.items()},
         )
 
@@ -157,12 +227,9 @@ class JobsReader:
         readers = [each for folder in READERS for each in _sources_below(str(CODE / folder))]
         return files.sha256_of_value([content, installed(), sorted(readers)])
 
-    def _cached(self, stamp: str) -> _Cached | None:
-        try:
-            cached = msgspec.json.decode(self._cache.read_bytes(), type=_Cached)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return None
-        return cached if stamp and cached.stamp == stamp else None
+    def _cached(self, stamp: str) -> _Jobs | None:
+        cached = _Jobs.read(self._cache)
+        return cached if cached is not None and stamp and cached.stamp == stamp else None
 
 
 def _sources_below(folder: str) -> Iterator[tuple[str, int, int]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from contract.errors import InputError
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
-from runner.jobs.layers import Layers, merged, quick_form
+from runner.jobs.layers import DECIDED_BY_RULE, Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
 from runner.jobs.own_keys import GROUP
@@ -58,7 +58,10 @@ class JobProfiles:
 
     def as_json(self) -> dict[str, Any]:
         """Both forms as plain JSON, with the sections of backends."""
-        return {"full": self.full.model_dump(mode="json"), "quick": self.quick.model_dump(mode="json")}
+        full = self.full.model_dump(mode="json")
+        if self.quick == self.full.model_copy(update={name: getattr(self.quick, name) for name in DECIDED_BY_RULE}):
+            return {"full": full, "quick": full | self.quick.model_dump(mode="json", include={*DECIDED_BY_RULE})}
+        return {"full": full, "quick": self.quick.model_dump(mode="json")}
 
 
 class _Finding(NamedTuple):
@@ -152,6 +155,7 @@ class _Reader:
         self._model = job_with(backends)
         self._lines = lines
         self._bases: dict[str, Base] = {}
+        self._problems_of_sources: dict[tuple[str, ...], list[Problem]] = {}
 
     def jobs(self, values: Any) -> dict[str, JobProfiles]:
         """The jobs that are right; what is wrong with the others is in `findings`."""
@@ -246,7 +250,7 @@ class _Reader:
         block = self._mapping(block, in_full.located(("quick",))[1])
         forms = values, merged(values, block)
         full, of_full = self._form(name, forms[0], in_full)
-        quick, of_quick = self._form(name, forms[1], layers)
+        quick, of_quick = self._form(name, forms[1], layers) if block else (full, of_full)
         self.findings += of_full
         for finding in of_quick:
             if finding not in of_full:
@@ -272,7 +276,10 @@ class _Reader:
 
     def _sources(self, values: dict[str, Any], layers: Layers) -> Iterator[_Finding]:
         """What is wrong with the folders that a job names, which is right in all else."""
-        for problem in problems_of_sources(self._folder, values.get("sources") or []):
+        sources = tuple(values.get("sources") or ())
+        if sources not in self._problems_of_sources:  # jobs of a matrix have the same ones
+            self._problems_of_sources[sources] = [*problems_of_sources(self._folder, [*sources])]
+        for problem in self._problems_of_sources[sources]:
             yield self._finding(problem, values, layers)
 
     def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> _Finding:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 QUICK_TIMESTEPS = 100
 """The goal of a quick run that names none: this many timesteps, or one rollout where that is more."""
+DECIDED_BY_RULE = ("total_timesteps", "save_freq")
+"""What of a quick run follows from a rule where its block leaves it out."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What can be known of a session before it is spent.
 
-`trial`: the job is made, stepped, saved and loaded in a process of its own. `memory`: whether it fits where it is to
-run. `verdict`: both together, remembered by content, and what is refused or only said. `sandbox`: what a session finds,
-for whatever is tried or played here.
+`trial`: the job is made, stepped, saved and loaded in a process of its own. `trials`: what that found, remembered by
+content. `memory`: whether it fits where it is to run. `verdict`: both together, and what is refused or only said.
+`sandbox`: what a session finds, for whatever is tried or played here.
 """

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import platform
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from contract.documents.trial import Trial
 from contract.errors import InputError, UnavailableError
-from contract.storage import files
 from runner.backends.base import Known
-from runner.backends.registry import backend_entry, installed
+from runner.backends.registry import backend_entry
 from runner.data import mounts
 from runner.lineage import Phase
 from runner.planning.decide import Continue, Redo, Start
@@ -24,14 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from contract.documents.trial import Trial
     from runner.backends.base import Settled
-    from runner.sources import Sources
     from runner.workspace import Plan, Workspace
 
 SPENDING = (Start, Continue, Redo)
 """The decisions that a new session follows from."""
 
-MOST_REMEMBERED = 200
+NOT_YET = "has not been tried yet, and is before its session is packaged"
+"""What is said of a job that a look at many goes without a trial of."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,14 @@ class Verdict:
         return (*self.notes, *([self.settled.said] if self.settled.said else []))
 
 
-def judge(workspace: Workspace, plan: Plan) -> Verdict:
+def judge(workspace: Workspace, plan: Plan, *, at_a_glance: bool = False) -> Verdict:
     """Try the job of a plan, unless a trial of the same content is remembered.
+
+    Args:
+        workspace: the project.
+        plan: whose job a session may begin of.
+        at_a_glance: whether this is only a look: the trial of a job that is alike will do, and a command makes a few
+            at most. A job has a trial of its own before its session is packaged.
 
     Raises:
         InputError: no session of it could train where it is to run.
@@ -66,13 +67,15 @@ def judge(workspace: Workspace, plan: Plan) -> Verdict:
     except UnavailableError as error:
         if not entry.has_data:
             raise
-        return _untried(plan, error)
+        return _untried_here(plan, error)
     try:
-        found = _tried(workspace.runs.cache("trials"), plan, workspace.sources(plan), _wheels(workspace, plan), data)
+        found = _tried(workspace, plan, data, at_a_glance=at_a_glance)
     except UnavailableError as error:
         if job["backend"] == "local":
             raise
-        return _untried(plan, error)
+        return _untried_here(plan, error)
+    if found is None:
+        return Verdict(None, (NOT_YET,), _settled(plan, None))
     note = memory_note(job, found.memory, entry.memory(job))
     return Verdict(found, (*found.notes, *([note] if note else [])), _settled(plan, found.parameters))
 
@@ -86,7 +89,7 @@ def _settled(plan: Plan, parameters: Mapping[str, tuple[int, ...]] | None) -> Se
     return backend_entry(job["backend"]).settle(job, Known(parameters, earlier))
 
 
-def _untried(plan: Plan, error: UnavailableError) -> Verdict:
+def _untried_here(plan: Plan, error: UnavailableError) -> Verdict:
     job = plan.wanted.job
     place = f"this machine, which may lack what the {job['backend']} backend has"
     doubt = f"it could not be tried on {place}, and is tried there first"
@@ -107,30 +110,12 @@ def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
         raise UnavailableError(error.subject, error.problem, error.remedy) from error
 
 
-def _tried(cache: Path, plan: Plan, sources: Sources, wheels: list[Path], data: dict[str, Path]) -> Trial:
-    key = _trial_digest(plan.wanted.job, sources, wheels)
-    known = _remembered(cache)
-    if key in known:
-        return known[key]
-    found = trial.try_job(plan.wanted.job, plan.wanted.profile, sources.bundle(), None, wheels, data)
-    latest = [*known.items(), (key, found)][-MOST_REMEMBERED:]
-    with contextlib.suppress(OSError):  # a project that may only be read is tried anew each time
-        files.write_bytes(cache, msgspec.json.encode(dict(latest)))
+def _tried(workspace: Workspace, plan: Plan, data: dict[str, Path], *, at_a_glance: bool) -> Trial | None:
+    """What a trial found; None where a look goes without one."""
+    job, sources, wheels = plan.wanted.job, workspace.sources(plan), _wheels(workspace, plan)
+    known = workspace.trials.found(job, sources, wheels, alike=at_a_glance)
+    if known is not None or (at_a_glance and not workspace.trials.may_go_on):
+        return known
+    found = trial.try_job(job, plan.wanted.profile, sources.bundle(), None, wheels, data)
+    workspace.trials.remember(job, sources, wheels, found)
     return found
-
-
-def _trial_digest(job: dict[str, Any], sources: Sources, wheels: list[Path]) -> str:
-    """A digest of all that a trial depends on; what was refused is not remembered, since its cause may be anywhere."""
-    parts = {name: job[name] for name in ("env", "algorithm", "policy", "hyperparameters")}
-    evaluation = job["eval"]["episodes"] if job["eval"]["frequency"] else 0
-    beside = [files.sha256_of_file(each) for each in wheels]
-    return files.sha256_of_value(
-        [parts, evaluation, sources.identity().content, installed(), platform.python_version(), *beside]
-    )
-
-
-def _remembered(cache: Path) -> dict[str, Trial]:
-    try:
-        return msgspec.json.decode(cache.read_bytes(), type=dict[str, Trial])
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}

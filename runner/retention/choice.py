@@ -98,8 +98,7 @@ def _line(lineage: Lineage) -> list[SessionState]:
     session = lineage.tip
     while session is not None and session not in found:
         found.append(session)
-        parent = session.request.parent
-        session = lineage.session(int(parent.session)) if parent is not None else None
+        session = lineage.before(session)
     restored = restored_sessions(lineage)
     return [each for each in reversed(found) if each in restored]
 

@@ -56,11 +56,13 @@ class Lane:
 
     Args:
         live: those that have one.
+        returning: those whose session has ended, and which may wait again after a pass.
         tired: until when none tries to get one.
         refusals: how many found the place busy since it last took one.
     """
 
     live: set[str] = field(default_factory=set)
+    returning: set[str] = field(default_factory=set)
     tired: float = -math.inf
     refusals: int = 0
     _waiting: defaultdict[str, list[tuple[Own, str]]] = field(default_factory=lambda: defaultdict(list))

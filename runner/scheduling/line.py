@@ -2,7 +2,8 @@
 
 Among those that wait for a slot the highest priority comes first, then the job that had its device for the shortest
 time, then the group that had, then the order of jobs.yaml. What a job had only grows, so that each of equal priority
-has its turn.
+has its turn. A slot that a session gives back is kept for its job while that has its pass, if only jobs of a lower
+priority wait: else one of these would have it for hours.
 
 A tick costs what has changed since the last one and what has a session, and not what merely waits: 10,000 jobs that
 wait are as cheap as ten.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.scheduling.demands import Need
@@ -100,9 +102,24 @@ class Line:
             del self._demands[job]
             self._rank(demand.group, now)
 
+    @property
+    def gpu_seconds_left(self) -> float | None:
+        """What the cap on GPU time leaves, if there is one, of sessions that have ended."""
+        return None if self._caps.gpu_seconds is None else self._caps.gpu_seconds - self._gpu_spent
+
+    def has_ended(self, job: str, now: float) -> None:
+        """The session of `job` has ended: it gives its slot back, and needs a pass."""
+        self.put(replace(self._demands[job], needs=Need.PASS), now)
+        self._lane(self._demands[job].slot).returning.add(job)
+
+    def is_waiting(self, job: str) -> bool:
+        """Whether `job` waits for a slot."""
+        demand = self._demands.get(job)
+        return demand is not None and demand.needs is Need.BEGIN and job not in self._began
+
     def waiting(self) -> list[Demand]:
         """Those that wait for a slot, in the order of their positions; looks at all jobs."""
-        waiting = (each for job, each in self._demands.items() if each.needs is Need.BEGIN and job not in self._began)
+        waiting = (each for job, each in self._demands.items() if self.is_waiting(job))
         return sorted(waiting, key=lambda demand: demand.position)
 
     def hold(self, job: str, now: float, seconds: float) -> None:
@@ -126,8 +143,13 @@ class Line:
         """The place took a session of `job`: it is not busy."""
         self._lane(self._demands[job].slot).refusals = 0
 
-    def choose(self, now: float) -> Choice:
-        """Which jobs get a pass now; those that begin a session have their slot from now on."""
+    def choose(self, now: float, most: int | None = None) -> Choice:
+        """Which jobs get a pass now; those that begin a session have their slot from now on.
+
+        Args:
+            now: the time.
+            most: how many begin one at most; the others keep their turns.
+        """
         self._let_go_of_held(now)
         passes = sorted(self._passes, key=lambda job: self._demands[job].position)
         self._passes.clear()
@@ -137,7 +159,7 @@ class Line:
         begun: list[str] = []
         beyond: list[str] = []
         tried: set[Slot] = set()
-        while (demand := self._first(now, tried)) is not None:
+        while (most is None or len(begun) < most) and (demand := self._first(now, tried)) is not None:
             if self._is_beyond(demand):
                 beyond.append(demand.job)
                 self.drop(demand.job, now)
@@ -159,10 +181,11 @@ class Line:
         """Whether any job that waits may have a slot now."""
         return any(lane.has_waiting and self._is_open(slot, lane, now) for slot, lane in self._lanes.items())
 
-    def _is_open(self, slot: Slot, lane: Lane, now: float) -> bool:
+    def _is_open(self, slot: Slot, lane: Lane, now: float, kept: int = 0) -> bool:
+        """Whether a job may have a slot now, with so many kept for others."""
         most, every = self._caps.most(slot), self._caps.sessions
-        has_room = (most is None or len(lane.live) < most) and (every is None or len(self._began) < every)
-        return has_room and lane.tired <= now
+        has_slot = most is None or len(lane.live) + kept < most
+        return has_slot and (every is None or len(self._began) + kept < every) and lane.tired <= now
 
     def _first(self, now: float, tried: AbstractSet[Slot]) -> Demand | None:
         """The first of all that wait for a slot and can have one."""
@@ -171,6 +194,9 @@ class Line:
             if slot in tried or not self._is_open(slot, lane, now) or (first := lane.first()) is None:
                 continue
             rank, demand = first[0], self._demands[first[1]]
+            kept = sum(self._demands[job].priority > demand.priority for job in lane.returning)
+            if kept and not self._is_open(slot, lane, now, kept):
+                continue
             if (best is None or rank < best[0]) and (self._is_beyond(demand) or self._fits(demand)):
                 best = rank, demand
         return None if best is None else best[1]
@@ -221,6 +247,7 @@ class Line:
         job, had = demand.job, self._groups[demand.group]
         self._passes.discard(job)
         self._held_until.pop(job, None)
+        self._lane(demand.slot).returning.discard(job)
         had.ended -= demand.seconds
         if keeps_slot or (began := self._began.pop(job, None)) is None:
             return

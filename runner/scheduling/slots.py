@@ -38,6 +38,20 @@ class Caps:
     sessions: int | None = None
     gpu_seconds: float | None = None
 
+    @property
+    def is_any(self) -> bool:
+        """Whether there is one."""
+        return self.sessions is not None or self.gpu_seconds is not None
+
     def most(self, slot: Slot) -> int | None:
         """Sessions in such slots at once."""
         return self.sessions if slot.is_usual and self.sessions is not None else slot.most
+
+    def words(self, slot: Slot) -> str:
+        """What a job waits for that has no such slot yet, in half a sentence."""
+        if self.sessions is not None and (slot.is_usual or slot.most is None or self.sessions <= slot.most):
+            return f"sessions={self.sessions} run at once"
+        if slot.is_usual:
+            return f"{slot.place} runs {slot.most} session at once (sessions=2 asks for two)"
+        kind = f" of kind {slot.kind}" if slot.kind else ""
+        return f"{slot.place} runs {slot.most} sessions{kind} at once"

@@ -125,7 +125,20 @@ class Sources:
 
     def identity(self) -> Identity:
         """One digest of all contents and one of all meanings."""
+        return self._identity_once
+
+    @cached_property
+    def _identity_once(self) -> Identity:
         return _identity([folder.digest for folder in self.folders], PYTHON)
+
+    @cached_property
+    def bundle_bytes(self) -> int:
+        """The size of the bundle, which is packed once to find out, however many jobs carry it.
+
+        Raises:
+            InputError: as `bundle` does.
+        """
+        return len(self.bundle())
 
     def table(self) -> dict[str, list[str]]:
         """Both digests of each file, as JSON."""

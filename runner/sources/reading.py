@@ -81,6 +81,7 @@ class SourceReader:
         self._seen: dict[str, _KnownFolder] = {}
         self._seen_files: dict[str, dict[str, _KnownFile]] = {}
         self._folders: dict[Path, SourceFolder] = {}
+        self._read: dict[tuple[Path, ...], Sources] = {}
 
     def read(self, folders: tuple[Path, ...]) -> Sources:
         """The files below `folders`, each folder under its own name.
@@ -88,13 +89,16 @@ class SourceReader:
         Raises:
             InputError: a folder is missing, two have the same name, or something in one cannot be carried.
         """
+        if (read := self._read.get(folders)) is not None:
+            return read
         names = [folder.name for folder in folders]
         for folder in folders:
             if names.count(folder.name) > 1:
                 raise InputError(self._subject(folder), f"another folder is named {folder.name} too", "rename one")
             if folder not in self._folders:
                 self._folders[folder] = self._read_folder(folder)
-        return Sources(tuple(self._folders[folder] for folder in folders))
+        self._read[folders] = Sources(tuple(self._folders[folder] for folder in folders))
+        return self._read[folders]
 
     def remember(self) -> None:
         """Keep the digests for the next command."""

@@ -88,7 +88,7 @@ def _package_bytes(workspace: Workspace, plan: Plan, parent: Restored | None) ->
     best = parent.best_model if parent is not None else None
     carried = (checkpoint.bytes + (checkpoint.replay.bytes if checkpoint.replay else 0)) if checkpoint else 0
     carried += best.bytes if best else 0
-    size = len(workspace.sources(plan).bundle()) + carried
+    size = workspace.sources(plan).bundle_bytes + carried
     size += sum(wheel.stat().st_size for wheel in workspace.wheels(plan))
     if backend_entry(job["backend"]).is_elsewhere:
         with open_backend(job["backend"], workspace.runs) as backend:

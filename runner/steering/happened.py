@@ -65,7 +65,8 @@ def _lineage(lineage: Lineage, *, is_put_away: bool) -> Iterator[tuple[dt.dateti
         except RelayError as error:
             yield None, _happening(lineage, number, None, "unreadable", str(error))
     if is_put_away and lineage.sessions:
-        yield None, _happening(lineage, None, None, "put away", f"lineage {lineage.generation} was put away by `fresh`")
+        at = _stamp(lineage.put_away.at) if lineage.put_away is not None else None
+        yield at, _happening(lineage, None, at, "put away", f"lineage {lineage.generation} was put away by `fresh`")
 
 
 def _removals(lineage: Lineage) -> Iterator[tuple[dt.datetime, Happening]]:
@@ -126,6 +127,8 @@ def _beginning(session: SessionState, before: SessionState | None) -> tuple[str,
     again = f"from session {parent.session}" if parent else "from the beginning"
     if newest.timesteps >= request.goal or session.package.inputs != before.package.inputs:
         return "redone", f"does session {before.folder.number} again, {again}, {begins} {where}"
+    if parent is not None and int(parent.session) > before.number:
+        return "begun", f"{_from(parent)}, which is gone, {begins} {where}"
     had = f"and not from the {newest.timesteps:,} that session {newest.session} had reached"
     return "fell back", f"{_from(parent) if parent else 'begins'} {begins} {had} {where}"
 

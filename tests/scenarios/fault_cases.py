@@ -53,7 +53,6 @@ class Case:
         return f"{self.call}-{moment}-{fields['kind']}{back}{after}-{'always' if self.lasts else 'once'}"
 
 
-_EVERY = 7
 Fault = tuple[tuple[str, Any], ...]
 
 
@@ -117,10 +116,27 @@ def cases() -> Iterator[Case]:
 
 
 def share(matrix: Sequence[Case]) -> list[Case]:
-    """A part of the matrix in its order: every seventh case, and the first of each kind and call that has none then."""
-    chosen = list(matrix[::_EVERY])
-    for case in matrix:
-        is_kind_there = any(each.rule.kind is case.rule.kind for each in chosen)
-        if not is_kind_there or all(each.call != case.call for each in chosen):
-            chosen.append(case)
+    """A part of the matrix: each call, each fault, and each kind and each stage with either duration.
+
+    What a fault does to a call is one piece of code for every call, and what is begun again after one is another for
+    every fault, so that the whole product finds little more.
+    """
+    wanted = {word for case in matrix for word in _words(case)}
+    chosen = []
+    while wanted:
+        best = max(matrix, key=lambda case: len(_words(case) & wanted))
+        chosen.append(best)
+        wanted -= _words(best)
     return sorted(chosen, key=matrix.index)
+
+
+def _words(case: Case) -> set[tuple[object, ...]]:
+    """What a case has in it, each of which is to be in the part."""
+    fields = dict(case.fields)
+    fault = (fields["kind"], bool(fields.get("after")), bool(fields.get("back")))
+    return {
+        ("call", case.call),
+        ("fault", *fault),
+        ("kind", fields["kind"], case.lasts),
+        ("stage", case.stage, case.lasts),
+    }

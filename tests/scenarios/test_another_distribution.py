@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.mark.slow
 def test_a_job_trains_on_a_backend_of_another_distribution(project: Project) -> None:
     project.write_jobs(cart=cart_pole(backend="moon", moon={"crater": "plato"}))
-    assert 'unknown backend "moon"; write local, docker, kaggle or slurm' in project.doit("run_quick", expect=2)
+    assert 'unknown backend "moon"; write local, docker, kaggle, slurm or ray' in project.doit("run_quick", expect=2)
     install_moon(project.root)
     first = project.doit("run_quick")
     assert first.count("lands in plato") == 1

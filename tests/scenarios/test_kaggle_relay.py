@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 JOB = "traffic_light_control"
 KERNEL = "relay-traffic-light-control"
-GOAL = 300
+ROLLOUT = 100
+GOAL = 3 * ROLLOUT
 MOMENTS = tuple(f"{stage:<8}  {JOB}:{{}}" for stage in ("package", "execute", "download", "validate", "restore"))
 TRAINING = f"{JOB} {{}}  training"
 EVERY_MOMENT = (*MOMENTS[:2], TRAINING, *MOMENTS[2:])
@@ -76,9 +77,10 @@ def revealing(root: Path) -> list[str]:
 
 
 def relay_with_kills(project: Project, kills: tuple[tuple[str, ...], ...] = (EVERY_MOMENT,) * 3, **changes: Any) -> str:
-    """Three sessions of the job through Kaggle, doit killed in each stage of each and while it trains; what it said."""
-    # Each session may start, and then has no time left but for one rollout of 100 timesteps.
-    project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1, **changes)})
+    """A session of the job through Kaggle for each of `kills`, doit killed at those moments of it; what it said."""
+    # Each session may start, and then has no time left but for one rollout.
+    goal = ROLLOUT * len(kills)
+    project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1, total_timesteps=goal, **changes)})
     said: list[str] = []
     for number, moments in enumerate(kills, start=1):
         session = f"{number:04d}"
@@ -87,9 +89,9 @@ def relay_with_kills(project: Project, kills: tuple[tuple[str, ...], ...] = (EVE
             operations = 0 if moment == TRAINING else number - 1
             said.append(project.kill_at(moment.format(session), "run_full", operations=operations))
         said.append(project.doit("run_full"))
-        assert project.adopted(JOB, number).timesteps == 100 * number
-    assert "nothing to do: 300 of 300 timesteps" in project.doit("run_full")
-    assert [project.adopted(JOB, number).resume.exact for number in (1, 2, 3)] == [True] * 3
+        assert project.adopted(JOB, number).timesteps == ROLLOUT * number
+    assert f"nothing to do: {goal} of {goal} timesteps" in project.doit("run_full")
+    assert all(project.adopted(JOB, number).resume.exact for number in range(1, len(kills) + 1))
     return "".join(said)
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
 from executors.slurm.settings import SlurmSettings, longest_session, time_for
-from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job
+from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job, sandbox_name
 from runner.backends.slurm.section import Slurm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from executors.base import Workload
+    from executors.base import Status, Workload
     from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
 
@@ -76,6 +76,11 @@ class SlurmBackend(ExecutorBackend):
         """The packaged session for the executor."""
         limit = session_limit(packaged_job(folder)) + KILL_GRACE_SECONDS
         return replace(super().workload(folder, key), limit_seconds=limit)
+
+    def standing(self, handles: Sequence[str]) -> Mapping[str, Status]:
+        """Where many sessions stand, for which Slurm is asked once."""
+        names = {sandbox_name(handle): handle for handle in handles}
+        return {names[name]: status for name, status in self.executor.standing([*names]).items()}
 
     def diagnose(self) -> Iterator[Check]:
         """What a session would need of the cluster; starts nothing."""

@@ -141,8 +141,9 @@ def test_one_of_an_array_is_stopped_and_cancelled_without_the_others(root: Path,
 def test_an_array_that_waits_says_for_what_for_each_of_it(root: Path, tmp_path: Path) -> None:
     with SlurmExecutor(root, CLOSED) as executor:
         executor.start_together(workloads(tmp_path, TELLS))
+        stands = executor.standing(NAMES)
         for index, name in enumerate(NAMES):
-            status = executor.status(name)
+            status = stands[name]
             assert status.state is State.QUEUED
             assert f"_{index} waits in Slurm's queue: its partition is down" in str(status.reason)
             executor.stop(name)

@@ -139,7 +139,22 @@ def test_a_lineage_whose_first_session_is_gone_begins_where_the_rest_does(tmp_pa
     second = disk.add(Phase.RESTORED, timesteps=128, parent=disk.lineage.sessions[0].restored.checkpoint)
     leave(second, dump(96, 30))
     disk.runs.session(JOB, 1).path.rename(tmp_path / "elsewhere")
-    assert [(each.begins, each.ends) for each in curve_of(disk).stretches] == [(64, 128)]
+    curve = curve_of(disk)
+    assert [(each.begins, each.ends) for each in curve.stretches] == [(64, 128)]
+    assert curve.notes == ("session 0001 is gone, and with it what was measured from 0 to 64 timesteps",)
+
+
+def test_a_curve_goes_on_behind_a_session_that_is_gone_and_says_what_is_missing(tmp_path: Path) -> None:
+    disk = JobOnDisk(tmp_path)
+    leave(disk.add(Phase.RESTORED, timesteps=64), dump(64, 2))
+    for timesteps in (96, 160):
+        parent = disk.lineage.sessions[-1].restored.checkpoint
+        leave(disk.add(Phase.RESTORED, timesteps=timesteps, parent=parent), dump(timesteps, timesteps))
+    disk.runs.session(JOB, 2).path.rename(tmp_path / "elsewhere")
+    curve = curve_of(disk)
+    assert series(curve) == [(64, 2, 1), (160, 160, 3)]
+    assert [(each.session, each.begins, each.ends) for each in curve.stretches] == [(1, 0, 64), (3, 96, 160)]
+    assert curve.notes == ("session 0002 is gone, and with it what was measured from 64 to 96 timesteps",)
 
 
 def test_rows_that_go_backwards_are_left_out(tmp_path: Path) -> None:

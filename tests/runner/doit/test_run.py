@@ -228,15 +228,15 @@ def test_only_the_jobs_that_go_on_are_asked_for_again(doit: Doit) -> None:
     pole.add(Phase.RESTORED, timesteps=256, **as_wanted(Workspace(doit.root), "pole"))
     doit.passes = [doit.session(64), doit.session(256)]
     assert doit.run("resume:cart", "resume:pole") == 0
-    assert doit.asked == [["resume:cart", "resume:pole"], ["resume:cart"]]
+    assert doit.asked == [["resume:cart"], ["resume:pole"], ["resume:cart"]]
 
 
 def test_a_job_that_failed_for_good_is_not_forgotten_while_another_goes_on(doit: Doit) -> None:
     write_jobs(doit.root, cart=cart_pole(), pole=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
     JobOnDisk(doit.root, "pole").add(Phase.RESTORED, timesteps=64, rules=as_wanted(Workspace(doit.root))["rules"])
-    doit.passes = [doit.fails("pole", doit.session(64)), doit.session(256)]
+    doit.passes = [doit.session(64), doit.fails("pole"), doit.session(256)]
     assert doit.run("resume") == 1
-    assert doit.asked == [["resume"], ["resume:cart"]]
+    assert doit.asked == [["resume:cart"], ["resume:pole"], ["resume:cart"]]
 
 
 def test_what_was_asked_for_beside_a_run_is_done_once(doit: Doit) -> None:
@@ -323,6 +323,32 @@ def test_a_mistake_ends_the_command_before_anything_is_run(doit: Doit, capsys: p
         doit.run("run_quick", "resume")
     assert caught.value.code == 2
     assert capsys.readouterr().err.endswith("asks for resume and run_quick at once; run one at a time\n")
+    assert doit.asked == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "command", "said"),
+    [
+        ({"sessions": "two"}, ("resume",), "variable sessions: is 'two'; write how many at once, as in sessions=4"),
+        ({"sessions": "0"}, ("resume",), "variable sessions: is '0'; write how many at once, as in sessions=4"),
+        ({"gpu_hours": "-1"}, ("resume",), "variable gpu_hours: is '-1'; write how many hours, as in gpu_hours=20"),
+        ({"sessions": "2"}, ("verify", "resume"), "write `doit resume sessions=4`"),
+    ],
+)
+def test_caps_that_cannot_be_kept_to_are_refused(
+    doit: Doit,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    command: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", variables)
+    monkeypatch.setattr("sys.argv", ["doit", *command])
+    with pytest.raises(SystemExit) as caught:
+        doit.run(*command)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{said}\n")
     assert doit.asked == []
 
 

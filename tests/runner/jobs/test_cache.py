@@ -135,7 +135,10 @@ def test_another_set_of_backends_parses_again(
     assert len(readings) == 2
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"stamp": 1, "jobs": {}}'])
+DAMAGED = ("", "{", "[]\n", "{}\n", '{"stamp":"","ends":{},"size":1}\n', '{"stamp":1,"ends":{},"size":0}\n')
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_cache_is_read_past(runs: RunsFolder, content: str) -> None:
     runs.cache("jobs").parent.mkdir(parents=True)
     runs.cache("jobs").write_text(content, encoding="utf-8")

@@ -121,9 +121,9 @@ def added(text: str) -> str:
         ("kaggle: none", 6, "kaggle", 'must be a mapping, lines of `key: value`, found "none"'),
         ("docker: {memory: 1m}", 6, "docker.memory", 'must be at least 6291456, found "1m"'),
         ("backend: dokcer", 6, "backend", 'unknown backend "dokcer"; did you mean docker?'),
-        ("backend: mars", 6, "backend", 'unknown backend "mars"; write local, docker, kaggle or slurm'),
+        ("backend: mars", 6, "backend", 'unknown backend "mars"; write local, docker, kaggle, slurm or ray'),
         ("device: gpu", 6, "device", 'unknown name "gpu"; did you mean cpu?'),
-        ("backend: backend", 6, "backend", 'unknown backend "backend"; write local, docker, kaggle or slurm'),
+        ("backend: backend", 6, "backend", 'unknown backend "backend"; write local, docker, kaggle, slurm or ray'),
         ("policy: mlppolicy", 6, "policy", 'PPO has no policy "mlppolicy"; did you mean MlpPolicy?'),
         # Keys that belong elsewhere.
         ("n_steps: 64", 6, "n_steps", "unknown key; it belongs under hyperparameters"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,6 +154,11 @@ def test_each_nth_is_counted_from_the_first_whatever_is_gone(line: Lineage) -> N
         "0006 600_steps.zip",
         "0007 700_steps.zip",
     ]
+
+
+def test_what_came_before_a_session_that_is_gone_counts_all_the_same(line: Lineage) -> None:
+    shutil.rmtree(line.cart.runs.session("cart", 3).path)
+    assert line.left(Keep(latest=1, every=0, best=1)) == ["0002 200_steps.zip", "0006 600_steps.zip"]
 
 
 def test_what_is_in_use_stays_whatever_is_stated(workspace: Workspace, line: Lineage) -> None:

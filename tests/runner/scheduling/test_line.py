@@ -60,6 +60,28 @@ def test_a_higher_priority_comes_first_whatever_the_others_had() -> None:
     assert line_of(*jobs).choose(0.0).begins == ("b", "a")
 
 
+def test_a_job_of_higher_priority_keeps_its_slot_while_what_it_left_is_brought_home() -> None:
+    urgent = Demand("urgent", Need.END, GPU, 0, priority=1)
+    line = line_of(urgent, waiting("a", 1), waiting("b", 2))
+    assert line.choose(0.0).begins == ("a",)
+    line.has_ended("urgent", HOUR)
+    assert line.choose(HOUR) == ((), ("urgent",), ())
+
+    line.put(replace(urgent, needs=Need.BEGIN, sessions=1), HOUR)
+    assert line.choose(HOUR).begins == ("urgent",)
+    line.put(replace(urgent, sessions=1), HOUR)
+    line.has_ended("urgent", 2 * HOUR)
+    line.hold("urgent", 2 * HOUR, 60.0)  # nothing can be brought home now
+    assert line.choose(2 * HOUR).begins == ("b",)
+
+
+def test_a_job_of_equal_priority_gives_its_slot_away_at_once() -> None:
+    line = line_of(Demand("ended", Need.END, HERE, 0), waiting("a", 1, HERE))
+    line.has_ended("ended", HOUR)
+
+    assert line.choose(HOUR) == (("a",), ("ended",), ())
+
+
 def test_the_job_that_had_its_device_for_the_shortest_time_comes_first() -> None:
     jobs = waiting("a", seconds=2 * HOUR), waiting("b", 1, seconds=HOUR), waiting("c", 2, seconds=3 * HOUR)
 

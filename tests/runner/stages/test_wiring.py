@@ -246,7 +246,7 @@ def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spe
         wiring.package(changed, live)
     assert not live.folder.path.exists()
     changed.runs.cache("trials").unlink()
-    wiring.package(changed, live)
+    wiring.package(Workspace(cart.runs.root), live)
     assert live.folder.package_json.exists()
     assert trials == []
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from runner.commands.start_afresh import start_afresh
+from runner.layout import put_away_json
 from runner.lineage import Phase, every_lineage
 from runner.steering.documents import HistoryAnswer
 from runner.steering.happened import history_of
@@ -122,3 +124,30 @@ def test_jobs_are_told_by_time_and_a_job_in_the_order_in_which_things_followed(
     assert "cart-002 0001" in lines[-1]
     show_history(workspace, ["pole-none"])
     assert capsys.readouterr().out == "pole-none: nothing has happened yet\n"
+
+
+def test_fresh_stands_where_it_was_given_among_what_happened_to_other_jobs(
+    workspace: Workspace, cart: JobOnDisk
+) -> None:
+    pole = JobOnDisk(cart.runs.root, "pole")
+    clock(cart.add(Phase.RESTORED, timesteps=64), "2026-01-01T10:00:00+00:00", "2026-01-01T12:00:00+00:00")
+    clock(pole.add(Phase.RESTORED, timesteps=64), "2026-02-01T10:00:00+00:00", "2026-02-01T12:00:00+00:00")
+    start_afresh(workspace, "cart")
+    (lineage, _) = every_lineage(cart.runs, "cart")
+    assert lineage.put_away is not None
+    happened = [each for job in ("cart", "pole") for each in history_of(every_lineage(cart.runs, job))]
+    *_, last = sorted(happened, key=lambda each: each[0])
+    assert (last[1].kind, last[1].at) == ("put away", lineage.put_away.at)
+    put_away_json(cart.runs.archive("cart", 1)).unlink()  # as lineages of earlier versions are
+    assert told(cart)[-1] == ("put away", "lineage 1 was put away by `fresh`")
+
+
+def test_a_session_that_went_on_from_one_that_is_gone_says_so_and_no_fallback(cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=64)
+    cart.add(Phase.RESTORED, timesteps=128, parent=cart.checkpoint(1, 64))
+    cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(2, 128))
+    shutil.rmtree(cart.runs.session("cart", 2).path)
+    assert told(cart)[2:] == [
+        ("begun", "goes on from session 0002, which is gone, at 128 of 256 timesteps (full, local)"),
+        ("ended", "reached 256 of 256 timesteps: goal met"),
+    ]

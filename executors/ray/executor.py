@@ -1,0 +1,196 @@
+"""The Ray executor: a job of a cluster in a sandbox that the job's node shares with this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from contract.errors import BackendError, BackendUnreachableError
+from contract.states import State
+from contract.storage import files
+from executors import local_launcher as launcher
+from executors.base import Closeable, Status
+from executors.ray.cluster import connected, entrypoint, stated_address
+from executors.ray.settings import RaySettings, Request
+from executors.ray.standing import Seen, pause, recorded, standing
+from executors.ray.words import GAVE_UP_WAITING
+from executors.sandbox import LOG_FILE, read_if_there, recorded_end
+from executors.shared_sandboxes import SharedSandboxes, launcher_command, log_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from contract.storage.coming_back import ComingBack
+    from executors.base import Workload
+    from executors.ray.words import RayJob
+
+GIVEN_UP_SECONDS = 900.0
+"""How long ago a stop was asked for, where neither the session nor its cluster gives an answer any more."""
+GIVEN_UP = "it was asked to stop, and neither it nor its cluster has answered since"
+REQUEST_FILE = "request.json"
+SUBMITTED_FILE = "submitted.json"
+
+
+@dataclass
+class _Watch:
+    """What this process has seen of a job at Ray.
+
+    Args:
+        job: Ray's latest answer.
+        asked: how often it was asked.
+        asked_at: when last, by the monotonic clock.
+        since: since when the answer has been the same, and the log as long.
+        log: how long that is.
+    """
+
+    job: RayJob | None
+    asked: int
+    asked_at: float
+    since: float
+    log: int
+
+
+class RayExecutor(Closeable):
+    """Scripts as jobs of a Ray cluster, which outlive whoever submitted them.
+
+    A job is found by its submission id, which is the sandbox's and the executor's own; what lies in the sandbox decides
+    where Ray has forgotten it. One that Ray runs twice starts its script once.
+
+    Args:
+        root: the folder of all sandboxes, unless the settings name another; each node of the cluster has it.
+        settings: what the scripts that it starts ask for.
+    """
+
+    def __init__(self, root: Path, settings: RaySettings | None = None) -> None:
+        self._sandboxes = SharedSandboxes(root)
+        self._settings = settings or RaySettings()
+        self._watched: dict[str, _Watch] = {}
+
+    def reach(self) -> None:
+        """See that there is a cluster to submit to.
+
+        Raises:
+            UnavailableError: Ray is not installed here.
+            BackendError: there is none, or it gives no answer.
+        """
+        connected(stated_address(self._settings.address, os.environ))
+
+    def start(self, workload: Workload) -> None:
+        """Lay out the sandbox and submit its job, unless that was done."""
+        sandbox = self._sandboxes.lay_out(workload, self._settings.folder)
+        if self.has(workload.name):
+            return
+        cluster = connected(stated_address(self._settings.address, os.environ))
+        request = Request.made(self._settings, cluster.address)
+        # Noted first: whoever looks for the job has to know at which cluster.
+        files.write_json(sandbox / REQUEST_FILE, request.document())
+        self._submit(workload.name, sandbox, request)
+
+    def has(self, name: str) -> bool:
+        """Whether its job was ever submitted, by what lies in its sandbox or by what Ray says."""
+        sandbox = self._sandboxes.path(name)
+        if any((sandbox / each).exists() for each in (launcher.STARTED_FILE, SUBMITTED_FILE)):
+            return True
+        request = _request(sandbox)
+        return request is not None and self._known(name, request) is not None
+
+    def status(self, name: str) -> Status:
+        """What the launcher recorded; without a record, what Ray says, which is asked now and then."""
+        sandbox = self._sandboxes.existing(name)
+        is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
+        if (end := recorded_end(sandbox)) is not None:
+            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        request = _request(sandbox) or Request.made(self._settings, "")
+        try:
+            watch = self._watch(name, sandbox, request)
+        except BackendUnreachableError:
+            if is_asked_to_stop and _age(sandbox / launcher.STOP_FILE) > GIVEN_UP_SECONDS:
+                return Status(State.CANCELLED, reason=GIVEN_UP)
+            raise
+        if (end := recorded_end(sandbox)) is not None:  # it may have ended between the two looks
+            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        has_started = (sandbox / launcher.STARTED_FILE).exists()
+        seen = Seen(watch.job, has_started, time.monotonic() - watch.since, request.needs())
+        return standing(seen, sandbox, request.python)
+
+    def logs(self, name: str, offset: int) -> bytes:
+        """The bytes of the log from `offset` on; there is none before the job begins."""
+        return self._sandboxes.logs(name, offset)
+
+    def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
+        """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
+        self._sandboxes.fetch(name, folder, coming)
+
+    def stop(self, name: str) -> None:
+        """Ask for a stop by a file, and have Ray drop what has not begun.
+
+        Ray's own stop would send SIGTERM to each process of the script, and not only to the one that knows what to do.
+        """
+        if self._sandboxes.stop(name):
+            with contextlib.suppress(BackendError):
+                self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """Have Ray end the job, which sends SIGKILL where SIGTERM has not sufficed for its stop wait."""
+        request = _request(self._sandboxes.existing(name))
+        if request is not None:
+            connected(request.address).stop(request.submission_id(self._sandboxes.job_name(name)))
+
+    def remove(self, name: str) -> None:
+        """Remove the sandbox; what still writes into it may keep some of it."""
+        self._sandboxes.remove(name)
+        self._watched.pop(name, None)
+
+    def close(self) -> None:
+        """Nothing is open: each question of Ray's client is a connection of its own."""
+
+    def _submit(self, name: str, sandbox: Path, request: Request) -> None:
+        command = entrypoint(launcher_command(sandbox, request.python), str(sandbox / LOG_FILE))
+        submission_id = request.submission_id(self._sandboxes.job_name(name))
+        connected(request.address).submit(submission_id, command, request)
+        files.write_json(sandbox / SUBMITTED_FILE, {"job": submission_id})
+
+    def _watch(self, name: str, sandbox: Path, request: Request) -> _Watch:
+        """What Ray says of its job, asked again only if that is due."""
+        watch = self._watched.get(name)
+        now = time.monotonic()
+        if watch is None or now - watch.asked_at >= pause(watch.asked):
+            job = self._known(name, request)
+            if job is not None and job.error == GAVE_UP_WAITING:
+                job = self._wait_on(name, sandbox, request) or job
+            log = log_size(sandbox)
+            is_new = watch is None or (watch.job, watch.log) != (job, log)
+            since = now if watch is None or is_new else watch.since
+            if job is None and not is_new:  # of several that a head has forgotten, the first one has waited for all
+                since = min(since, connected(request.address).answers_since)
+            watch = self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
+        return watch
+
+    def _wait_on(self, name: str, sandbox: Path, request: Request) -> RayJob | None:
+        """Hand a job in again that Ray gave up, as no node had room in time: it never began, and Ray has dropped it.
+
+        Were it to begin all the same, the second one would find its sandbox taken.
+        """
+        if (sandbox / launcher.STARTED_FILE).exists():
+            return None
+        again = replace(request, attempt=request.attempt + 1)
+        self._submit(name, sandbox, again)
+        files.write_json(sandbox / REQUEST_FILE, again.document())
+        return self._known(name, again)
+
+    def _known(self, name: str, request: Request) -> RayJob | None:
+        return connected(request.address).known_job(request.submission_id(self._sandboxes.job_name(name)))
+
+
+def _request(sandbox: Path) -> Request | None:
+    """What was submitted for a sandbox, or is about to be."""
+    document = read_if_there(sandbox / REQUEST_FILE)
+    return None if document is None else Request.read(document)
+
+
+def _age(path: Path) -> float:
+    """For how many seconds a file has been as it is."""
+    return time.time() - path.stat().st_mtime

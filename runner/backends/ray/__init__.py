@@ -1,0 +1,5 @@
+"""The ray backend: sessions as jobs of a Ray cluster.
+
+`section`: what a job says of it. `entry`: how it is found. `backend`: the calls. `health`: what `doit doctor` asks of
+the cluster.
+"""

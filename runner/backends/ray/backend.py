@@ -1,0 +1,111 @@
+"""The ray backend: sessions as jobs of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contract.errors import InputError
+from executors.ray.executor import RayExecutor
+from executors.ray.settings import RaySettings
+from runner.backends.on_executor import ExecutorBackend, packaged_job
+from runner.backends.ray.section import Ray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from runner.backends.base import Check, Origin, Provisions
+    from runner.layout import SessionFolder
+
+
+class RayBackend(ExecutorBackend):
+    """Sessions as jobs of a Ray cluster.
+
+    Args:
+        root: the folder of sandboxes, unless a job names another.
+    """
+
+    executor: RayExecutor
+
+    name = "ray"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(RayExecutor(root))
+        self._root = root
+
+    def provisions(self, job: Mapping[str, Any], parent: Origin | None) -> Provisions:
+        """Nothing, once it is clear that the job can be asked for.
+
+        Raises:
+            InputError: it needs a GPU and asks for none, or its folder cannot be.
+        """
+        job_settings(job, self._root, "")
+        return super().provisions(job, parent)
+
+    def prepare(self, folder: SessionFolder, key: str) -> None:
+        """See that there is a cluster, and that this machine's Ray understands it.
+
+        Raises:
+            UnavailableError: Ray is not installed here.
+            BackendError: there is no cluster, or one of another kind.
+        """
+        with RayExecutor(self._root, job_settings(packaged_job(folder), self._root, key)) as executor:
+            executor.reach()
+
+    def submit(self, folder: SessionFolder, key: str) -> str:
+        """Submit the packaged session, once.
+
+        Raises:
+            RefusedError: Ray does not take it.
+        """
+        with RayExecutor(self._root, job_settings(packaged_job(folder), self._root, key)) as executor:
+            executor.start(self.workload(folder, key))
+        return key
+
+    def diagnose(self) -> Iterator[Check]:
+        """What a session would need of the cluster; starts nothing."""
+        from runner.backends.ray.health import checks  # noqa: PLC0415 - only `doit doctor` asks
+
+        return checks()
+
+
+def job_settings(job: Mapping[str, Any], root: Path, key: str) -> RaySettings:
+    """What the sessions of `job` (as JSON) ask for.
+
+    Args:
+        job: the job.
+        root: the backend's folder, which lies in the project's.
+        key: of the session, for people who look at the jobs.
+
+    Raises:
+        InputError: it needs a GPU and asks for none, or its folder cannot be.
+    """
+    own = Ray.model_validate(job.get("ray", {}))
+    if job["device"] == "cuda" and not own.gpus:
+        remedy = "set `ray: {gpus: 1}` in jobs.yaml, or `device: auto`"
+        raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Ray for no GPU", remedy)
+    return RaySettings(
+        address=own.address,
+        cpus=own.cpus,
+        gpus=own.gpus,
+        memory=own.memory,
+        resources=own.resources,
+        folder=None if own.storage is None else storage_folder(job["name"], own.storage, root.parents[2]),
+        python=own.python or sys.executable,
+        note=key,
+    )
+
+
+def storage_folder(job: str, stated: str, project: Path) -> Path:
+    """The folder that a job states, with `~` and variables in it: one for everybody, in which each has its own.
+
+    Raises:
+        InputError: it names a variable that is not set.
+    """
+    path = os.path.expandvars(stated)
+    if "$" in path:
+        problem = f"{stated} names a variable that is not set here"
+        raise InputError(f"job {job}, key ray.storage", problem, "set it, or write the folder itself")
+    return (project / Path(path).expanduser()).absolute()

@@ -1,0 +1,66 @@
+"""The section `ray` of a job: what its sessions ask of the cluster where the backend is ray."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from job.algorithms.hyperparameters import NotNegative, Positive
+from job.model import Section, Size
+
+OURS = {"CPU": "cpus", "GPU": "gpus", "memory": "memory"}
+"""Ray's names of what has a key of its own."""
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?::\d+)?/?[^\s?#@]*")
+_RESOURCE = re.compile(r"[A-Za-z0-9][\w.:/-]{0,254}", re.ASCII)
+_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("must be the address of a Ray dashboard, such as http://head:8265")
+    return value.rstrip("/")
+
+
+def _resource(value: str) -> str:
+    if value in OURS:
+        raise ValueError(f"has {value}: write it as ray.{OURS[value]}")
+    if not _RESOURCE.fullmatch(value):
+        raise ValueError("must be names of resources as the cluster has them, each with an amount")
+    return value
+
+
+def _whole_above_one(value: float) -> float:
+    if value > 1 and not value.is_integer():
+        raise ValueError("must be a part of one GPU, such as 0.5, or whole ones")
+    return value
+
+
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value):
+        raise ValueError("must be a path on one line")
+    return value
+
+
+def _folder(value: str) -> str:
+    if _URL.match(value):
+        raise ValueError("must be a folder that all nodes see: mount what is at that address")
+    return _path(value)
+
+
+class Ray(Section):
+    """What a session asks of a Ray cluster.
+
+    `address` is the dashboard's, as Ray finds it if None. `memory` in bytes. `storage` is where sandboxes lie, which
+    all nodes share, and `python` what runs a session there.
+    """
+
+    address: Annotated[str, AfterValidator(_address)] | None = None
+    cpus: Positive = 1.0
+    gpus: Annotated[NotNegative, AfterValidator(_whole_above_one)] = 0.0
+    memory: Size | None = None
+    resources: dict[Annotated[str, AfterValidator(_resource)], Positive] = Field(default_factory=dict)
+    storage: Annotated[str, AfterValidator(_folder)] | None = None
+    python: Annotated[str, AfterValidator(_path)] | None = None

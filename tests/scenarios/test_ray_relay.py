@@ -1,0 +1,118 @@
+"""Runs on a real Ray cluster of three nodes, cut off in each way that a cluster has, end as if nothing had happened."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contract.documents.runs import Execution, Package
+from tests.project import PATIENCE_SECONDS, Project, cart_pole
+from tests.ray_cluster import HEAD, RayCluster, running_ray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+
+GO_ON = ("resume", "backend=ray", "wait=no")
+NODES = ("n1", "n2", "n3")
+UNDER_WAY = 75
+GOAL = 512
+LONG = pytest.mark.long("the executor's tests have the same ends in small, with scripts that train nothing")
+SLOW_STEPS = """
+import time
+import gymnasium as gym
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+class Slow(CartPoleEnv):
+    def step(self, action):
+        time.sleep(0.02)  # as a simulator takes its time: a session is to last until it is cut off
+        return super().step(action)
+
+gym.register("Slow-v0", entry_point=Slow, max_episode_steps=500)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    with running_ray(*NODES) as there:
+        yield there
+
+
+def slow_steps(project: Project, **changes: Any) -> dict[str, Any]:
+    """A job whose sessions last for as many hundredths of a second as it has timesteps, or longer."""
+    (project.root / "slow").mkdir(exist_ok=True)
+    (project.root / "slow" / "__init__.py").write_text(SLOW_STEPS, encoding="utf-8")
+    job = {"env": {"id": "slow:Slow-v0", "n_envs": 2}, "sources": ["slow"], "save_freq": 64, "device": "cpu"}
+    return cart_pole(**job | changes)
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def say(project: Project, *command: str) -> tuple[int, str]:
+    """The exit code of a command, and what it has said."""
+    process = project.start(*command)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    return process.returncode, said
+
+
+def trains(project: Project, job: str) -> bool:
+    """Whether a session of a job has saved a checkpoint and is not over, as its sandbox says."""
+    (folder,) = project.sessions(job)
+    log = project.runs.backend("ray") / Package.read(folder.package_json).key[:16] / "log.txt"
+    return log.exists() and b"@relay checkpoint" in log.read_bytes()
+
+
+def reasons(project: Project, job: str) -> list[str]:
+    """Why the sessions of a job have ended, as far as their backend told."""
+    return [str(Execution.read(each.execution_json).reason) for each in project.sessions(job)]
+
+
+@LONG
+def test_twenty_four_jobs_come_through_kills_of_commands_a_node_and_the_head(
+    cluster: RayCluster, project: Project, tmp_path: Path
+) -> None:
+    names = [f"cart{number:02}" for number in range(24)]
+    forms = {name: {"seed": seed, "total_timesteps": GOAL} for seed, name in enumerate(names)}
+    forms[names[0]]["total_timesteps"] = 4 * GOAL  # cut off by its node
+    forms[names[1]]["total_timesteps"] = 8 * GOAL  # by its time
+    jobs = {name: slow_steps(project, ray={"cpus": 1}, **form) for name, form in forms.items()}
+    jobs[names[0]]["ray"]["resources"] = {"n1": 1}
+    jobs[names[1]]["session_limit"] = "40s"
+    project.write_jobs(**jobs)
+    project.kill_at(f"execute   {names[3]}", *GO_ON)
+    eventually(lambda: trains(project, names[0]))
+    cluster.kill("n1")
+    for name in names[4:6]:
+        project.kill_at(f"execute   {name}", *GO_ON)
+    cluster.start_nodes("n1")
+    assert say(project, *GO_ON)[0] == UNDER_WAY
+    given = cluster.jobs()
+    cluster.kill(HEAD)
+    code, said = say(project, *GO_ON)
+    assert code == UNDER_WAY
+    assert "gives no answer" in said
+    cluster.wait_for_the_end_of(*NODES)
+    cluster.start_head()  # it knows of no job
+    cluster.start_nodes(*NODES)
+    eventually(lambda: say(project, *GO_ON)[0] == 0)
+    assert given.keys().isdisjoint(later := cluster.jobs())
+    sessions = {name: project.sessions(name) for name in names}
+    assert len(given) + len(later) == sum(map(len, sessions.values()))
+    assert all(len(sessions[name]) > 1 for name in names[:2])
+    assert any("Ray does not know its job any more" in reason for name in names for reason in reasons(project, name))
+    assert any("its node failed" in reason for reason in reasons(project, names[0]))
+    whole = Project(tmp_path / "uninterrupted")
+    whole.write_jobs(**{name: cart_pole(device="cpu", **form) for name, form in forms.items()})
+    whole.doit("run_full")
+    for name in names:
+        assert project.digest(name, len(sessions[name])) == whole.digest(name, 1), name
+    print({name: (len(sessions[name]), reasons(project, name)) for name in names})  # noqa: T201 - its figures
