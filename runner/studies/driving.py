@@ -22,8 +22,10 @@ from contract.errors import (
     UnavailableError,
     UnderWayError,
 )
+from contract.events import MARK
 from contract.plain_text import plain
-from runner.backends.registry import open_backend
+from runner.backends.opened import OpenBackends, opened
+from runner.backends.registry import backend_entry
 from runner.commands.cancel import ask_to_stop
 from runner.curve.stitching import stitched
 from runner.display import Display
@@ -34,19 +36,19 @@ from runner.planning.endings import Ending, why_ended
 from runner.planning.restraint import why_not
 from runner.stages import execute as executing
 from runner.stages import wiring
+from runner.stages.execute import NotYetItsTurnError
 from runner.studies.judging import evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from runner.backends.base import Backend
     from runner.lineage import SessionState
     from runner.studies.judging import Evaluated
     from runner.workspace import LiveSession, Plan, Workspace
 
 
-TURN_SECONDS = 30.0
-"""Until a backend that had no room for a session is asked again."""
+_EVALUATION = f"{MARK}evaluation ".encode()
 
 
 class Stand(enum.Enum):
@@ -62,6 +64,13 @@ class Stand(enum.Enum):
     """No further session would get it there."""
     AT_REST = enum.auto()
     """No session of it runs, and none is to begin: somebody has asked it to stop."""
+
+
+class _Known(NamedTuple):
+    """The evaluations of a job, and how its sessions stood when they were read."""
+
+    stands: tuple[int, ...]
+    found: list[Evaluated]
 
 
 class Went(NamedTuple):
@@ -115,16 +124,19 @@ class Driver:
     Args:
         workspace: the project, which does not wait.
         command: what holds the jobs, for whoever finds them held.
-        begins_what_was_stopped: whether a job goes on that a user has asked to stop before.
+        waits: whether the command looks at the jobs again and again: then one goes on that a user has asked to stop
+            before, and a log that comes as a stream is listened to.
     """
 
-    def __init__(self, workspace: Workspace, command: str, *, begins_what_was_stopped: bool) -> None:
+    def __init__(self, workspace: Workspace, command: str, *, waits: bool) -> None:
         self._workspace = workspace
         self._command = command
-        self._begins_what_was_stopped = begins_what_was_stopped
+        self._waits = waits
         self._open = contextlib.ExitStack()
         self._held: set[str] = set()
-        self._backends: dict[str, Backend] = {}
+        self._backends = self._open.enter_context(OpenBackends(workspace.runs))
+        self._evaluated: dict[str, _Known] = {}
+        self._looked_at: dict[Path, tuple[int, int]] = {}
         self._ended: set[str] = set()
         self._waits_until: dict[str, float] = {}
         self._asked_to_stop: set[str] = set()
@@ -160,14 +172,17 @@ class Driver:
                 return watched
         if time.monotonic() < self._waits_until.get(job, 0.0):
             return Went(Stand.UNDER_WAY)
-        workspace = self._workspace.reopened()
+        workspace = self._workspace.reopened(self._backends)
         plan = workspace.plan(job, "full")
         if (stands := self._stand(plan, begins=begins)) is not None:
             return stands
         for live in workspace.live_sessions(plan):
-            if (went := _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))) is not None:
-                if not live.folder.ledger_json.exists():  # it was not taken: its turn is yet to come
-                    self._waits_until[job] = time.monotonic() + TURN_SECONDS
+            try:
+                went = _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))
+            except NotYetItsTurnError as error:
+                self._waits_until[job] = time.monotonic() + error.busy.wait_seconds
+                went = Went(Stand.UNDER_WAY, plain(str(error)))
+            if went is not None:
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
@@ -179,7 +194,26 @@ class Driver:
             job: its name.
             frequency: timesteps between two of them.
         """
-        return evaluations(stitched(self._workspace.runs, job), frequency)
+        head = read_lineage(self._workspace.runs, job).head
+        if head is None:
+            return []
+        stands = (head.number, head.phase, self._marks(head.folder.log))
+        known = self._evaluated.get(job)
+        if known is None or known.stands != stands:
+            known = _Known(stands, evaluations(stitched(self._workspace.runs, job), frequency))
+            self._evaluated[job] = known
+        return known.found
+
+    def _marks(self, log: Path) -> int:
+        """How many evaluations a log tells of; of one that grows only what is new is read."""
+        offset, count = self._looked_at.get(log, (0, 0))
+        with contextlib.suppress(FileNotFoundError), log.open("rb") as stream:
+            stream.seek(offset)
+            news = stream.read()
+            whole = news[: news.rfind(b"\n") + 1]
+            offset, count = offset + len(whole), count + whole.count(_EVALUATION)
+        self._looked_at[log] = offset, count
+        return count
 
     def reached(self, job: str) -> int:
         """Timesteps of the newest adopted checkpoint of a job."""
@@ -201,17 +235,19 @@ class Driver:
             return None if begins else Went(Stand.AT_REST)
         if not _was_stopped(plan):
             return Went(Stand.STUCK, reason)
-        may_go_on = self._begins_what_was_stopped and plan.job not in self._ended
+        may_go_on = self._waits and plan.job not in self._ended
         return None if may_go_on else Went(Stand.AT_REST, reason)
 
     def _watch(self, session: SessionState, handle: str) -> Went | None:
         """Ask after a session, and copy what it has printed since; None where it has ended, as far as anybody knows."""
         try:
-            backend = self._backend(session.ledger.backend)
+            backend = self._backends.get(session.ledger.backend)
             status = backend.status(handle)
             if status.state.is_terminal or status.is_ending:
                 return None
-            log = session.folder.log
+            log, is_streamed = session.folder.log, backend_entry(backend.name).log_is_streamed
+            if is_streamed and not self._waits:
+                return Went(Stand.UNDER_WAY, status.reason or "")
             if news := backend.logs(handle, log.stat().st_size if log.exists() else 0):
                 with log.open("ab") as stream:
                     stream.write(news)
@@ -220,12 +256,6 @@ class Driver:
         except BackendUnreachableError as error:
             return Went(Stand.UNDER_WAY, plain(str(error)))
         return Went(Stand.UNDER_WAY, status.reason or "")
-
-    def _backend(self, name: str) -> Backend:
-        """A backend, opened once: some give what was printed since they were asked last."""
-        if name not in self._backends:
-            self._backends[name] = self._open.enter_context(open_backend(name, self._workspace.runs))
-        return self._backends[name]
 
     def stop(self, job: str) -> None:
         """Ask a running session to stop after a last checkpoint, once: a command before may have been cut off at it.
@@ -267,6 +297,8 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
             continue
         try:
             stage(workspace, live)
+        except NotYetItsTurnError:
+            raise
         except (UnderWayError, BackendUnreachableError) as error:
             return Went(Stand.UNDER_WAY, plain(str(error)))
         except (InputError, IncompatibleError) as error:
@@ -278,6 +310,7 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
 
 def _execute(workspace: Workspace, live: LiveSession) -> None:
     """Run a session or attach to it, showing nothing of what it prints: there are many, and each has a log."""
-    with open_backend(Package.read(live.folder.package_json).job["backend"], workspace.runs) as backend:
+    name = Package.read(live.folder.package_json).job["backend"]
+    with opened(name, workspace.runs, workspace.backends) as backend:
         silent = Display(live.plan.job, live.folder.number, io.StringIO())
-        executing.execute(live.folder, backend, silent, waits=False)
+        executing.execute(live.folder, backend, silent, waits=False, is_watched=True)

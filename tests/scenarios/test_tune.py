@@ -92,7 +92,7 @@ class Measured(Driver):
 def uninterrupted(project: Project, folder: Path) -> list[tuple[Any, ...]]:
     """What a search that nobody cut off comes to, by what the sessions of `project` measured."""
     workspace = Workspace(project.root)
-    with Measured(workspace, "", begins_what_was_stopped=True) as sessions:
+    with Measured(workspace, "", waits=True) as sessions:
         search = Search(RunsFolder(folder), workspace.jobs_file.study("lr"), sessions)
         while search.tick():
             pass
