@@ -1,15 +1,12 @@
-"""The jobs of trials go on: each by as much as can be done without waiting.
-
-`Sessions` is all that a search asks of whoever runs sessions.
-"""
+"""The jobs of trials go on: each by as much as can be done without waiting."""
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import io
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from collections import defaultdict
+from typing import TYPE_CHECKING, Self
 
 from contract.documents.runs import Package
 from contract.errors import (
@@ -22,100 +19,30 @@ from contract.errors import (
     UnavailableError,
     UnderWayError,
 )
-from contract.events import MARK
 from contract.plain_text import plain
 from runner.backends.opened import OpenBackends, opened
 from runner.backends.registry import backend_entry
 from runner.commands.cancel import ask_to_stop
-from runner.curve.stitching import stitched
 from runner.display import Display
 from runner.lineage import Phase, read_lineage
 from runner.lock import held
 from runner.planning.decide import BEGINNING, REFUSALS, Nothing, Rejudge
 from runner.planning.endings import Ending, why_ended
 from runner.planning.restraint import why_not
+from runner.scheduling.watching import standing
 from runner.stages import execute as executing
 from runner.stages import wiring
 from runner.stages.execute import NotYetItsTurnError
-from runner.studies.judging import evaluations
+from runner.studies.measured import Measured
+from runner.studies.sessions import Stand, Went
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
+    from executors.base import Status
     from runner.lineage import SessionState
     from runner.studies.judging import Evaluated
     from runner.workspace import LiveSession, Plan, Workspace
-
-
-_EVALUATION = f"{MARK}evaluation ".encode()
-
-
-class Stand(enum.Enum):
-    """Where a job stands once it went on."""
-
-    UNDER_WAY = enum.auto()
-    """A session of it runs or waits."""
-    ENDED = enum.auto()
-    """A session of it has ended, and there may be more to do at once."""
-    MET = enum.auto()
-    """Its goal is met."""
-    STUCK = enum.auto()
-    """No further session would get it there."""
-    AT_REST = enum.auto()
-    """No session of it runs, and none is to begin: somebody has asked it to stop."""
-
-
-class _Known(NamedTuple):
-    """The evaluations of a job, and how its sessions stood when they were read."""
-
-    stands: tuple[int, ...]
-    found: list[Evaluated]
-
-
-class Went(NamedTuple):
-    """How far a job went.
-
-    Args:
-        stand: where it stands.
-        why: in words.
-    """
-
-    stand: Stand
-    why: str = ""
-
-
-class Sessions(Protocol):
-    """Has the jobs of a search go on."""
-
-    def advance(self, job: str, *, begins: bool) -> Went:
-        """Do of a job what can be done without waiting, and copy what its session has printed.
-
-        Args:
-            job: its name.
-            begins: whether a further session may begin.
-
-        Raises:
-            RelayError: something is wrong that is no fault of the job.
-        """
-        ...
-
-    def stop(self, job: str) -> None:
-        """Ask a running session to stop after a last checkpoint."""
-        ...
-
-    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
-        """The evaluations of a job so far, by timesteps.
-
-        Args:
-            job: its name.
-            frequency: timesteps between two of them.
-        """
-        ...
-
-    def reached(self, job: str) -> int:
-        """Timesteps of the newest adopted checkpoint of a job."""
-        ...
 
 
 class Driver:
@@ -135,8 +62,8 @@ class Driver:
         self._open = contextlib.ExitStack()
         self._held: set[str] = set()
         self._backends = self._open.enter_context(OpenBackends(workspace.runs))
-        self._evaluated: dict[str, _Known] = {}
-        self._looked_at: dict[Path, tuple[int, int]] = {}
+        self._standing: dict[str, Status] = {}
+        self._measured = Measured(workspace.runs)
         self._ended: set[str] = set()
         self._waits_until: dict[str, float] = {}
         self._asked_to_stop: set[str] = set()
@@ -148,6 +75,17 @@ class Driver:
     def __exit__(self, *_: object) -> None:
         """Let all go."""
         self._open.close()
+
+    def look(self, jobs: Sequence[str]) -> None:
+        """Ask each backend after all its sessions of some jobs at once; what gives no answer is asked one by one."""
+        self._standing.clear()
+        handles: defaultdict[str, list[str]] = defaultdict(list)
+        for session in filter(None, (_running(self._workspace, job) for job in jobs)):
+            if session.ledger.handle is not None:
+                handles[session.ledger.backend].append(session.ledger.handle)
+        for name, of_backend in handles.items():
+            with contextlib.suppress(BackendUnreachableError):
+                self._standing |= standing(self._backends.get(name), of_backend)
 
     def advance(self, job: str, *, begins: bool) -> Went:
         """Do of a job what can be done without waiting.
@@ -194,26 +132,7 @@ class Driver:
             job: its name.
             frequency: timesteps between two of them.
         """
-        head = read_lineage(self._workspace.runs, job).head
-        if head is None:
-            return []
-        stands = (head.number, head.phase, self._marks(head.folder.log))
-        known = self._evaluated.get(job)
-        if known is None or known.stands != stands:
-            known = _Known(stands, evaluations(stitched(self._workspace.runs, job), frequency))
-            self._evaluated[job] = known
-        return known.found
-
-    def _marks(self, log: Path) -> int:
-        """How many evaluations a log tells of; of one that grows only what is new is read."""
-        offset, count = self._looked_at.get(log, (0, 0))
-        with contextlib.suppress(FileNotFoundError), log.open("rb") as stream:
-            stream.seek(offset)
-            news = stream.read()
-            whole = news[: news.rfind(b"\n") + 1]
-            offset, count = offset + len(whole), count + whole.count(_EVALUATION)
-        self._looked_at[log] = offset, count
-        return count
+        return self._measured.evaluated(job, frequency)
 
     def reached(self, job: str) -> int:
         """Timesteps of the newest adopted checkpoint of a job."""
@@ -242,7 +161,7 @@ class Driver:
         """Ask after a session, and copy what it has printed since; None where it has ended, as far as anybody knows."""
         try:
             backend = self._backends.get(session.ledger.backend)
-            status = backend.status(handle)
+            status = self._standing.pop(handle, None) or backend.status(handle)
             if status.state.is_terminal or status.is_ending:
                 return None
             log, is_streamed = session.folder.log, backend_entry(backend.name).log_is_streamed

@@ -16,7 +16,8 @@ from runner.doit.selection import select
 from runner.layout import RunsFolder
 from runner.lineage import Phase
 from runner.lock import held
-from runner.studies.driving import Driver, Stand, Went
+from runner.studies.driving import Driver
+from runner.studies.sessions import Stand, Went
 from runner.workspace import Workspace
 from tests.runner.conftest import JobOnDisk, as_wanted
 from tests.runner.studies.conftest import Played, write_study
