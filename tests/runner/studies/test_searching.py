@@ -19,7 +19,7 @@ from runner.studies.searching import FIRST_FAILURES, Search
 from tests.runner.studies.conftest import RATE, SEARCH, Played, read_study, write_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from runner.studies.values import Trial
@@ -104,19 +104,21 @@ def cuts_at(monkeypatch: pytest.MonkeyPatch, which: int, *, torn: bool) -> Calla
 
 
 @pytest.mark.parametrize(
-    ("pruner", "at_once"),
-    [({"startup": 1}, 1), ({"kind": "halving", "keep": 2}, 1)],
-    ids=["median", "halving"],
+    ("pruner", "step"), [({"startup": 1}, 4), ({"kind": "halving", "keep": 2}, 7)], ids=["median", "halving"]
 )
 def test_a_kill_before_any_write_changes_nothing(
-    tmp_path: Path, pruner: dict[str, Any], at_once: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    pruner: dict[str, Any],
+    step: int,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
-    changes = {"pruner": pruner, "at_once": at_once, "trials": 3}
+    changes = {"pruner": pruner, "trials": 3}
     write_study(tmp_path / "whole", **changes)
     whole = RunsFolder(tmp_path / "whole")
     expected = came_to(search_to_its_end(whole, Played(whole)))
     known = told(whole)
-    for which in _every(4 if pruner.get("kind") is None else 7):
+    for which in itertools.count(0, 1 if request.config.getoption("--long") else step):
         root = tmp_path / str(which)
         write_study(root, **changes)
         runs = RunsFolder(root)
@@ -131,10 +133,6 @@ def test_a_kill_before_any_write_changes_nothing(
         assert told(runs) == known, which
         assert sessions.begun == [each[0] for each in expected]
     assert which > 15
-
-
-def _every(step: int) -> Iterator[int]:
-    return itertools.count(0, step)
 
 
 def test_trials_that_run_beside_each_other_keep_what_was_chosen(tmp_path: Path) -> None:
