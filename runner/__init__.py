@@ -6,6 +6,7 @@
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
 `adopting/`: checkpoints from elsewhere. `record`: what a script tells of its package.
 `packages/`: the wheels that a job's packages become. `data`: folders that stand for Kaggle's data.
+`studies/`: searches for hyperparameters, whose trials are jobs.
 `report/`: pages and figures of what the sessions came to.
 `preflight/`: what can be known before a session is spent. `notifying`: who is told how one ended.
 `curve/`: what all sessions measured; `tracking/`: that in an experiment tracker.

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a study in jobs.yaml names what cannot be searched, or values that no job may have": (
-        "runner/jobs/test_studies.py::test_a_mistake_is_one_sentence_with_its_line",
+        "runner/studies/test_reading.py::test_a_mistake_is_one_sentence_with_its_line",
     ),
     "a study is edited so that its trials cannot be compared": (
         "runner/studies/test_searching.py::test_a_study_stays_what_it_was_when_its_trials_began",

@@ -40,7 +40,7 @@ def tune(workspace: Workspace, name: str) -> int:
     steps.waits = False
     with (
         held(workspace.runs, name, command),
-        Driver(steps, command, begins_what_was_stopped=workspace.waits) as driver,
+        Driver(steps, command, waits=workspace.waits) as driver,
     ):
         search = Search(steps.runs, study, driver)
         pause, before = POLL_SECONDS, search.trials

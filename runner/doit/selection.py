@@ -116,7 +116,7 @@ class Selection(NamedTuple):
             return known
         if not known:
             raise InputError(
-                self.command, "has nothing to do: jobs.yaml has no studies", "write one, as docs/tune.md says"
+                self.command, "has nothing to do: jobs.yaml has no studies", "write one, as docs/tune.md shows"
             )
         meant = {found for _, _, name in asked for found in fnmatch.filter(known, name or "*")}
         for _, _, name in asked:

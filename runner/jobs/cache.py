@@ -150,8 +150,7 @@ class JobsReader:
     @functools.cached_property
     def trials(self) -> list[str]:
         """The jobs of the trials of all studies that have begun, but for those that jobs.yaml has itself."""
-        own = {*self.names}
-        return [name for name in trial_jobs(self._runs) if name not in own]
+        return [name for name in trial_jobs(self._runs) if not self.has(name)]
 
     @property
     def studies(self) -> list[str]:

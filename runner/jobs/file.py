@@ -21,8 +21,8 @@ from runner.jobs.own_keys import GROUP
 from runner.jobs.remedies import nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
-from runner.jobs.studies import STUDIES, Base, StudiesReader
 from runner.jobs.yaml_positions import KeyPath, place, read_yaml
+from runner.studies.reading import STUDIES, Base, StudiesReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,15 +1,12 @@
-"""The jobs of trials go on: each by as much as can be done without waiting.
-
-`Sessions` is all that a search asks of whoever runs sessions.
-"""
+"""The jobs of trials go on: each by as much as can be done without waiting."""
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import io
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from collections import defaultdict
+from typing import TYPE_CHECKING, Self
 
 from contract.documents.runs import Package
 from contract.errors import (
@@ -23,90 +20,29 @@ from contract.errors import (
     UnderWayError,
 )
 from contract.plain_text import plain
-from runner.backends.registry import open_backend
+from runner.backends.opened import OpenBackends, opened
+from runner.backends.registry import backend_entry
 from runner.commands.cancel import ask_to_stop
-from runner.curve.stitching import stitched
 from runner.display import Display
 from runner.lineage import Phase, read_lineage
 from runner.lock import held
 from runner.planning.decide import BEGINNING, REFUSALS, Nothing, Rejudge
 from runner.planning.endings import Ending, why_ended
 from runner.planning.restraint import why_not
+from runner.scheduling.watching import standing
 from runner.stages import execute as executing
 from runner.stages import wiring
-from runner.studies.judging import evaluations
+from runner.stages.execute import NotYetItsTurnError
+from runner.studies.measured import Measured
+from runner.studies.sessions import Stand, Went
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from runner.backends.base import Backend
+    from executors.base import Status
     from runner.lineage import SessionState
     from runner.studies.judging import Evaluated
     from runner.workspace import LiveSession, Plan, Workspace
-
-
-TURN_SECONDS = 30.0
-"""Until a backend that had no room for a session is asked again."""
-
-
-class Stand(enum.Enum):
-    """Where a job stands once it went on."""
-
-    UNDER_WAY = enum.auto()
-    """A session of it runs or waits."""
-    ENDED = enum.auto()
-    """A session of it has ended, and there may be more to do at once."""
-    MET = enum.auto()
-    """Its goal is met."""
-    STUCK = enum.auto()
-    """No further session would get it there."""
-    AT_REST = enum.auto()
-    """No session of it runs, and none is to begin: somebody has asked it to stop."""
-
-
-class Went(NamedTuple):
-    """How far a job went.
-
-    Args:
-        stand: where it stands.
-        why: in words.
-    """
-
-    stand: Stand
-    why: str = ""
-
-
-class Sessions(Protocol):
-    """Has the jobs of a search go on."""
-
-    def advance(self, job: str, *, begins: bool) -> Went:
-        """Do of a job what can be done without waiting, and copy what its session has printed.
-
-        Args:
-            job: its name.
-            begins: whether a further session may begin.
-
-        Raises:
-            RelayError: something is wrong that is no fault of the job.
-        """
-        ...
-
-    def stop(self, job: str) -> None:
-        """Ask a running session to stop after a last checkpoint."""
-        ...
-
-    def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
-        """The evaluations of a job so far, by timesteps.
-
-        Args:
-            job: its name.
-            frequency: timesteps between two of them.
-        """
-        ...
-
-    def reached(self, job: str) -> int:
-        """Timesteps of the newest adopted checkpoint of a job."""
-        ...
 
 
 class Driver:
@@ -115,16 +51,19 @@ class Driver:
     Args:
         workspace: the project, which does not wait.
         command: what holds the jobs, for whoever finds them held.
-        begins_what_was_stopped: whether a job goes on that a user has asked to stop before.
+        waits: whether the command looks at the jobs again and again: then one goes on that a user has asked to stop
+            before, and a log that comes as a stream is listened to.
     """
 
-    def __init__(self, workspace: Workspace, command: str, *, begins_what_was_stopped: bool) -> None:
+    def __init__(self, workspace: Workspace, command: str, *, waits: bool) -> None:
         self._workspace = workspace
         self._command = command
-        self._begins_what_was_stopped = begins_what_was_stopped
+        self._waits = waits
         self._open = contextlib.ExitStack()
         self._held: set[str] = set()
-        self._backends: dict[str, Backend] = {}
+        self._backends = self._open.enter_context(OpenBackends(workspace.runs))
+        self._standing: dict[str, Status] = {}
+        self._measured = Measured(workspace.runs)
         self._ended: set[str] = set()
         self._waits_until: dict[str, float] = {}
         self._asked_to_stop: set[str] = set()
@@ -136,6 +75,17 @@ class Driver:
     def __exit__(self, *_: object) -> None:
         """Let all go."""
         self._open.close()
+
+    def look(self, jobs: Sequence[str]) -> None:
+        """Ask each backend after all its sessions of some jobs at once; what gives no answer is asked one by one."""
+        self._standing.clear()
+        handles: defaultdict[str, list[str]] = defaultdict(list)
+        for session in filter(None, (_running(self._workspace, job) for job in jobs)):
+            if session.ledger.handle is not None:
+                handles[session.ledger.backend].append(session.ledger.handle)
+        for name, of_backend in handles.items():
+            with contextlib.suppress(BackendUnreachableError):
+                self._standing |= standing(self._backends.get(name), of_backend)
 
     def advance(self, job: str, *, begins: bool) -> Went:
         """Do of a job what can be done without waiting.
@@ -160,14 +110,17 @@ class Driver:
                 return watched
         if time.monotonic() < self._waits_until.get(job, 0.0):
             return Went(Stand.UNDER_WAY)
-        workspace = self._workspace.reopened()
+        workspace = self._workspace.reopened(self._backends)
         plan = workspace.plan(job, "full")
         if (stands := self._stand(plan, begins=begins)) is not None:
             return stands
         for live in workspace.live_sessions(plan):
-            if (went := _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))) is not None:
-                if not live.folder.ledger_json.exists():  # it was not taken: its turn is yet to come
-                    self._waits_until[job] = time.monotonic() + TURN_SECONDS
+            try:
+                went = _through(workspace, live, rejudges=isinstance(plan.decision, Rejudge))
+            except NotYetItsTurnError as error:
+                self._waits_until[job] = time.monotonic() + error.busy.wait_seconds
+                went = Went(Stand.UNDER_WAY, plain(str(error)))
+            if went is not None:
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
@@ -179,7 +132,7 @@ class Driver:
             job: its name.
             frequency: timesteps between two of them.
         """
-        return evaluations(stitched(self._workspace.runs, job), frequency)
+        return self._measured.evaluated(job, frequency)
 
     def reached(self, job: str) -> int:
         """Timesteps of the newest adopted checkpoint of a job."""
@@ -201,17 +154,19 @@ class Driver:
             return None if begins else Went(Stand.AT_REST)
         if not _was_stopped(plan):
             return Went(Stand.STUCK, reason)
-        may_go_on = self._begins_what_was_stopped and plan.job not in self._ended
+        may_go_on = self._waits and plan.job not in self._ended
         return None if may_go_on else Went(Stand.AT_REST, reason)
 
     def _watch(self, session: SessionState, handle: str) -> Went | None:
         """Ask after a session, and copy what it has printed since; None where it has ended, as far as anybody knows."""
         try:
-            backend = self._backend(session.ledger.backend)
-            status = backend.status(handle)
+            backend = self._backends.get(session.ledger.backend)
+            status = self._standing.pop(handle, None) or backend.status(handle)
             if status.state.is_terminal or status.is_ending:
                 return None
-            log = session.folder.log
+            log, is_streamed = session.folder.log, backend_entry(backend.name).log_is_streamed
+            if is_streamed and not self._waits:
+                return Went(Stand.UNDER_WAY, status.reason or "")
             if news := backend.logs(handle, log.stat().st_size if log.exists() else 0):
                 with log.open("ab") as stream:
                     stream.write(news)
@@ -220,12 +175,6 @@ class Driver:
         except BackendUnreachableError as error:
             return Went(Stand.UNDER_WAY, plain(str(error)))
         return Went(Stand.UNDER_WAY, status.reason or "")
-
-    def _backend(self, name: str) -> Backend:
-        """A backend, opened once: some give what was printed since they were asked last."""
-        if name not in self._backends:
-            self._backends[name] = self._open.enter_context(open_backend(name, self._workspace.runs))
-        return self._backends[name]
 
     def stop(self, job: str) -> None:
         """Ask a running session to stop after a last checkpoint, once: a command before may have been cut off at it.
@@ -267,6 +216,8 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
             continue
         try:
             stage(workspace, live)
+        except NotYetItsTurnError:
+            raise
         except (UnderWayError, BackendUnreachableError) as error:
             return Went(Stand.UNDER_WAY, plain(str(error)))
         except (InputError, IncompatibleError) as error:
@@ -278,6 +229,7 @@ def _through(workspace: Workspace, live: LiveSession, *, rejudges: bool) -> Went
 
 def _execute(workspace: Workspace, live: LiveSession) -> None:
     """Run a session or attach to it, showing nothing of what it prints: there are many, and each has a log."""
-    with open_backend(Package.read(live.folder.package_json).job["backend"], workspace.runs) as backend:
+    name = Package.read(live.folder.package_json).job["backend"]
+    with opened(name, workspace.runs, workspace.backends) as backend:
         silent = Display(live.plan.job, live.folder.number, io.StringIO())
-        executing.execute(live.folder, backend, silent, waits=False)
+        executing.execute(live.folder, backend, silent, waits=False, is_watched=True)

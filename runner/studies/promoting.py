@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from job.model import parse_job
 from runner.jobs.adding import in_blocks
 from runner.jobs.layers import merged
-from runner.jobs.search_space import nested
+from runner.studies.search_space import nested
 from runner.studies.summary import shown
 
 if TYPE_CHECKING:

@@ -17,17 +17,17 @@ from contract.plain_text import one_line
 from job.problems import InvalidJobError
 from runner.backends.registry import sections
 from runner.jobs.sections import job_with
-from runner.jobs.studies import trial_job
 from runner.studies import judging, records, summary
-from runner.studies.driving import Stand
 from runner.studies.journal import Journal
+from runner.studies.reading import trial_job
+from runner.studies.sessions import Stand
 from runner.studies.values import Founding, Outcome, Pruning, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.layout import RunsFolder
-    from runner.studies.driving import Sessions
+    from runner.studies.sessions import Sessions
     from runner.studies.values import Study
 
 FIRST_FAILURES = 3
@@ -76,9 +76,10 @@ class Search:
         Raises:
             RelayError: something is wrong that is no fault of a trial.
         """
-        for trial in self.trials:
-            if trial.outcome is None and trial.name not in self._at_rest:
-                self._go_on(trial)
+        going_on = [each for each in self.trials if each.outcome is None and each.name not in self._at_rest]
+        self._sessions.look([each.name for each in going_on])
+        for trial in going_on:
+            self._go_on(trial)
         while len(self._trials) < self._study.trials and not self.is_stuck and self._open() < self._study.at_once:
             self._go_on(self._begin())
         return self._open() > len(self._at_rest)

@@ -16,8 +16,9 @@ from runner.doit.selection import select
 from runner.layout import RunsFolder
 from runner.planning.decide import Nothing, Start
 from runner.studies import records
-from runner.studies.driving import Driver, Stand, Went
+from runner.studies.driving import Driver
 from runner.studies.searching import Search
+from runner.studies.sessions import Stand, Went
 from runner.workspace import Workspace
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself, small_container
@@ -25,7 +26,7 @@ from tests.project import KILLED, PATIENCE_SECONDS, Project, cart_pole
 from tests.scenarios.test_killed_sessions import Killer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from runner.studies.values import Trial
@@ -85,6 +86,9 @@ class Measured(Driver):
     def advance(self, job: str, *, begins: bool) -> Went:  # noqa: ARG002 - as the driver has it
         return Went(Stand.MET if begins else Stand.AT_REST)
 
+    def look(self, jobs: Sequence[str]) -> None:
+        pass
+
     def stop(self, job: str) -> None:
         pass
 
@@ -92,7 +96,7 @@ class Measured(Driver):
 def uninterrupted(project: Project, folder: Path) -> list[tuple[Any, ...]]:
     """What a search that nobody cut off comes to, by what the sessions of `project` measured."""
     workspace = Workspace(project.root)
-    with Measured(workspace, "", begins_what_was_stopped=True) as sessions:
+    with Measured(workspace, "", waits=True) as sessions:
         search = Search(RunsFolder(folder), workspace.jobs_file.study("lr"), sessions)
         while search.tick():
             pass
@@ -199,8 +203,9 @@ def test_killed_again_and_again_it_is_the_same_search(project: Project, tmp_path
 
 @pytest.mark.long("trains in containers what is trained in processes elsewhere")
 def test_trials_in_containers_are_pruned_as_they_run(project: Project) -> None:
-    job = {"total_timesteps": 20_000, "save_freq": 1_000, "docker": small_container(), "device": "cpu"}
-    write_study(project, job=job, at_once=2, trials=3, pruner={"startup": 1})
+    often = EVALUATED | {"frequency": 512}
+    job = {"total_timesteps": 6_000, "save_freq": 512, "eval": often, "docker": small_container(), "device": "cpu"}
+    write_study(project, job=job, trials=2)
     with engine_itself() as client:
         containers = Containers(client, project.runs.backend("docker"))
         try:
@@ -208,10 +213,10 @@ def test_trials_in_containers_are_pruned_as_they_run(project: Project) -> None:
             said = project.doit(*TUNE, "backend=docker")
         finally:
             containers.remove()
-    assert "pruned" in said
-    pruned = [each for each in trials(project) if each.state == "pruned"]
-    assert pruned
-    assert all(each.outcome is not None and each.outcome.timesteps < 20_000 for each in pruned)
+    assert "lr-0001: is pruned, as its best by " in said
+    outcome = trials(project)[1].outcome
+    assert outcome is not None
+    assert outcome.timesteps < 6_000
     assert is_told_once(project)
 
 

@@ -16,7 +16,8 @@ from runner.doit.selection import select
 from runner.layout import RunsFolder
 from runner.lineage import Phase
 from runner.lock import held
-from runner.studies.driving import Driver, Stand, Went
+from runner.studies.driving import Driver
+from runner.studies.sessions import Stand, Went
 from runner.workspace import Workspace
 from tests.runner.conftest import JobOnDisk, as_wanted
 from tests.runner.studies.conftest import Played, write_study
@@ -122,7 +123,7 @@ def test_a_trial_that_was_asked_to_stop_rests_until_the_next_command(
     write_study(tmp_path)
     cart, workspace = JobOnDisk(tmp_path), Workspace(tmp_path, waits=False)
     cart.add(Phase.RESTORED, timesteps=64, execution={"cancel_requested": True}, **as_wanted(workspace))
-    with Driver(workspace, "doit tune:lr", begins_what_was_stopped=False) as driver:
+    with Driver(workspace, "doit tune:lr", waits=False) as driver:
         went = driver.advance("cart", begins=True)
     assert went == Went(Stand.AT_REST, "session 0001 ended (stopped); `doit resume:cart` goes on")
     begun = []
@@ -132,7 +133,7 @@ def test_a_trial_that_was_asked_to_stop_rests_until_the_next_command(
         raise UnderWayError("", "")
 
     monkeypatch.setattr("runner.stages.wiring.package", package)
-    with Driver(workspace, "doit tune:lr", begins_what_was_stopped=True) as driver:
+    with Driver(workspace, "doit tune:lr", waits=True) as driver:
         assert driver.advance("cart", begins=False) == Went(Stand.AT_REST)
         assert driver.advance("cart", begins=True).stand is Stand.UNDER_WAY
     assert begun == ["cart:0002"]
@@ -149,7 +150,7 @@ def test_a_job_that_another_command_is_at_is_left_to_it(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, waits=False)
     with (
         held(workspace.runs, "cart", "doit resume"),
-        Driver(workspace, "doit tune:lr", begins_what_was_stopped=True) as driver,
+        Driver(workspace, "doit tune:lr", waits=True) as driver,
     ):
         went = driver.advance("cart", begins=True)
     assert went.stand is Stand.UNDER_WAY

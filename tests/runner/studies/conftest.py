@@ -10,12 +10,13 @@ import yaml
 from runner.backends.registry import sections
 from runner.jobs.file import load_file
 from runner.layout import RunsFolder
-from runner.studies.driving import Stand, Went
 from runner.studies.judging import Evaluated
 from runner.studies.records import trial_of_job
+from runner.studies.sessions import Stand, Went
 from tests.project import cart_pole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from runner.studies.values import Study
@@ -56,6 +57,9 @@ class Played:
         self.evaluations: dict[str, int] = {}
         self.stopped: list[str] = []
         self.begun: list[str] = []
+
+    def look(self, jobs: Sequence[str]) -> None:
+        pass
 
     def advance(self, job: str, *, begins: bool) -> Went:
         done = self.evaluations.get(job, 0)

@@ -14,8 +14,8 @@ from job.problems import UNKNOWN_KEY, InvalidJobError, as_json, collect_problems
 from runner.jobs.layers import merged, quick_form
 from runner.jobs.own_keys import GROUP
 from runner.jobs.remedies import nearest, what_to_write
-from runner.jobs.search_space import ends, nested, space
 from runner.studies import values as found
+from runner.studies.search_space import ends, nested, space
 from runner.studies.values import LONGEST_NAME
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from job.model import Job
     from job.problems import Problem
-    from runner.jobs.search_space import Find, Space
     from runner.jobs.yaml_positions import KeyPath
+    from runner.studies.search_space import Find, Space
 
 STUDIES = "studies"
 MOST_AT_ONCE = 1_000
