@@ -30,8 +30,9 @@ class Link:
 def links(lineage: Lineage) -> tuple[Link, ...]:
     """The chain of parents from where the training stands now, oldest first.
 
-    Where a session is gone, what came before it is in the chain all the same. What was redone, and what was left for an older checkpoint, is in none of them; of a session that was cut off, that
-    stands in it up to the checkpoint which was gone on from.
+    What came before a session that is gone is in the chain too. What was redone, and what was left for an older
+    checkpoint, is in none of them; of a session that was cut off, that stands in it up to the checkpoint which was gone
+    on from.
 
     Raises:
         RelayError: a document of a session is damaged.

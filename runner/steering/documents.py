@@ -146,10 +146,16 @@ class JobStatus(Value, frozen=True, kw_only=True):
 
 
 class StatusAnswer(Document, frozen=True, kw_only=True):
-    """The answer of `status`."""
+    """The answer of `status`.
+
+    Args:
+        jobs: of jobs.yaml, or those that were asked for.
+        left: jobs that have sessions here and are not in jobs.yaml any more, where all were asked for.
+    """
 
     command: str = "status"
     jobs: tuple[JobStatus, ...]
+    left: tuple[str, ...] = ()
 
 
 class Happening(Value, frozen=True, kw_only=True):

@@ -73,7 +73,8 @@ def test_only_the_jobs_that_were_asked_for_are_planned(tmp_path: Path, monkeypat
     assert planned == ["pole"]
 
 
-def test_whether_to_do_again_what_is_done_is_part_of_what_is_wanted(graph: Graph) -> None:
+def test_whether_to_do_again_what_is_done_is_part_of_what_is_wanted(graph: Graph, cart: JobOnDisk) -> None:
+    cart.add(Phase.RESTORED, timesteps=96, **as_wanted(graph.workspace))
     assert not graph.plan("cart").wanted.redo
     again = Graph(graph.workspace, select(["redo:cart"])).plan("cart")
     assert (again.wanted.redo, again.wanted.profile) == (True, "full")
