@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from contract.errors import InputError
+from contract.make import target
 
 DISTRIBUTION = "kaggle-relay"
 WHEELS = "wheels"
@@ -80,7 +81,7 @@ def _of_clone(clone: Path, wheels: Path) -> OwnRequirement:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
             problem = f"no wheel can be made of it ({last})"
-            raise InputError(str(clone), problem, "run `make setup` there, then this again")
+            raise InputError(str(clone), problem, f"run `{target('setup')}` there, then this again")
         wheel = next(made.glob("*.whl"))
         wheels.mkdir(exist_ok=True)
         shutil.copyfile(wheel, wheels / wheel.name)
