@@ -168,11 +168,15 @@ class Workspace:
             redo: whether what is done is to be done again.
 
         Raises:
-            InputError: jobs.yaml has an error, or its sources are missing.
+            InputError: jobs.yaml has an error, its sources are missing, or there is nothing that could be done again.
         """
         wanted = self.wanted(job, profile, redo=redo)
         lineage = self.lineage(job)
-        return Plan(wanted, lineage, decide(wanted, lineage))
+        decision = decide(wanted, lineage)
+        if redo and isinstance(decision, Start):
+            problem = "has no session that could be done again"
+            raise InputError(f"job {job}", problem, f"`{self.resume_command(job)}` begins its first")
+        return Plan(wanted, lineage, decision)
 
     def lineage(self, job: str) -> Lineage:
         """What is on disk for `job`."""
