@@ -134,6 +134,7 @@ RULES = (
     Rule("backend", "free", "the same session elsewhere"),
     Rule("notify", "free", "says who is told, and no session knows it"),
     Rule("group", "free", "says what the job is compared with, and no session knows it"),
+    Rule("priority", "free", "says which job begins first where not all can, and no session knows it"),
     Rule("keep.*", "free", "says which checkpoints stay on the disk, and no session knows it"),
     Rule("internet", "free", "says what a session may reach, not what it learns"),
     Rule("data", "free", "says where on this machine lies what a session mounts"),

@@ -30,14 +30,16 @@ class Display:
     Args:
         job, session: what is shown.
         stream: where to; standard output if not given.
+        is_one_of_many: whether other sessions are shown beside it, so that each line says whose it is.
     """
 
-    def __init__(self, job: str, session: str, stream: TextIO | None = None) -> None:
+    def __init__(self, job: str, session: str, stream: TextIO | None = None, *, is_one_of_many: bool = False) -> None:
         self._label = f"{job} {session}"
         self._stream = stream or sys.__stdout__ or sys.stdout
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._line = _Line()
-        self._bar = _Bar(self._label, self._stream) if self._stream.isatty() else None
+        self._begins_lines = f"{self._label}  " if is_one_of_many else ""
+        self._bar = _Bar(self._label, self._stream) if self._stream.isatty() and not is_one_of_many else None
         self._shown_at = 0.0
         self._shown_timesteps = -1
 
@@ -49,8 +51,13 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Show what is left and end the progress bar."""
+        self.close()
+
+    def close(self) -> None:
+        """Show what is left and end the progress bar."""
         if self._line.length:
             self._show(self._line)
+            self._line = _Line()
         if self._bar:
             self._bar.stop()
 
@@ -69,12 +76,12 @@ class Display:
 
     def checkpoint_line(self, text: str) -> None:
         """Show a line in the words that users look for."""
-        self._write(f"[CHECKPOINT] {text}")
+        self._write(f"{self._begins_lines}[CHECKPOINT] {text}")
 
     def _show(self, line: _Line) -> None:
         words, event = line.words_and_event()
         if event is None or words.strip():
-            self._write(words)
+            self._write(f"{self._begins_lines}{words}")
         if event is None:
             return
         if event.name == "progress":
@@ -82,7 +89,8 @@ class Display:
         elif sentence := _sentence(event):
             if event.name == "started":
                 self._shown_timesteps = event.values["timesteps"]  # the sentence says where it begins
-            self._write(sentence if sentence.startswith("[CHECKPOINT]") else f"{self._label}  {sentence}")
+            begins = self._begins_lines if sentence.startswith("[CHECKPOINT]") else f"{self._label}  "
+            self._write(f"{begins}{sentence}")
 
     def _show_progress(self, values: dict[str, Any]) -> None:
         if self._bar:

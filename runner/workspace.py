@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,13 @@ from contract.errors import InputError
 from contract.libraries import library_versions
 from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.jobs.cache import JobsReader
-from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS
+from runner.jobs.own_keys import GROUP, KEEP, NOTIFY, OF_COMMANDS, PRIORITY
 from runner.layout import RunsFolder
 from runner.lineage import Lineage, SessionState, read_lineage
 from runner.planning.decide import (
     Attach,
     Blocked,
     Continue,
-    Decision,
     Finish,
     Nothing,
     Redo,
@@ -30,58 +29,18 @@ from runner.planning.decide import (
     Start,
     decide,
 )
+from runner.planning.plans import LiveSession, Plan
 from runner.planning.wanted import Wanted
 from runner.retention.values import Keep
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
-    from runner.layout import SessionFolder
+    from runner.backends.opened import OpenBackends
     from runner.planning.wanted import Profile
     from runner.preflight.trials import Trials
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What is wanted of a job, what is there, and what follows from both."""
-
-    wanted: Wanted
-    lineage: Lineage
-    decision: Decision
-
-    @property
-    def job(self) -> str:
-        """The job's name."""
-        return self.lineage.job
-
-
-@dataclass(frozen=True)
-class LiveSession:
-    """A session whose stages may have something to do.
-
-    Args:
-        plan: the plan that it belongs to.
-        folder: where it is, or will be.
-        parent: the session that it goes on from.
-        goal: the timesteps that it is asked for.
-        why: why it is live, in half a sentence.
-    """
-
-    plan: Plan
-    folder: SessionFolder
-    parent: SessionFolder | None
-    goal: int
-    why: str
-
-    @property
-    def name(self) -> str:
-        """`<job>:<NNNN>`, as sub-tasks are called."""
-        return f"{self.plan.job}:{self.folder.number}"
-
-    @property
-    def parents(self) -> list[Path]:
-        """The file that the session goes on from, if any."""
-        return [self.parent.restored_json] if self.parent else []
+__all__ = ["LiveSession", "Plan", "Workspace"]
 
 
 class Workspace:
@@ -91,14 +50,18 @@ class Workspace:
         root: the folder.
         backend: overrides the backend of every job, if given.
         waits: whether commands wait for sessions to end.
+        backends: those that stay open, where one command watches the sessions of many jobs.
     """
 
-    def __init__(self, root: Path, backend: str | None = None, *, waits: bool = True) -> None:
+    def __init__(
+        self, root: Path, backend: str | None = None, *, waits: bool = True, backends: OpenBackends | None = None
+    ) -> None:
         if backend is not None and not is_known(backend):
             problem = f"unknown backend {backend!r}"
             raise InputError("backend", problem, f"choose one of {', '.join(known_backends())}")
         self.runs = RunsFolder(root)
         self.waits = waits
+        self.backends = backends
         self._backend = backend
         self._archived: dict[str, int] | None = None
         self._jobs = JobsReader(self.runs)
@@ -109,13 +72,18 @@ class Workspace:
         """The names of all jobs."""
         return self._jobs.names
 
+    @property
+    def follows(self) -> bool:
+        """Whether a stage waits for what it has begun: it does where nobody watches all sessions, and none is left."""
+        return self.waits and self.backends is None
+
     def has(self, job: str) -> bool:
         """Whether jobs.yaml has a job of that name."""
         return self._jobs.has(job)
 
-    def reopened(self) -> Workspace:
-        """The project as it has become."""
-        return Workspace(self.runs.root, self._backend, waits=self.waits)
+    def reopened(self, backends: OpenBackends | None = None) -> Workspace:
+        """The project as it has become, with the same backends open unless others are given."""
+        return Workspace(self.runs.root, self._backend, waits=self.waits, backends=backends or self.backends)
 
     def resume_command(self, job: str) -> str:
         """What goes on with a job where the command line had it run."""
@@ -140,6 +108,10 @@ class Workspace:
     def group(self, job: str) -> str:
         """What the job is compared within, as jobs.yaml states it; empty where it names nothing."""
         return str(self._jobs.job(job)["full"].get(GROUP) or "")
+
+    def priority(self, job: str) -> int:
+        """Before which others the job begins its sessions, as jobs.yaml states it."""
+        return int(self._jobs.job(job)["full"].get(PRIORITY, 0))
 
     def kept(self, job: str) -> Keep:
         """Which of the job's checkpoints `doit gc` leaves, as jobs.yaml states it."""

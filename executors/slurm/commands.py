@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 
 from contract.errors import BackendBusyError, BackendError, BackendUnreachableError, RefusedError
 from contract.plain_text import one_line
-from executors.slurm.words import LOOK_FORMAT, RECORD_FORMAT, gave_no_answer, is_busy, jobs_in, refusal
+from executors.slurm.words import (
+    LOOK_AT_MANY_FORMAT,
+    LOOK_FORMAT,
+    RECORD_FORMAT,
+    gave_no_answer,
+    is_busy,
+    jobs_in,
+    refusal,
+)
 
 if sys.platform != "win32":
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.slurm.words import SlurmJob
@@ -51,6 +59,30 @@ def known_jobs(name: str, number: str | None) -> list[SlurmJob]:
     except _Failed as error:
         raise _unreachable(str(error)) from None
     return sorted(found or _recorded(name, number), key=lambda job: int(job.number))
+
+
+def known_among(numbers: Mapping[str, str | None]) -> dict[str, list[SlurmJob]]:
+    """`known_jobs` for many names, for which the controller is asked once.
+
+    Args:
+        numbers: for each name the job's id, where that is known.
+
+    Raises:
+        BackendUnreachableError: there was no answer.
+    """
+    names = ",".join(numbers)
+    look = ["squeue", "--me", f"--name={names}", "--states=all", "--noheader", f"--format={LOOK_AT_MANY_FORMAT}"]
+    try:
+        said = _said(look)
+    except _Failed as error:
+        raise _unreachable(str(error)) from None
+    found: dict[str, list[SlurmJob]] = {name: [] for name in numbers}
+    for name, _, rest in (line.strip().partition("|") for line in said.splitlines()):
+        found.get(name, []).extend(jobs_in(rest))
+    return {
+        name: sorted(jobs or _recorded(name, numbers[name]), key=lambda job: int(job.number))
+        for name, jobs in found.items()
+    }
 
 
 def _recorded(name: str, number: str | None) -> list[SlurmJob]:

@@ -24,6 +24,8 @@ from executors.slurm.settings import SlurmSettings, asked_for
 from executors.slurm.standing import Seen, pause, recorded, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from executors.base import Status, Workload
     from executors.slurm.words import SlurmJob
 
@@ -109,6 +111,16 @@ class SlurmExecutor(Closeable):
         seen = Seen(watch.job, has_started, time.monotonic() - watch.since)
         return standing(seen, sandbox, self._python(sandbox))
 
+    def standing(self, names: Sequence[str]) -> dict[str, Status]:
+        """`status` of many, for which Slurm is asked once; those without a sandbox are left out."""
+        there = {name: sandbox for name in names if (sandbox := self._sandbox(name)).exists()}
+        due = [name for name, box in there.items() if recorded_end(box) is None and self._is_due(name)]
+        if due:
+            known = commands.known_among({self._job_name(name): self._number(there[name]) for name in due})
+            for name in due:
+                self._note(name, there[name], known[self._job_name(name)])
+        return {name: self.status(name) for name in there}
+
     def logs(self, name: str, offset: int) -> bytes:
         """The bytes of the log from `offset` on; Slurm makes the file when the job begins."""
         try:
@@ -158,20 +170,30 @@ class SlurmExecutor(Closeable):
 
     def _watch(self, name: str, sandbox: Path) -> _Watch:
         """What Slurm says of its job, asked again only if that is due."""
+        if self._is_due(name):
+            return self._note(name, sandbox, self._jobs(name, sandbox))
+        return self._watched[name]
+
+    def _is_due(self, name: str) -> bool:
         watch = self._watched.get(name)
-        now = time.monotonic()
-        if watch is None or now - watch.asked_at >= pause(watch.asked):
-            jobs = self._jobs(name, sandbox)
-            job = next((each for each in jobs if not each.is_over), jobs[-1] if jobs else None)
-            log = _size(sandbox / LOG_FILE)
-            is_new = watch is None or (watch.job, watch.log) != (job, log)
-            since = now if watch is None or is_new else watch.since
-            watch = self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
-        return watch
+        return watch is None or time.monotonic() - watch.asked_at >= pause(watch.asked)
+
+    def _note(self, name: str, sandbox: Path, jobs: Sequence[SlurmJob]) -> _Watch:
+        """Keep what Slurm says now, with since when it has."""
+        watch, now = self._watched.get(name), time.monotonic()
+        job = next((each for each in jobs if not each.is_over), jobs[-1] if jobs else None)
+        log = _size(sandbox / LOG_FILE)
+        is_new = watch is None or (watch.job, watch.log) != (job, log)
+        since = now if watch is None or is_new else watch.since
+        self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
+        return self._watched[name]
 
     def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:
-        submitted = read_if_there(sandbox / SUBMITTED_FILE) or {}
-        return commands.known_jobs(self._job_name(name), submitted.get("job"))
+        return commands.known_jobs(self._job_name(name), self._number(sandbox))
+
+    def _number(self, sandbox: Path) -> str | None:
+        number: str | None = (read_if_there(sandbox / SUBMITTED_FILE) or {}).get("job")
+        return number
 
     def _job_name(self, name: str) -> str:
         """The same workload may stand in another folder's executor, and is another job."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 LOOK_FORMAT = "%A|%T|%r"
 """Of squeue: number, state, reason."""
+LOOK_AT_MANY_FORMAT = f"%j|{LOOK_FORMAT}"
+"""The same after each job's name."""
 RECORD_FORMAT = "JobIDRaw,State,Reason"
 """The same of sacct."""
 

@@ -7,7 +7,7 @@ stage knows one from another.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from executors.base import Closeable
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from executors.base import Status
     from runner.layout import SessionFolder
     from runner.packages.places import Place
+    from runner.scheduling.slots import Slot
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,13 @@ def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     return (this_machine(),)
 
 
+def _queued(_job: Mapping[str, Any], _known: Known) -> Slot:
+    """What a session takes of a backend that has a queue of its own."""
+    from runner.scheduling.slots import Slot  # noqa: PLC0415 - only who begins sessions asks
+
+    return Slot()
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """What is known of a backend before it is opened: what an entry point of the group names.
@@ -179,6 +187,9 @@ class BackendEntry:
         is_elsewhere: whether what a session is given leaves this machine.
         settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
             part of the job's identity.
+        slot: what a session of a job (as JSON) takes of the sessions that run there at once, as far as that is known.
+        log_is_streamed: whether a log that grows comes by something that is held open for each session: whoever
+            watches many reads it once they have ended.
     """
 
     open: Callable[[Path], Backend]
@@ -192,6 +203,8 @@ class BackendEntry:
     needs: Callable[[Path, Mapping[str, Any]], Iterator[Check]] = _nothing_more
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
     settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
+    slot: Callable[[Mapping[str, Any], Known], Slot] = _queued
+    log_is_streamed: bool = False
 
 
 class Backend(Closeable, Protocol):
@@ -251,3 +264,11 @@ class Backend(Closeable, Protocol):
 
     def diagnose(self) -> Iterator[Check]:
         """What a session would need of this backend, looked at one by one; spends nothing."""
+
+
+@runtime_checkable
+class AskedAtOnce(Protocol):
+    """A backend that can be asked after many sessions at once; any other one is asked after each."""
+
+    def standing(self, handles: Sequence[str]) -> Mapping[str, Status]:
+        """Where the sessions stand, by handle; those that it knows nothing of are left out."""

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from runner.backends.base import Known
+    from runner.scheduling.slots import Slot
 
+_TOOL_OF_GPUS = "nvidia-smi"
 LEAST_FREE_BYTES = 1 << 30
 """For two checkpoints, a parent and what is about to replace them."""
 
@@ -63,4 +66,15 @@ def _memory_of_this_machine() -> int:
     return psutil.virtual_memory().total
 
 
-ENTRY = BackendEntry(LocalBackend, memory=_memory)
+def has_gpu(job: Mapping[str, Any]) -> bool:
+    """Whether a session of a job (as JSON) on this machine uses a GPU."""
+    return job["device"] == "cuda" or (job["device"] == "auto" and shutil.which(_TOOL_OF_GPUS) is not None)
+
+
+def _slot(job: Mapping[str, Any], _known: Known) -> Slot:
+    from runner.scheduling.slots import THIS_MACHINE, Slot  # noqa: PLC0415 - only who begins sessions asks
+
+    return Slot(THIS_MACHINE, most=1, is_usual=True, has_gpu=has_gpu(job))
+
+
+ENTRY = BackendEntry(LocalBackend, memory=_memory, slot=_slot)

@@ -40,7 +40,16 @@ def _explain(error: OSError) -> str:
 
 
 class TaskUnderWay(TaskFailed):  # type: ignore[misc] # doit is untyped
-    """What a task is to do is not yet to be had: what comes after it is left for later, and nothing has failed."""
+    """What a task is to do is not yet to be had: what comes after it is left for later, and nothing has failed.
+
+    Args:
+        message: the sentence.
+        error: why that is so.
+    """
+
+    def __init__(self, message: str, error: RelayError | None = None) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class TaskAnswered(TaskFailed):  # type: ignore[misc] # doit is untyped
@@ -76,7 +85,7 @@ def in_one_sentence(action: Callable[[], int | None], *, waits: bool = True) -> 
             return TaskFailed(_explain(error))
         except RelayError as error:
             if isinstance(error, UnderWayError) or (not waits and isinstance(error, _LATER)):
-                return TaskUnderWay(plain(str(error)))
+                return TaskUnderWay(plain(str(error)), error)
             if isinstance(error, AlreadySaidError):
                 return TaskFailed("")
             failure = TaskError if error.exit_code == InputError.exit_code else TaskFailed

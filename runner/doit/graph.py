@@ -15,7 +15,7 @@ from contract.storage import files
 from runner.commands.outcome import announce
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.selection import EVERYTHING, STAGES, Selection
-from runner.planning.decide import REFUSALS, Nothing
+from runner.planning.decide import REFUSALS, Attach, Nothing
 from runner.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from contract.documents.runs import Rules
+    from runner.backends.opened import OpenBackends
     from runner.workspace import LiveSession, Plan
 
 Task = dict[str, Any]
@@ -72,9 +73,9 @@ class Graph:
         self._said = set() if said is None else said
         self._plans = {} if plans is None else plans
 
-    def anew(self) -> Graph:
-        """The same after another look at the disk."""
-        return Graph(self.workspace.reopened(), self.chosen, self.jobs, self._said)
+    def anew(self, backends: OpenBackends | None = None) -> Graph:
+        """The same after another look at the disk, with the same backends open unless others are given."""
+        return Graph(self.workspace.reopened(backends), self.chosen, self.jobs, self._said)
 
     def only(self, jobs: Sequence[str]) -> Graph:
         """The part of it that is about these jobs."""
@@ -155,7 +156,7 @@ class Graph:
             "name": live.name,
             "doc": f"Session {live.name} {live.why}.",
             "title": functools.partial(self._title, live),
-            "actions": [in_one_sentence(functools.partial(action, self.workspace, live), waits=self.workspace.waits)],
+            "actions": [in_one_sentence(functools.partial(action, self.workspace, live), waits=self.workspace.follows)],
             "file_dep": [str(path) for path in wiring.needs],
             "targets": [str(path) for path in wiring.makes],
             "uptodate": [True if wiring.rules is None else config_changed(_text(wiring.rules))],
@@ -169,7 +170,8 @@ class Graph:
         """The line of a stage that runs; a session's reason stands on its first one."""
         stage = task.name.partition(":")[0]
         reason = (live.name, live.why)
-        if reason in self._said:
+        has_ended = self.workspace.backends is not None and isinstance(live.plan.decision, Attach)
+        if reason in self._said or has_ended:  # whoever watches it has told of it
             return f"{stage:<8}  {live.name}"
         self._said.add(reason)
         return f"{stage:<8}  {live.name}  {live.why}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import RelayError
@@ -16,6 +17,8 @@ from runner.planning.endings import may_pass, why_ended
 from runner.planning.restraint import sessions_without_progress, why_not
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.doit.graph import Graph
     from runner.lineage import Lineage
     from runner.notifying import Notifier
@@ -98,12 +101,14 @@ class PassCodes(NamedTuple):
         code: the worst of all.
         executed: the tasks that ran.
         said: what was said last of each job that failed.
+        later: why a job goes on later.
     """
 
     by_job: dict[str, int]
     code: int
     executed: set[str]
     said: dict[str, str]
+    later: Mapping[str, RelayError] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from doit.exceptions import BaseFail
     from doit.task import Task
 
+    from contract.errors import RelayError
+
 NAME = "relay"
 
 
@@ -28,6 +30,8 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
             skipped for another's failure do not count, and what is about no one job is under "".
         executed: where it notes the names of the tasks that do something and ran.
         said: where it notes what was said last of each job whose tasks failed.
+        later: where it notes why a job goes on later.
+        says_later: whether it says so.
     """
 
     desc = "stages that run, with reasons"
@@ -39,8 +43,13 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         exit_codes: dict[str, int] | None = None,
         executed: set[str] | None = None,
         said: dict[str, str] | None = None,
+        later: dict[str, RelayError] | None = None,
+        *,
+        says_later: bool = True,
     ) -> None:
         super().__init__(outstream, options)
+        self._later = {} if later is None else later
+        self._says_later = says_later
         self._exit_codes = {} if exit_codes is None else exit_codes
         self._executed = set() if executed is None else executed
         self._said = {} if said is None else said
@@ -63,6 +72,10 @@ class RelayReporter(ExecutedOnlyReporter):  # type: ignore[misc] # doit is untyp
         code = UNDER_WAY if isinstance(fail, TaskUnderWay) else FAILED if isinstance(fail, TaskFailed) else ERROR
         self._exit_codes[job] = worst(self._exit_codes.get(job, 0), code)
         self._said[job] = str(fail.message)
+        if isinstance(fail, TaskUnderWay) and fail.error is not None:
+            self._later[job] = fail.error
+            if not self._says_later:
+                return
         if fail.traceback:
             super().add_failure(task, fail)
         elif fail.message:
@@ -81,12 +94,15 @@ def noting(
     executed: set[str],
     said: dict[str, str] | None = None,
     instead: TextIO | None = None,
+    later: dict[str, RelayError] | None = None,
+    *,
+    says_later: bool = True,
 ) -> type[RelayReporter]:
     """The reporter as a class, which is what doit takes, with what it notes in, and where it writes if not to there."""
 
     class Noting(RelayReporter):
         def __init__(self, outstream: TextIO, options: dict[str, Any]) -> None:
-            super().__init__(instead or outstream, options, exit_codes, executed, said)
+            super().__init__(instead or outstream, options, exit_codes, executed, said, later, says_later=says_later)
 
     return Noting
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from doit.cmd_run import Run
+from doit.cmdparse import DefaultUpdate
 
 from contract.errors import HeldElsewhereError
 from runner.commands.mending.collect import look_again
@@ -16,18 +17,23 @@ from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
+from runner.doit.many import ManyJobs
 from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
 from runner.doit.selection import select
 from runner.doit.state import WriteThrough
+from runner.doit.variables import caps_variables
 from runner.notifying import Notifier
+from runner.scheduling.coming import TheseJobs
 from runner.steering.answers import kept_for_answers, wants_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from contract.errors import RelayError
     from runner.doit.graph import Graph
+    from runner.scheduling.slots import Caps
 
 _INTERRUPTED = 130
 
@@ -116,6 +122,10 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         settled = FAILED if resting else UNDER_WAY if elsewhere else DONE  # the worst of the jobs that have ended
         if settled != DONE and not graph.jobs:
             return settled
+        if caps := self._many(params, graph):
+            jobs = TheseJobs(tuple(graph.jobs))
+            many = ManyJobs(graph, jobs, caps, functools.partial(self._pass_over_jobs, params), notifier)
+            return worst(settled, many.run())
         idle = dict.fromkeys(graph.jobs, 0)
         tasks = tuple(task for task in chosen.tasks if task.partition(":")[2] not in {*elsewhere, *resting})
         while True:
@@ -135,6 +145,19 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             graph = graph.only(again)
             tasks = tuple(f"{chosen.run_task}:{job}" for job in again)
 
+    def _many(self, params: Any, graph: Graph) -> Caps | None:
+        """What may be used at most, where there are many jobs to be gone on with; doit's own `-n` does it otherwise."""
+        caps = caps_variables()
+        if isinstance(params, DefaultUpdate):  # as doit does itself when it begins
+            params.update_defaults(self.loader.load_doit_config())
+        is_usual = params.get("reporter", reporter.NAME) == reporter.NAME and not params.get("num_process")
+        if not is_usual or graph.is_done or graph.chosen.names != {graph.chosen.run_task}:
+            return None
+        return caps if len(graph.jobs) > 1 or caps.gpu_seconds is not None else None
+
+    def _pass_over_jobs(self, params: Any, graph: Graph) -> PassCodes:
+        return self._pass(params, graph, [f"{graph.chosen.run_task}:{job}" for job in graph.jobs])
+
     def _remember(self, params: Any, graph: Graph, ended: PassCodes) -> None:
         """Spare the next command its look at the disk, where this one had nothing to do but to say so."""
         saying_so = {f"{graph.chosen.run_task}:{job}" for job in graph.jobs}
@@ -151,11 +174,13 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         by_job: dict[str, int] = {}
         executed: set[str] = set()
         said: dict[str, str] = {}
-        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said, sys.stdout if wants_json() else None)
+        later: dict[str, RelayError] = {}
+        instead, says_later = sys.stdout if wants_json() else None, graph.workspace.backends is None
+        self.reporters[reporter.NAME] = reporter.noting(by_job, executed, said, instead, later, says_later=says_later)
         self.loader.use(graph)
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
-        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed, said)
+        return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed, said, later)
 
 
 def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:

@@ -12,8 +12,13 @@ from contract.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KNOWN = ("backend", "wait", "from", "json", "session", "follow", "apply", "only", "budget", "dry", "to")
+    from runner.scheduling.slots import Caps
+
+_RUNS = ("run_quick", "run_full", "resume", "redo")
+_ABOUT_ALL = ("backend", "wait")
 _BELONGS_TO = {
+    "sessions": (_RUNS, "write `doit resume sessions=4`"),
+    "gpu_hours": (_RUNS, "write `doit resume gpu_hours=20`"),
     "from": (("adopt",), "write `doit adopt:job from=FOLDER`"),
     "json": (("plan", "status", "history", "verify"), "leave it out"),
     "session": (("logs",), "write `doit logs:job session=3`"),
@@ -25,10 +30,14 @@ _BELONGS_TO = {
     "to": (("track",), "write `doit track:job to=mlflow` or `to=wandb`"),
 }
 """The tasks that a variable is about, where it is not about all, and what to do where it stands with another."""
+KNOWN = (*_ABOUT_ALL, *_BELONGS_TO)
 _FLAGS = {"--json": "json", "--follow": "follow", "--apply": "apply", "--dry": "dry"}
 _SHORT_FLAGS = {"logs": {"-f": "follow"}}
 """For a task, flags that come after it: before it they are doit's own."""
 _NAME = re.compile(r"[a-z_-]+")
+_COUNT = re.compile(r"[1-9][0-9]{0,5}")
+_HOURS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_SECONDS_OF_AN_HOUR = 3600.0
 
 
 def without_flags(arguments: list[str]) -> list[str]:
@@ -62,6 +71,25 @@ def check_variables(arguments: Sequence[str]) -> None:
     for name, (tasks, remedy) in _BELONGS_TO.items():
         if get_var(name) is not None and asked.isdisjoint(tasks):
             raise InputError(f"variable {name}", f"belongs to {_either(tasks)}", remedy)
+
+
+def caps_variables() -> Caps:
+    """What the command line lets the command use at most.
+
+    Raises:
+        InputError: it sets something else.
+    """
+    from runner.scheduling.slots import Caps  # noqa: PLC0415 - a command with nothing to do needs none of it
+
+    sessions, hours = get_var("sessions"), get_var("gpu_hours")
+    if sessions is not None and not _COUNT.fullmatch(str(sessions)):
+        raise InputError("variable sessions", f"is {sessions!r}", "write how many at once, as in sessions=4")
+    if hours is not None and not _HOURS.fullmatch(str(hours)):
+        raise InputError("variable gpu_hours", f"is {hours!r}", "write how many hours, as in gpu_hours=20")
+    return Caps(
+        sessions=None if sessions is None else int(sessions),
+        gpu_seconds=None if hours is None else float(hours) * _SECONDS_OF_AN_HOUR,
+    )
 
 
 def _either(tasks: Sequence[str]) -> str:

@@ -8,5 +8,7 @@ NOTIFY = "notify"
 """Who is told of the job. An address may be a secret, so that it is in no package."""
 GROUP = "group"
 """What jobs that are one experiment have in common, such as those that differ in their seed: a report compares them."""
-OF_COMMANDS = (GROUP, KEEP, NOTIFY)
+PRIORITY = "priority"
+"""Which of several jobs begins its session first, where not all can."""
+OF_COMMANDS = (GROUP, KEEP, NOTIFY, PRIORITY)
 """Those that no session is packaged with, whatever they say."""

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from contract.errors import InputError
-from job.algorithms.hyperparameters import Count, whole_number
+from job.algorithms.hyperparameters import Count, Whole, whole_number
 from job.model import JOB_NAME, Job, Section
-from runner.jobs.own_keys import DATA, GROUP, KEEP, NOTIFY
+from runner.jobs.own_keys import DATA, GROUP, KEEP, NOTIFY, PRIORITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ def _group(value: str) -> str:
 
 
 GroupName = Annotated[str, AfterValidator(_group)]
+Priority = Annotated[Whole, Field(ge=-1_000_000, le=1_000_000)]
 
 
 class Keep(Section):
@@ -57,7 +58,7 @@ class Keep(Section):
 
 
 def job_with(sections: Sections) -> type[Job]:
-    """The model of a job that has `data`, `keep`, `notify`, `group`, and each section of a backend under its name.
+    """The model of a job that has keys for commands, and each section of a backend under its name.
 
     Args:
         sections: their models by the backend's name, None for a backend that reads none.
@@ -67,10 +68,11 @@ def job_with(sections: Sections) -> type[Job]:
     """
     fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
     for name in fields:
-        if name in Job.model_fields or name in (DATA, GROUP, KEEP, NOTIFY):
+        if name in Job.model_fields or name in (DATA, GROUP, KEEP, NOTIFY, PRIORITY):
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")
     fields[DATA] = (dict[str, str], Field(default={}, exclude_if=lambda folders: not folders))
     fields[KEEP] = (Keep, Keep())
     fields[NOTIFY] = (Address | None, None)
     fields[GROUP] = (GroupName | None, Field(None, exclude_if=lambda name: name is None))
+    fields[PRIORITY] = (Priority, Field(0, exclude_if=lambda priority: priority == 0))
     return create_model("Job", __base__=Job, **fields)

@@ -31,9 +31,25 @@ POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 5.0
 LONGEST_BACK_OFF_SECONDS = 300.0
 _FASTER_POLLS = 200
+_LATER = "the same command later goes on"
 
 
-def execute(folder: SessionFolder, backend: Backend, display: Display, *, waits: bool = True) -> None:
+class NotYetItsTurnError(UnderWayError):
+    """A session was not submitted, as its backend takes no further one now.
+
+    Args:
+        subject, problem, remedy: as for every error.
+        busy: what the backend said.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str | None, busy: BackendBusyError) -> None:
+        super().__init__(subject, problem, remedy)
+        self.busy = busy
+
+
+def execute(
+    folder: SessionFolder, backend: Backend, display: Display, *, waits: bool = True, is_watched: bool = False
+) -> None:
     """Bring a session to its end and write `execution.json`; one that has ended is left as it is.
 
     Args:
@@ -41,6 +57,7 @@ def execute(folder: SessionFolder, backend: Backend, display: Display, *, waits:
         backend: where it runs.
         display: shows its log as it grows.
         waits: whether to wait for its turn, and for its end.
+        is_watched: whether somebody else asks after it, and comes back when it has ended.
 
     Raises:
         BackendError: the backend refused or lost the session.
@@ -49,8 +66,8 @@ def execute(folder: SessionFolder, backend: Backend, display: Display, *, waits:
     if folder.execution_json.exists():
         return
     key = Package.read(folder.package_json).key
-    ledger = submit_or_attach(folder, key, backend, display, waits=waits)
-    status = Follower(folder, ledger, backend, display, waits=waits).follow()
+    ledger = submit_or_attach(folder, key, backend, display, waits=waits, is_watched=is_watched)
+    status = Follower(folder, ledger, backend, display, waits=waits, is_watched=is_watched).follow()
     ledger = Ledger.read_if_there(folder.ledger_json) or ledger  # meanwhile it may have been asked to stop
     Execution(
         key=key,
@@ -65,7 +82,13 @@ def execute(folder: SessionFolder, backend: Backend, display: Display, *, waits:
 
 
 def submit_or_attach(
-    folder: SessionFolder, key: str, backend: Backend, display: Display, *, waits: bool = True
+    folder: SessionFolder,
+    key: str,
+    backend: Backend,
+    display: Display,
+    *,
+    waits: bool = True,
+    is_watched: bool = False,
 ) -> Ledger:
     """The ledger of the one submission of `key`, made now or by an earlier command.
 
@@ -73,7 +96,8 @@ def submit_or_attach(
     """
     ledger = Ledger.read_if_there(folder.ledger_json)
     if ledger is not None and ledger.entry is not Submission.SUBMITTING:
-        display.say(f"attaching to session {folder.number} on the {ledger.backend} backend")
+        if not is_watched:  # else that was said
+            display.say(attaching_to(folder, ledger))
         return ledger
     if ledger is not None and (handle := backend.find(key)) is not None:
         display.say(f"adopting session {folder.number}, which was submitted before the last command was cut off")
@@ -84,7 +108,7 @@ def submit_or_attach(
             return _submit(folder, key, backend)
         except BackendBusyError as busy:
             if not waits:
-                raise _under_way(folder, f"waits for its turn: {busy}") from None
+                raise NotYetItsTurnError(_name(folder), f"waits for its turn: {busy}", _LATER, busy) from None
             if busy.problem != said:
                 said = busy.problem
                 display.say(f"waits for its turn: {busy}; trying again every {busy.wait_seconds:.0f} s")
@@ -103,6 +127,11 @@ def _submit(folder: SessionFolder, key: str, backend: Backend) -> Ledger:
         raise
 
 
+def attaching_to(folder: SessionFolder, ledger: Ledger) -> str:
+    """That a session is watched which an earlier command submitted."""
+    return f"attaching to session {folder.number} on the {ledger.backend} backend"
+
+
 @dataclass
 class Follower:
     """Watches a session until it ends, copying its log."""
@@ -112,6 +141,7 @@ class Follower:
     backend: Backend
     display: Display
     waits: bool = True
+    is_watched: bool = False
     sleep: Callable[[float], None] = time.sleep
 
     def follow(self) -> Status:
@@ -131,7 +161,7 @@ class Follower:
                 said = status.reason
                 if status.state.is_terminal:
                     return status
-                if not self.waits and not status.is_ending:
+                if not self.waits and (self.is_watched or not status.is_ending):
                     raise _under_way(self.folder, _where(self.ledger, status))
                 polls += 1
                 self.sleep(poll_pause(polls))
@@ -164,7 +194,11 @@ class Follower:
 
 
 def _under_way(folder: SessionFolder, where: str) -> UnderWayError:
-    return UnderWayError(f"{folder.path.parent.name}: session {folder.number}", where, "the same command later goes on")
+    return UnderWayError(_name(folder), where, _LATER)
+
+
+def _name(folder: SessionFolder) -> str:
+    return f"{folder.path.parent.name}: session {folder.number}"
 
 
 def _where(ledger: Ledger, status: Status) -> str:

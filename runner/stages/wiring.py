@@ -9,7 +9,7 @@ import msgspec
 
 from contract.documents.runs import Execution, Package, Parent, Request, Restored
 from runner.backends.base import Origin, Output
-from runner.backends.registry import open_backend
+from runner.backends.opened import opened
 from runner.curve.showing import bring_up_to_date
 from runner.display import Display
 from runner.lineage import Phase, SessionState
@@ -60,7 +60,7 @@ def package(workspace: Workspace, live: LiveSession) -> None:
             display.say(note)
     if made_by is not None and verdict.trial is not None:
         refuse_misfit(wanted.job, request, made_by, verdict.trial)
-    with open_backend(wanted.job["backend"], workspace.runs) as backend:
+    with opened(wanted.job["backend"], workspace.runs, workspace.backends) as backend:
         provisions = backend.provisions(
             verdict.settled.job, Origin(parent.size, _output(live, made_by)) if parent else None
         )
@@ -84,13 +84,18 @@ def execute(workspace: Workspace, live: LiveSession) -> None:
         UnderWayError: it has not ended, and the workspace does not wait.
     """
     name = Package.read(live.folder.package_json).job["backend"]
-    with open_backend(name, workspace.runs) as backend, _display(live) as display:
-        executing.execute(live.folder, backend, display, waits=workspace.waits)
+    is_watched = workspace.backends is not None
+    with (
+        opened(name, workspace.runs, workspace.backends) as backend,
+        _display(live, is_one_of_many=is_watched) as display,
+    ):
+        executing.execute(live.folder, backend, display, waits=workspace.follows, is_watched=is_watched)
 
 
 def download(workspace: Workspace, live: LiveSession) -> None:
     """Bring what the session left to this machine, whole."""
-    with open_backend(Execution.read(live.folder.execution_json).backend, workspace.runs) as backend:
+    name = Execution.read(live.folder.execution_json).backend
+    with opened(name, workspace.runs, workspace.backends) as backend:
         downloading.download(live.folder, backend)
 
 
@@ -115,8 +120,8 @@ def restore(workspace: Workspace, live: LiveSession) -> None:
     bring_up_to_date(workspace.runs, live.plan.job)
 
 
-def _display(live: LiveSession) -> Display:
-    return Display(live.plan.job, live.folder.number)
+def _display(live: LiveSession, *, is_one_of_many: bool = False) -> Display:
+    return Display(live.plan.job, live.folder.number, is_one_of_many=is_one_of_many)
 
 
 def _choose_parent(workspace: Workspace, live: LiveSession) -> ParentFiles | None:

@@ -70,6 +70,20 @@ def test_a_session_that_its_backend_lost_does_not_block_the_job(project: Project
     assert "session 0002 reached 64 of 64 timesteps: goal met" in project.doit("run_quick")
 
 
+def test_two_jobs_run_side_by_side_and_a_killed_command_goes_on_with_both(project: Project, uninterrupted: str) -> None:
+    project.write_jobs(a=cart_pole(), b=cart_pole(), broken=cart_pole(sources=["nowhere"]))
+    said = project.kill_at("execute   b", "resume", "sessions=2", operations=2)
+    assert said.index("execute   a:0001") < said.index("execute   b:0001")
+    assert "goal met" not in said  # nobody waits for the end of the first before the second begins
+    project.kill_at("restore   a", "resume", "sessions=2")
+    said = project.doit("resume", "sessions=2", expect=2)
+    assert 'sources.0: there is no such folder, found "nowhere"' in said
+    assert "b: session 0001 reached 256 of 256 timesteps: goal met" in said
+    assert [project.digest(job, 1) for job in "ab"] == [uninterrupted] * 2
+    assert [project.starts(job) for job in "ab"] == [1, 1]
+    assert [len(project.sessions(job)) for job in "ab"] == [1, 1]
+
+
 def test_doit_without_its_memory_repeats_nothing_that_costs(shared_project: Project, uninterrupted: str) -> None:
     for state in shared_project.root.glob(".doit.*"):
         state.unlink()

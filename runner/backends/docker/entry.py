@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from runner.backends.base import Backend, Check
+    from runner.backends.base import Backend, Check, Known
     from runner.packages.places import Place
+    from runner.scheduling.slots import Slot
 
 
 def _open(root: Path) -> Backend:
@@ -38,4 +39,11 @@ def _needs(_root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     yield from own_image(job["docker"]["image"])
 
 
-ENTRY = BackendEntry(_open, Docker, _memory, places=_places, needs=_needs)
+def _slot(job: Mapping[str, Any], _known: Known) -> Slot:
+    from runner.backends.local import has_gpu  # noqa: PLC0415 - only who begins sessions asks
+    from runner.scheduling.slots import THIS_MACHINE, Slot  # noqa: PLC0415 - only who begins sessions asks
+
+    return Slot(THIS_MACHINE, most=1, is_usual=True, has_gpu=has_gpu(job))
+
+
+ENTRY = BackendEntry(_open, Docker, _memory, places=_places, needs=_needs, slot=_slot)

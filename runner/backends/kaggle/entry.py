@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from executors.docker.limits import KAGGLE_MEMORY
 from runner.backends.base import BackendEntry
-from runner.backends.kaggle.section import Kaggle
+from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from runner.backends.base import Backend, Check, Held, Known, Settled
     from runner.packages.places import Place
+    from runner.scheduling.slots import Slot
+
+GPU_SESSIONS = 2
+CPU_SESSIONS = 5
+"""Of an account at once; Kaggle says of itself that it is busy where they are fewer."""
 
 
 def _open(root: Path) -> Backend:
@@ -82,6 +87,14 @@ def _needs(_root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
         yield from datasets_there(connection, datasets)
 
 
+def _slot(job: Mapping[str, Any], known: Known) -> Slot:
+    from runner.backends.kaggle.gpu.accelerator import choose  # noqa: PLC0415 - it reads the job's model
+    from runner.scheduling.slots import Slot  # noqa: PLC0415 - only who begins sessions asks
+
+    has_gpu = choose(job, known.parameters, known.earlier).accelerator != NO_ACCELERATOR
+    return Slot("kaggle", "gpu", GPU_SESSIONS, has_gpu=True) if has_gpu else Slot("kaggle", "cpu", CPU_SESSIONS)
+
+
 ENTRY = BackendEntry(
     _open,
     Kaggle,
@@ -93,5 +106,7 @@ ENTRY = BackendEntry(
     is_elsewhere=True,
     places=_places,
     settle=_settle,
+    slot=_slot,
+    log_is_streamed=True,
     needs=_needs,
 )

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
 from executors.slurm.settings import SlurmSettings, longest_session, time_for
-from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job
+from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job, sandbox_name
 from runner.backends.slurm.section import Slurm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from executors.base import Workload
+    from executors.base import Status, Workload
     from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
 
@@ -63,6 +63,11 @@ class SlurmBackend(ExecutorBackend):
         limit = session_limit(packaged_job(folder)) + KILL_GRACE_SECONDS
         return replace(super().workload(folder, key), limit_seconds=limit)
 
+    def standing(self, handles: Sequence[str]) -> Mapping[str, Status]:
+        """Where many sessions stand, for which Slurm is asked once."""
+        names = {sandbox_name(handle): handle for handle in handles}
+        return {names[name]: status for name, status in self.executor.standing([*names]).items()}
+
     def diagnose(self) -> Iterator[Check]:
         """What a session would need of the cluster; starts nothing."""
         from runner.backends.slurm.health import checks  # noqa: PLC0415 - only `doit doctor` asks
@@ -88,8 +93,7 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         InputError: it needs a GPU and asks for none, or its folder cannot be.
     """
     own = Slurm.model_validate(job.get("slurm", {}))
-    asks_for_gpu = own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
-    if job["device"] == "cuda" and not asks_for_gpu:
+    if job["device"] == "cuda" and not asks_for_gpu(own):
         remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
     return SlurmSettings(
@@ -105,6 +109,11 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         python=own.python or sys.executable,
         comment=key,
     )
+
+
+def asks_for_gpu(own: Slurm) -> bool:
+    """Whether sessions with such a section ask for a GPU."""
+    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
 
 
 def sandbox_folder(job: str, stated: str, project: Path) -> Path:

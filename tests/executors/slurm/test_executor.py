@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ from tests.cluster import running_cluster
 from tests.preloading import own_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from executors.slurm.words import SlurmJob
     from tests.cluster import Cluster
 
 NAME = "0123456789abcdef"
@@ -310,6 +312,30 @@ def test_a_controller_that_does_not_answer_says_nothing_of_the_session(
             assert time.monotonic() < deadline
     finally:
         cluster.start_controller()
+
+
+def test_slurm_is_asked_once_after_many(
+    executor: SlurmExecutor, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [NAME, "another", "third"]
+    for name in names:
+        executor.start(replace(workload(tmp_path, WAITS), name=name))
+    asked: list[int] = []
+    known_among = commands.known_among
+
+    def counted(numbers: Mapping[str, str | None]) -> dict[str, list[SlurmJob]]:
+        asked.append(len(numbers))
+        return known_among(numbers)
+
+    with monkeypatch.context() as patch, SlurmExecutor(root, PLAIN) as watching:
+        patch.setattr(commands, "known_among", counted)
+        patch.setattr(commands, "known_jobs", lambda *_: pytest.fail("one was asked after by itself"))
+        stands = watching.standing([*names, "never submitted"])
+    assert stands.keys() == {*names}
+    assert not any(status.state.is_terminal for status in stands.values())
+    assert asked == [len(names)]
+    for name in names:
+        executor.kill(name)
 
 
 def test_a_machine_without_slurm_is_one_sentence(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

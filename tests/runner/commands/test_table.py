@@ -30,7 +30,7 @@ def test_a_table_looks_as_richs_does(width: int, encoding: str) -> None:
     print_table(Console(file=ours, width=width), HEAD, ROWS)
     for each in (ours, theirs):
         each.flush()
-    assert ours.buffer.getvalue() == theirs.buffer.getvalue()  # type: ignore[attr-defined] # a BytesIO
+    assert ours.buffer.getvalue() == theirs.buffer.getvalue()
 
 
 def test_a_table_that_has_no_room_loses_letters_and_no_cell() -> None:

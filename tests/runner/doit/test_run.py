@@ -228,15 +228,15 @@ def test_only_the_jobs_that_go_on_are_asked_for_again(doit: Doit) -> None:
     pole.add(Phase.RESTORED, timesteps=256, **as_wanted(Workspace(doit.root), "pole"))
     doit.passes = [doit.session(64), doit.session(256)]
     assert doit.run("resume:cart", "resume:pole") == 0
-    assert doit.asked == [["resume:cart", "resume:pole"], ["resume:cart"]]
+    assert doit.asked == [["resume:cart"], ["resume:pole"], ["resume:cart"]]
 
 
 def test_a_job_that_failed_for_good_is_not_forgotten_while_another_goes_on(doit: Doit) -> None:
     write_jobs(doit.root, cart=cart_pole(), pole=cart_pole(algorithm="A2C", hyperparameters={"n_steps": 32}))
     JobOnDisk(doit.root, "pole").add(Phase.RESTORED, timesteps=64, rules=as_wanted(Workspace(doit.root))["rules"])
-    doit.passes = [doit.fails("pole", doit.session(64)), doit.session(256)]
+    doit.passes = [doit.session(64), doit.fails("pole"), doit.session(256)]
     assert doit.run("resume") == 1
-    assert doit.asked == [["resume"], ["resume:cart"]]
+    assert doit.asked == [["resume:cart"], ["resume:pole"], ["resume:cart"]]
 
 
 def test_what_was_asked_for_beside_a_run_is_done_once(doit: Doit) -> None:
