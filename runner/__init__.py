@@ -1,6 +1,7 @@
 """The user's side: plans, packages, executes, downloads and restores sessions.
 
 `planning/`: what the next session is, by what is wanted and by `lineage`, what is on disk; `workspace` reads both.
+`scheduling/`: of many jobs, which goes on now, and one watch over all their sessions.
 `stages/`: package, execute, download, validate, restore. `backends/`: where sessions run. `jobs/`: jobs.yaml.
 `doit/`: what doit is told. `layout`, `lock`, `sources`, `wheels`: names, holders and what is sent along.
 `adopting/`: checkpoints from elsewhere. `record`: what a script tells of its package.

@@ -267,6 +267,17 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "the libraries of the extra `export` are not there": (
         "runner/export/test_onnx.py::test_without_the_extra_the_sentence_says_what_to_install",
     ),
+    "more jobs than slots": ("runner/doit/test_many.py::test_without_waiting_as_many_begin_as_have_a_slot",),
+    "the place is busy, or the week's quota too small for another session, with many jobs": (
+        "runner/doit/test_many.py::test_a_busy_place_is_waited_for_and_said_once",
+        "scenarios/test_gpu_slots.py::test_jobs_wait_for_quota_and_none_begins_a_session_that_could_exceed_it",
+    ),
+    "`gpu_hours` leave too little for another session": (
+        "runner/doit/test_many.py::test_no_session_begins_that_gpu_hours_leave_no_time_for",
+    ),
+    "`sessions` or `gpu_hours` is no number, or stands where it holds for nothing": (
+        "runner/doit/test_run.py::test_caps_that_cannot_be_kept_to_are_refused",
+    ),
     "`resume wait=no` meets a job that another command is at": (
         "runner/doit/test_run.py::test_without_waiting_a_job_that_another_process_holds_is_left_to_it",
     ),

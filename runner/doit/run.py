@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from doit.cmd_run import Run
 from doit.cmdparse import DefaultUpdate
 
-from contract.errors import HeldElsewhereError
+from contract.errors import HeldElsewhereError, InputError
 from runner.commands.mending.collect import look_again
 from runner.doit import reporter
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
@@ -151,9 +151,13 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         if isinstance(params, DefaultUpdate):  # as doit does itself when it begins
             params.update_defaults(self.loader.load_doit_config())
         is_usual = params.get("reporter", reporter.NAME) == reporter.NAME and not params.get("num_process")
-        if not is_usual or graph.is_done or graph.chosen.names != {graph.chosen.run_task}:
+        if not is_usual or graph.chosen.names != {graph.chosen.run_task}:
+            if caps.is_any:
+                problem = "go with a run of sessions alone, without doit's -n, -r or other tasks"
+                remedy = f"write `doit {graph.chosen.run_task} sessions=4`"
+                raise InputError("variables sessions and gpu_hours", problem, remedy)
             return None
-        return caps if len(graph.jobs) > 1 or caps.gpu_seconds is not None else None
+        return caps if not graph.is_done and (len(graph.jobs) > 1 or caps.gpu_seconds is not None) else None
 
     def _pass_over_jobs(self, params: Any, graph: Graph) -> PassCodes:
         return self._pass(params, graph, [f"{graph.chosen.run_task}:{job}" for job in graph.jobs])

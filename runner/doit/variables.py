@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from doit import doit_cmd, get_var
 
 from contract.errors import InputError
+from runner.doit.selection import DEFAULT_TASK, PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.scheduling.slots import Caps
 
-_RUNS = ("run_quick", "run_full", "resume", "redo")
+_RUNS = tuple(PROFILES)
 _ABOUT_ALL = ("backend", "wait")
 _BELONGS_TO = {
     "sessions": (_RUNS, "write `doit resume sessions=4`"),
@@ -67,7 +68,7 @@ def check_variables(arguments: Sequence[str]) -> None:
     unknown = sorted(name for name in names if name not in KNOWN and get_var(name) is not None)
     if unknown:
         raise InputError(f"variable {unknown[0]}", "is unknown", f"known: {', '.join(KNOWN)}")
-    asked = {each.partition(":")[0] for each in arguments}
+    asked = {each.partition(":")[0] for each in arguments if "=" not in each} or {DEFAULT_TASK}
     for name, (tasks, remedy) in _BELONGS_TO.items():
         if get_var(name) is not None and asked.isdisjoint(tasks):
             raise InputError(f"variable {name}", f"belongs to {_either(tasks)}", remedy)

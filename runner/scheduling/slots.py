@@ -38,6 +38,11 @@ class Caps:
     sessions: int | None = None
     gpu_seconds: float | None = None
 
+    @property
+    def is_any(self) -> bool:
+        """Whether there is one."""
+        return self.sessions is not None or self.gpu_seconds is not None
+
     def most(self, slot: Slot) -> int | None:
         """Sessions in such slots at once."""
         return self.sessions if slot.is_usual and self.sessions is not None else slot.most

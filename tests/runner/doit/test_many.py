@@ -218,16 +218,18 @@ def test_one_jobs_failure_is_told_and_stops_no_other(lab: Lab) -> None:
     assert [job for job, _ in lab.place.begins] == ["b", "c"]
 
 
-def test_a_command_that_was_cut_off_is_gone_on_with(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_was_cut_off_is_gone_on_with(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     lab.write(a={}, b={}, c={})
 
     def cut_off(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    lab.place.sleep, sleep = cut_off, lab.place.sleep  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        lab.run()
-    lab.place.sleep = sleep  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.place, "sleep", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            lab.run()
 
     assert lab.run()[0] == DONE
     assert [job for job, _ in lab.place.begins] == ["a", "b", "c"]

@@ -326,6 +326,32 @@ def test_a_mistake_ends_the_command_before_anything_is_run(doit: Doit, capsys: p
     assert doit.asked == []
 
 
+@pytest.mark.parametrize(
+    ("variables", "command", "said"),
+    [
+        ({"sessions": "two"}, ("resume",), "variable sessions: is 'two'; write how many at once, as in sessions=4"),
+        ({"sessions": "0"}, ("resume",), "variable sessions: is '0'; write how many at once, as in sessions=4"),
+        ({"gpu_hours": "-1"}, ("resume",), "variable gpu_hours: is '-1'; write how many hours, as in gpu_hours=20"),
+        ({"sessions": "2"}, ("verify", "resume"), "write `doit resume sessions=4`"),
+    ],
+)
+def test_caps_that_cannot_be_kept_to_are_refused(
+    doit: Doit,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    variables: dict[str, str],
+    command: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.setattr(doit_cmd, "_CMDLINE_VARS", variables)
+    monkeypatch.setattr("sys.argv", ["doit", *command])
+    with pytest.raises(SystemExit) as caught:
+        doit.run(*command)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{said}\n")
+    assert doit.asked == []
+
+
 @pytest.fixture
 def unattended(doit: Doit, monkeypatch: pytest.MonkeyPatch) -> Doit:
     """The same project, for commands that do not wait."""
