@@ -13,7 +13,9 @@ from collections.abc import Callable  # noqa: TC003 - a named tuple keeps its an
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from contract.errors import RelayError
 from contract.events import say
+from contract.plain_text import plain
 from runner.backends.opened import OpenBackends
 from runner.display import duration_text
 from runner.doit.exit_codes import DONE, UNDER_WAY, worst
@@ -29,7 +31,6 @@ from runner.stages.execute import NotYetItsTurnError, back_off_pause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from contract.errors import RelayError
     from runner.doit.graph import Graph
     from runner.doit.passes import PassCodes
     from runner.notifying import Notifier
@@ -222,7 +223,12 @@ class ManyJobs:
 
     def _goes_on_later(self, job: str, error: RelayError | None) -> None:
         """Have a job wait that is not at its end: for its session, for its turn, or for an answer."""
-        plan = self._graph.only([job]).plan(job)
+        try:
+            plan = self._graph.only([job]).plan(job)
+        except RelayError as unplanned:  # jobs.yaml has changed meanwhile; the session that may run goes on
+            say(plain(str(unplanned)))
+            self._ends(job, unplanned.exit_code)
+            return
         demand, now = self._put(plan, was_asked=True), self._clock()
         if demand.needs is Need.END:
             self._failures[job] = 0

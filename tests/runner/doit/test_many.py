@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,7 +13,7 @@ from contract.states import State
 from executors.base import Closeable, Status
 from runner.backends.base import BackendEntry
 from runner.backends.registry import BACKENDS
-from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY
+from runner.doit.exit_codes import DONE, ERROR, FAILED, UNDER_WAY
 from runner.doit.graph import Graph
 from runner.doit.many import ManyJobs, Time
 from runner.doit.passes import PassCodes
@@ -29,9 +29,10 @@ from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from runner.backends.base import Backend, Known
     from runner.scheduling.coming import Jobs
     from runner.workspace import Plan
 
@@ -154,11 +155,19 @@ class Lab:
         job.add(phase, timesteps=timesteps, parent=parent, **{**self.wanted[job.name], **changes})
 
 
+def entry(place: Place) -> BackendEntry:
+    """How it is found; it has two slots."""
+
+    def slot(job: Mapping[str, Any], _known: Known) -> Slot:
+        return Slot(most=2, has_gpu=job["device"] == "cuda")
+
+    return BackendEntry(lambda _root: cast("Backend", place), slot=slot)
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     place = Place()
-    entry = BackendEntry(lambda _root: place, slot=lambda _job, _known: Slot(most=2))  # type: ignore[arg-type,return-value]
-    monkeypatch.setitem(BACKENDS, "place", lambda: entry)
+    monkeypatch.setitem(BACKENDS, "place", lambda: entry(place))
     return Lab(tmp_path, place)
 
 
@@ -250,15 +259,32 @@ def test_without_waiting_as_many_begin_as_have_a_slot(lab: Lab, capfd: pytest.Ca
 
 
 def test_no_session_begins_that_gpu_hours_leave_no_time_for(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
-    entry = BackendEntry(lambda _root: lab.place, slot=lambda _job, _known: Slot(most=2, has_gpu=True))  # type: ignore[arg-type,return-value]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BACKENDS, "place", lambda: entry)
-        lab.write(a=SHORT, b=SHORT)
-        code, _ = lab.run(caps=Caps(gpu_seconds=450.0))  # each session may last for 300 seconds, and lasts for 100
+    lab.write(a=SHORT | {"device": "cuda"}, b=SHORT | {"device": "cuda"})
+    code, _ = lab.run(caps=Caps(gpu_seconds=450.0))  # each session may last for 300 seconds, and lasts for 100
 
     assert code == UNDER_WAY
     assert [job for job, _ in lab.place.begins] == ["a", "b"]
     assert "a: begins no further session: 4m" in capfd.readouterr().out
+
+
+def test_a_jobs_file_that_is_broken_meanwhile_ends_the_command_and_no_session(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lab.write(a={}, b={}, c={})
+    lab.wanted = {job: as_wanted(Workspace(lab.root), job) for job in "abc"}
+    submit = lab.place.submit
+
+    def submit_and_break(job: str, handle: str) -> None:
+        submit(job, handle)
+        write_jobs(lab.root, a={"env": {}})
+
+    monkeypatch.setattr(lab.place, "submit", submit_and_break)
+    assert lab.run()[0] == ERROR
+    assert "jobs.yaml" in capfd.readouterr().out
+    lab.write(a={}, b={}, c={})
+    monkeypatch.setattr(lab.place, "submit", submit)
+    assert lab.run()[0] == DONE
+    assert sorted(job for job, _ in lab.place.begins) == ["a", "b", "c"]
 
 
 @dataclass
