@@ -67,6 +67,12 @@ class StudyReport:
     sentence: str
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """What is searched, as short as tells each from the others."""
+        short = [key.rpartition(".")[2] for key in self.keys]
+        return tuple(each if short.count(each) == 1 else key for key, each in zip(self.keys, short, strict=True))
+
+    @property
     def best(self) -> TrialRow | None:
         """The trial that came to the most."""
         return next((each for each in self.rows if each.is_best), None)

@@ -61,7 +61,7 @@ def test_values_are_of_the_kind_that_the_job_wants(runs: RunsFolder) -> None:
         ("none", set()),
     ],
     ids=["median", "warm-up", "before enough have come to their goal", "halving", "hyperband", "none"],
-)  # fmt: skip
+)
 def test_what_does_worse_is_pruned_where_it_shows(runs: RunsFolder, pruner: Any, prunes: set[int]) -> None:
     opened = journal(runs, pruner=pruner)
     for value in (10.0, 11.0) if pruner == "none" or "startup" not in pruner else (10.0,):
