@@ -13,9 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from runner.doit.many import MOST_AT_ONCE
-
 from measuring.places import LATE, BusyError
+from runner.doit.many_jobs.loop import MOST_AT_ONCE
 from runner.scheduling.demands import Demand, Need
 from runner.scheduling.line import Line
 from runner.scheduling.slots import Caps
