@@ -121,9 +121,12 @@ def _lines(report: Report, own: list[CheckpointReference], document: Restored) -
     for finding in (*report.checkpoints, report.best_model, report.final_model, report.metrics):
         if finding is not None and finding.verdict == "refused":
             yield f"Refused {finding.file}: {finding.reason}"
-    yield f"Found {len(own)} checkpoint(s) to restore:"
-    yield from map(_line, own)
-    yield f"Successfully restored {len(own)} file(s)"
+    if own:
+        yield f"Found {len(own)} checkpoint(s) to restore:"
+        yield from map(_line, own)
+        yield f"Successfully restored {len(own)} file(s)"
+    else:
+        yield "Found no checkpoint to restore"
     checkpoint = document.checkpoint
     if checkpoint is None:
         yield "Next training will start at 0 timesteps"

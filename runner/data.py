@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError, UnavailableError
-from runner.jobs.own_keys import DATA
+from runner.jobs.own_keys import DATA, KINDS, to_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-KINDS = ("datasets", "competitions", "models")
 OWN = "own"
 """Stands for the account in the path of a dataset that is named without one."""
 
@@ -40,9 +39,8 @@ def mounts(root: Path, job: Mapping[str, Any]) -> dict[str, Path]:
 def _mounts(root: Path, job: str, places: Mapping[str, str], folders: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     for name in folders:
         if name not in places:
-            known = ", ".join(places) or "none"
-            remedy = f"list it under kaggle: {', '.join(KINDS)} (there are {known}), or remove the line"
-            raise InputError(f"job {job}, key {DATA}", f"{name} is nothing that the job mounts on Kaggle", remedy)
+            problem = f"{name} is nothing that the job mounts on Kaggle"
+            raise InputError(f"job {job}, key {DATA}", problem, to_list([*places]))
     for name, place in places.items():
         if name not in folders:
             remedy = f"name the folder with the same files: `{DATA}: {{{name}: FOLDER}}`"

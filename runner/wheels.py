@@ -16,6 +16,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from contract.errors import InputError
+from contract.make import target
 from contract.storage import layout
 from contract.storage.zips import timeless_member
 
@@ -39,7 +40,7 @@ def make_bundle(name: str) -> tuple[str, bytes]:
     try:
         installed = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise InputError(f"package {name}", "is not installed", "run `make setup`") from None
+        raise InputError(f"package {name}", "is not installed", f"run `{target('setup')}`") from None
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
         for path in _files(name, installed):
@@ -54,7 +55,7 @@ def _files(name: str, installed: Distribution) -> Iterator[PackagePath]:
     recorded = [path for path in installed.files or () if path.name not in _LEFT_OUT and path.suffix != ".pyc"]
     outside = [path for path in recorded if ".." in path.parts or path.is_absolute()]
     if not any(path.suffix == ".py" for path in recorded):
-        raise InputError(f"package {name}", "is not installed from a wheel", "run `make setup`")
+        raise InputError(f"package {name}", "is not installed from a wheel", f"run `{target('setup')}`")
     if any(path.suffix in _COMPILED_SUFFIXES for path in recorded):
         raise InputError(f"package {name}", "holds compiled code for this machine, and cannot be shipped to another")
     yield from sorted((path for path in recorded if path not in outside), key=str)
@@ -67,5 +68,5 @@ def _content(name: str, path: PackagePath) -> bytes:
         digest = hashlib.new(noted.mode, content).digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != noted.value:
             problem = f"{path} is not the file that was installed"
-            raise InputError(f"package {name}", problem, "remove .venv and run `make setup`")
+            raise InputError(f"package {name}", problem, f"remove .venv and run `{target('setup')}`")
     return content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ from runner.planning.decide import (
     Attach,
     Blocked,
     Continue,
-    Decision,
     Finish,
     Nothing,
     Redo,
@@ -30,6 +29,7 @@ from runner.planning.decide import (
     Start,
     decide,
 )
+from runner.planning.plans import LiveSession, Plan
 from runner.planning.wanted import Wanted
 from runner.retention.values import Keep
 from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
@@ -37,52 +37,10 @@ from runner.sources import DECIDING_FOLDERS, OWN_FOLDERS, SourceReader, Sources
 if TYPE_CHECKING:
     from contract.documents.runs import Identity
     from runner.backends.opened import OpenBackends
-    from runner.layout import SessionFolder
     from runner.planning.wanted import Profile
     from runner.preflight.trials import Trials
 
-
-@dataclass(frozen=True)
-class Plan:
-    """What is wanted of a job, what is there, and what follows from both."""
-
-    wanted: Wanted
-    lineage: Lineage
-    decision: Decision
-
-    @property
-    def job(self) -> str:
-        """The job's name."""
-        return self.lineage.job
-
-
-@dataclass(frozen=True)
-class LiveSession:
-    """A session whose stages may have something to do.
-
-    Args:
-        plan: the plan that it belongs to.
-        folder: where it is, or will be.
-        parent: the session that it goes on from.
-        goal: the timesteps that it is asked for.
-        why: why it is live, in half a sentence.
-    """
-
-    plan: Plan
-    folder: SessionFolder
-    parent: SessionFolder | None
-    goal: int
-    why: str
-
-    @property
-    def name(self) -> str:
-        """`<job>:<NNNN>`, as sub-tasks are called."""
-        return f"{self.plan.job}:{self.folder.number}"
-
-    @property
-    def parents(self) -> list[Path]:
-        """The file that the session goes on from, if any."""
-        return [self.parent.restored_json] if self.parent else []
+__all__ = ["LiveSession", "Plan", "Workspace"]
 
 
 class Workspace:
@@ -168,11 +126,15 @@ class Workspace:
             redo: whether what is done is to be done again.
 
         Raises:
-            InputError: jobs.yaml has an error, or its sources are missing.
+            InputError: jobs.yaml has an error, its sources are missing, or there is nothing that could be done again.
         """
         wanted = self.wanted(job, profile, redo=redo)
         lineage = self.lineage(job)
-        return Plan(wanted, lineage, decide(wanted, lineage))
+        decision = decide(wanted, lineage)
+        if redo and isinstance(decision, Start):
+            problem = "has no session that could be done again"
+            raise InputError(f"job {job}", problem, f"`{self.resume_command(job)}` begins its first")
+        return Plan(wanted, lineage, decision)
 
     def lineage(self, job: str) -> Lineage:
         """What is on disk for `job`."""

@@ -39,7 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "do not wait and lose a machine in every stage of three sessions (tests/scenarios/test_unattended.py, "
         "tests/scenarios/test_recovery.py), kill sessions with wrappers, callbacks and a policy of a user's own, and "
         "of Atari (tests/scenarios/test_own_parts.py), cut sessions off on a Slurm cluster by time, preemption and "
-        "nodes that fail (tests/scenarios/test_slurm_relay.py), and ask every earlier state of the code "
+        "nodes that fail (tests/scenarios/test_slurm_relay.py) and on a Ray cluster by kills of a node and its head "
+        "(tests/scenarios/test_ray_relay.py), and ask every earlier state of the code "
         "(tests/scenarios/test_earlier_versions.py); without it a share of them is taken, in "
         "tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
     )

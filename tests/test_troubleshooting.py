@@ -60,6 +60,15 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "two commands send a job to the same tracker at once": (
         "runner/tracking/test_sending.py::test_two_commands_at_once_are_one_too_many",
     ),
+    "`redo` names a job that never ran": ("runner/test_workspace.py::test_a_job_that_never_ran_is_not_done_again",),
+    "jobs that have sessions are in jobs.yaml no more": (
+        "runner/commands/test_commands.py::test_the_status_names_jobs_that_have_sessions_and_are_in_no_file_any_more",
+    ),
+    "a session is gone, which `doit repair` was told to take so": (
+        "runner/curve/test_stitching.py::test_a_curve_goes_on_behind_a_session_that_is_gone_and_says_what_is_missing",
+        "runner/steering/test_history.py::test_a_session_that_went_on_from_one_that_is_gone_says_so_and_no_fallback",
+        "runner/retention/test_choice.py::test_what_came_before_a_session_that_is_gone_counts_all_the_same",
+    ),
     "what draws a report is not installed": (
         "runner/commands/showing/test_report.py::test_without_what_draws_one_sentence_names_the_extra",
     ),

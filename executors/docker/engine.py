@@ -15,6 +15,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from contract.errors import BackendError, BackendUnreachableError
+from contract.make import target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +131,7 @@ def _missing_image(image: str) -> BackendError:
     name, _, tag = image.partition(":")
     profile = tag.removesuffix("-user")
     if name == OWN_IMAGE:
-        remedy = "run `make image`" if profile == "cpu" else f"run `make image PROFILE={profile}`"
+        remedy = f"run `{target('image')}`" if profile == "cpu" else f"run `{target('image', profile=profile)}`"
     else:
         remedy = f"run `docker pull {image}`, or name another with `docker: {{image: …}}` in jobs.yaml"
     return BackendError(f"image {image}", "is not there", remedy)

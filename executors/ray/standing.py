@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RECORD_SECONDS = 10.0
 """How late the record of an end may be seen on a shared file system, after Ray says that a job was ended."""
 LATEST_RECORD_SECONDS = 60.0
-"""The same where the job ended by itself, and so has left one."""
+"""The same where the job ended by itself, and so has left one, or where Ray only lost sight of it."""
 FORGOTTEN_SECONDS = 120.0
 """For how long Ray may not know a job before it counts as lost. A head that is started anew knows nothing of what its
 nodes run, and those end a minute after they have lost theirs (`RAY_gcs_rpc_server_reconnect_timeout_s`)."""
@@ -56,7 +56,7 @@ def standing(seen: Seen, sandbox: Path, python: str) -> Status:
         return Status(State.QUEUED, reason=waiting_words(job, seen.needs))
     if not job.is_over and not job.is_node_gone:
         return Status(State.RUNNING)
-    if seen.silent < (LATEST_RECORD_SECONDS if job.state == SUCCEEDED else RECORD_SECONDS):
+    if seen.silent < (LATEST_RECORD_SECONDS if job.state == SUCCEEDED or job.is_given_up else RECORD_SECONDS):
         return unsure
     reason = ended_words(job, sandbox, python, has_started=seen.has_started)
     return Status(State.CANCELLED if job.state == STOPPED else State.FAILED, reason=reason)

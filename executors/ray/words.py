@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PENDING, RUNNING, STOPPED, SUCCEEDED, FAILED = "PENDING", "RUNNING", "STOPPED", "SUCCEEDED", "FAILED"
 GAVE_UP_WAITING = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
 NODE_DIED = "JOB_SUPERVISOR_ACTOR_DIED"
+COMMAND_FAILED = "JOB_ENTRYPOINT_COMMAND_ERROR"
 _OVER = frozenset({STOPPED, SUCCEEDED, FAILED})
 _GIB = 1 << 30
 _STATUS = re.compile(r"Request failed with status code (\d+): ?(.*)", re.DOTALL)
@@ -48,6 +49,11 @@ class RayJob:
     def is_over(self) -> bool:
         """Whether it stays as it is; a state that only a later Ray has is taken for one of a job that runs."""
         return self.state in _OVER
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether Ray has failed it for a reason of its own, so that what it ran may run yet."""
+        return self.state == FAILED and self.error not in {None, COMMAND_FAILED, NODE_DIED}
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,9 @@ def ended_words(job: RayJob, sandbox: object, python: str, *, has_started: bool)
         return f"job {job.name} was stopped by `ray job stop` or an administrator, and {did}"
     if job.is_node_gone or job.error == NODE_DIED:
         return f"job {job.name} ended as its node failed, or as Ray killed it there for want of memory"
-    if job.error is not None and job.error != "JOB_ENTRYPOINT_COMMAND_ERROR":
-        return f"job {job.name} could not be started: {one_line(job.message, 200) or job.error}"
+    if job.is_given_up:
+        did = "was given up by Ray" if has_started else "could not be started"
+        return f"job {job.name} {did}: {one_line(job.message, 200) or job.error}"
     if not has_started:
         return (
             f"job {job.name} ended before the session began: its node cannot see {sandbox} (set ray.storage to a "

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +29,14 @@ from executors.slurm.array import (
     write_array_script,
 )
 from executors.slurm.settings import SlurmSettings, asked_for
-from executors.slurm.standing import Seen, pause, recorded, standing
+from executors.slurm.standing import Seen, recorded, standing
+from executors.slurm.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from executors.base import Status, Workload
+    from executors.slurm.watches import Watch
     from executors.slurm.words import SlurmJob
 
 BATCH_SCRIPT = "batch.sh"
@@ -44,27 +45,7 @@ LOCK_FILE = "submission.lock"
 NEVER_BEGAN = "its job was cancelled before it began"
 PLACE_SUFFIX = ".place.json"
 _SCOPE_DIGITS = 8
-_ARRAY_DIGITS = 15
-"""One less than of a sandbox's name, so that no array is called as one is."""
-
-
-@dataclass
-class _Watch:
-    """What this process has seen of a job at Slurm.
-
-    Args:
-        job: Slurm's latest answer.
-        asked: how often it was asked.
-        asked_at: when last, by the monotonic clock.
-        since: since when the answer has been the same, and the log as long.
-        log: how long that is.
-    """
-
-    job: SlurmJob | None = None
-    asked: int = 0
-    asked_at: float = 0.0
-    since: float = 0.0
-    log: int = -1
+_ARRAY_DIGITS = 16
 
 
 class SlurmExecutor(Closeable):
@@ -81,7 +62,7 @@ class SlurmExecutor(Closeable):
     def __init__(self, root: Path, settings: SlurmSettings | None = None) -> None:
         self._root = root
         self._settings = settings or SlurmSettings()
-        self._watched: dict[str, _Watch] = {}
+        self._watches = Watches()
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and submit its job, unless that was done."""
@@ -137,12 +118,12 @@ class SlurmExecutor(Closeable):
     def standing(self, names: Sequence[str]) -> dict[str, Status]:
         """`status` of many, for which Slurm is asked once; those without a sandbox are left out."""
         there = {name: sandbox for name in names if (sandbox := self._sandbox(name)).exists()}
-        due = [name for name, box in there.items() if recorded_end(box) is None and self._is_due(name)]
+        due = [name for name, box in there.items() if recorded_end(box) is None and self._watches.is_due(name)]
         if due:
             sought = {name: self._sought(name, there[name]) for name in due}
             known = commands.known_among([*sought.values()])
             for name in due:
-                self._note(name, there[name], known[sought[name]])
+                self._watches.note(name, there[name] / LOG_FILE, known[sought[name]])
         return {name: self.status(name) for name in there}
 
     def logs(self, name: str, offset: int) -> bytes:
@@ -187,30 +168,16 @@ class SlurmExecutor(Closeable):
         with contextlib.suppress(OSError):
             remove_tree(self._sandbox(name))
             self._place(name).unlink(missing_ok=True)
-        self._watched.pop(name, None)
+        self._watches.forget(name)
 
     def close(self) -> None:
         """Nothing is open: each of Slurm's commands ends."""
 
-    def _watch(self, name: str, sandbox: Path) -> _Watch:
+    def _watch(self, name: str, sandbox: Path) -> Watch:
         """What Slurm says of its job, asked again only if that is due."""
-        if self._is_due(name):
-            return self._note(name, sandbox, self._jobs(name, sandbox))
-        return self._watched[name]
-
-    def _is_due(self, name: str) -> bool:
-        watch = self._watched.get(name)
-        return watch is None or time.monotonic() - watch.asked_at >= pause(watch.asked)
-
-    def _note(self, name: str, sandbox: Path, jobs: Sequence[SlurmJob]) -> _Watch:
-        """Keep what Slurm says now, with since when it has."""
-        watch, now = self._watched.get(name), time.monotonic()
-        job = next((each for each in jobs if not each.is_over), jobs[-1] if jobs else None)
-        log = _size(sandbox / LOG_FILE)
-        is_new = watch is None or (watch.job, watch.log) != (job, log)
-        since = now if watch is None or is_new else watch.since
-        self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
-        return self._watched[name]
+        if self._watches.is_due(name):
+            return self._watches.note(name, sandbox / LOG_FILE, self._jobs(name, sandbox))
+        return self._watches.latest(name)
 
     def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:
         return commands.known_jobs(self._sought(name, sandbox))
@@ -232,7 +199,7 @@ class SlurmExecutor(Closeable):
 
     def _submit_array(self, names: Sequence[str]) -> bool:
         """Submit one array for several sandboxes; return whether the cluster has taken it."""
-        array = self._job_name(files.sha256_of_bytes(" ".join(names).encode())[:_ARRAY_DIGITS])
+        array = self._job_name(f"array-{files.sha256_of_bytes(' '.join(names).encode())[:_ARRAY_DIGITS]}")
         sandboxes = [self._sandbox(name) for name in names]
         for index, sandbox in enumerate(sandboxes):
             _write_batch_script(sandbox, self._settings.python)
@@ -309,10 +276,3 @@ def _write_batch_script(sandbox: Path, python: str) -> None:
     shutil.copyfile(launcher.__file__, own)
     words = shlex.join([python, str(own), str(sandbox)])
     files.write_bytes(sandbox / BATCH_SCRIPT, f"#!/bin/sh\nexec {words}\n".encode())
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

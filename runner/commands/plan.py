@@ -51,7 +51,7 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
     found = PlannedJob(job=job, backend=None, standing=None)
     try:
         plans = [workspace.plan(job, profile) for profile in PROFILES]
-        found = _of(plans)
+        found = _of(plans, workspace.resume_command(job))
         for run in found.runs:
             tell(f"{job}: run_{run.profile} {run.sentence}")
         for plan in (each for each in plans if isinstance(each.decision, SPENDING)):
@@ -63,8 +63,8 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
     return found, None
 
 
-def _of(plans: list[Plan]) -> PlannedJob:
-    """What was decided, before anything is tried."""
+def _of(plans: list[Plan], resume: str) -> PlannedJob:
+    """What was decided, before anything is tried; `resume` is the command that goes on."""
     runs = tuple(
         PlannedRun(
             profile=plan.wanted.profile,
@@ -81,7 +81,7 @@ def _of(plans: list[Plan]) -> PlannedJob:
         backend=full.wanted.job["backend"],
         standing=runs[-1].standing,
         runs=runs,
-        waits_for_a_person=why_not(full),
+        waits_for_a_person=why_not(full, resume),
     )
 
 

@@ -9,6 +9,7 @@ from contract.documents.runs import Submission
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
+from runner.layout import RUNS
 from runner.lineage import Phase
 from runner.planning.changes import changed_code
 from runner.steering.answers import answer, wants_json
@@ -49,8 +50,10 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
     as_json = wants_json()
     found = [status_of(workspace, job) for job in jobs]
     statuses = [status for status, _ in found]
+    left = _left(workspace, jobs)
     if as_json:
-        answer(StatusAnswer(jobs=tuple(statuses), studies=tuple(_studies(workspace, jobs))))
+        studies = tuple(_studies(workspace, jobs))
+        answer(StatusAnswer(jobs=tuple(statuses), studies=studies, left=tuple(left)))
     else:
         _print_table(statuses)
         for status in statuses:
@@ -62,12 +65,26 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
         for study in _studies(workspace, jobs):
             trials = records.trials(workspace.runs.study(study.study))
             say(summary.sentence(study.study, trials, study.planned))
+        for job, count in left.items():
+            where = f"has {count} session(s) in {RUNS}/{job}, and is not in jobs.yaml"
+            say(f"{job}: {where}; write it there again to go on with it, or move that folder away")
     problems = [error for _, error in found if error is not None]
     for error in problems:
         (sys.stderr.write if as_json else sys.stdout.write)(f"{plain(str(error))}\n")
     if problems or not as_json:
         return max((error.exit_code for error in problems), default=0)
     return exit_code(each.standing for each in statuses if each.standing is not None)
+
+
+def _left(workspace: Workspace, jobs: list[str]) -> dict[str, int]:
+    """How many sessions there are of each job that jobs.yaml has no more, where all jobs are asked for."""
+    try:
+        own, known = {*workspace.jobs}, {*workspace.jobs, *workspace.jobs_file.trials}
+    except RelayError:
+        return {}
+    if not own <= {*jobs}:
+        return {}
+    return {job: len(workspace.runs.sessions(job)) for job in workspace.runs.jobs_with_sessions() if job not in known}
 
 
 def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:

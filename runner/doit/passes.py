@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 def restrained(graph: Graph, notifier: Notifier) -> list[str]:
     """The jobs whose next session a person has to ask for, each of which is said."""
-    reasons = {plan.job: reason for plan in graph.plans if (reason := why_not(plan)) is not None}
+    resume = graph.workspace.resume_command
+    reasons = {plan.job: reason for plan in graph.plans if (reason := why_not(plan, resume(plan.job))) is not None}
     for plan in graph.plans:
         if plan.job in reasons:
             sys.stdout.write(f"{plan.job}: {reasons[plan.job]}\n")

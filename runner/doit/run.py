@@ -17,7 +17,7 @@ from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
-from runner.doit.many import ManyJobs
+from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
@@ -159,7 +159,10 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             return None
         return caps if not graph.is_done and (len(graph.jobs) > 1 or caps.gpu_seconds is not None) else None
 
-    def _pass_over_jobs(self, params: Any, graph: Graph) -> PassCodes:
+    def _pass_over_jobs(self, params: Any, graph: Graph, *, only_packages: bool = False) -> PassCodes:
+        if only_packages:
+            live = (each.name for sessions in graph.live_sessions.values() for each in sessions)
+            return self._pass(params, graph, [f"package:{name}" for name in live])
         return self._pass(params, graph, [f"{graph.chosen.run_task}:{job}" for job in graph.jobs])
 
     def _remember(self, params: Any, graph: Graph, ended: PassCodes) -> None:

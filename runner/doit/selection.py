@@ -185,25 +185,33 @@ def _nearest(name: str, known: list[str]) -> str:
 def select(arguments: list[str]) -> Selection:
     """The selection that `arguments` (positional, options removed) state.
 
-    A job may follow its task as a word of its own: `resume my_job` is `resume:my_job`.
+    Jobs may follow their task as words of their own: `resume one two` is `resume:one resume:two`.
 
     Raises:
         InputError: two tasks would do different things to the same job.
     """
-    tasks: list[str] = []
-    for argument in arguments:
-        previous = tasks[-1] if tasks else ""
-        if previous in _TASKS_WITH_NAMES and ":" not in argument and argument not in _TASKS_WITH_NAMES | set(STAGES):
-            tasks[-1] = f"{previous}:{argument}"
-        else:
-            tasks.append(argument)
-    tasks = tasks or [DEFAULT_TASK]
+    tasks = _with_jobs(arguments) or [DEFAULT_TASK]
     names = {task.split(":")[0] for task in tasks}
     asked = sorted(names & {*PROFILES, "fresh", "recover"})
     if len(asked) > 1:
         raise InputError(f"doit {' '.join(arguments)}", f"asks for {' and '.join(asked)} at once", "run one at a time")
     name = next(iter(names & PROFILES.keys()), DEFAULT_TASK)
     return Selection(tuple(tasks), PROFILES[name], name == "resume", f"doit {' '.join(tasks)}")
+
+
+def _with_jobs(arguments: list[str]) -> list[str]:
+    """The tasks of a command line, each with its job where one follows it; one with several is there several times."""
+    tasks: list[str] = []
+    task = ""
+    for argument in arguments:
+        if not task or ":" in argument or argument in _TASKS_WITH_NAMES | set(STAGES):
+            tasks.append(argument)
+            task = argument if argument in _TASKS_WITH_NAMES else ""
+        elif tasks[-1] == task:
+            tasks[-1] = f"{task}:{argument}"
+        else:
+            tasks.append(f"{task}:{argument}")
+    return tasks
 
 
 EVERYTHING = select([])

@@ -17,8 +17,8 @@ from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
 from runner.jobs.layers import DECIDED_BY_RULE, Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
-from runner.jobs.own_keys import GROUP
-from runner.jobs.remedies import nearest, what_to_write
+from runner.jobs.own_keys import DATA, GROUP, to_list, unlisted
+from runner.jobs.remedies import as_matrix, nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
 from runner.jobs.yaml_positions import KeyPath, place, read_yaml
@@ -120,9 +120,15 @@ def _error(file: str, findings: Sequence[_Finding]) -> InputError:
     return InputError(place(file, line, path), *said)
 
 
+def _in_some(finding: _Finding, jobs: list[str], of: int) -> _Finding:
+    """A finding in jobs of an entry, of which one is named where it is in some of them only."""
+    where = f" in its job {jobs[0]}" if 0 < len(jobs) < of else ""
+    return finding._replace(problem=finding.problem + where)
+
+
 def _order(finding: _Finding) -> tuple[bool, int]:
     """As the findings stand in the file, and what is missing last: it may be there, and misspelt."""
-    return finding.problem == MISSING, finding.line
+    return finding.problem.startswith(MISSING), finding.line
 
 
 def _label(path: Path) -> str:
@@ -187,17 +193,26 @@ class _Reader:
         jobs: dict[str, JobProfiles] = {}
         for entry, stated in entries.items():
             where = ("jobs", entry)
-            for name, own, lines in self._jobs_of_entry(entry, self._mapping(stated, where)):
+            members = [*self._jobs_of_entry(entry, self._mapping(stated, where))]
+            before, found_in = len(self.findings), dict[_Finding, list[str]]()
+            for name, own, lines in members:
                 if name in jobs or (name != entry and name in entries):
                     remedy = "rename one of the two entries"
                     self._find(where, f"its matrix has a job {name}, and so has another entry", remedy)
                     continue
                 self._bases[name] = Base(own, defaults)
+                own_findings = len(self.findings)
                 values = merged(defaults, own)
                 if name != entry:
                     values.setdefault(GROUP, entry)
                 if (job := self._job(name, values, where, lines)) is not None:
                     jobs[name] = job
+                for finding in dict.fromkeys(self.findings[own_findings:]):
+                    found_in.setdefault(finding, []).append(name)
+            self.findings[before:] = [
+                _in_some(finding, found_in.get(finding, []), len(members))
+                for finding in dict.fromkeys(self.findings[before:])
+            ]
         return jobs
 
     def _jobs_of_entry(
@@ -284,7 +299,8 @@ class _Reader:
 
     def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> _Finding:
         line, path = layers.located(problem.path)
-        remedy = what_to_write(problem, values.get("algorithm"), self._model) or as_mapping(values, problem.path)
+        remedy = what_to_write(problem, values.get("algorithm"), self._model)
+        remedy = remedy or as_mapping(values, problem.path) or as_matrix(values, problem.path)
         return _Finding(line, path, problem.message, remedy)
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:
@@ -295,6 +311,8 @@ class _Reader:
             yield Problem((MATRIX,), _MATRIX_ELSEWHERE[0], remedy=_MATRIX_ELSEWHERE[1])
         if "quick" in values:
             yield Problem(("quick",), "a quick block holds no other", remedy="remove it")
+        for name, known in unlisted(values):
+            yield Problem((DATA, name), "is nothing that the job mounts on Kaggle", remedy=to_list(known))
         backend = values.get("backend")
         if isinstance(backend, str) and backend not in self._backends:
             yield Problem(("backend",), f"unknown backend {as_json(backend)}", backend, self._backends)

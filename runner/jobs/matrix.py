@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import decimal
 import itertools
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -111,9 +112,13 @@ def _axis(key: str, values: object) -> list[dict[KeyPath, Setting]]:
     if not isinstance(values, list) or not values:
         found = f"must be a list of the values to try, found {as_json(values)}"
         raise MatrixError((key,), found, f"write `{key}: [...]`, or take it out of the matrix")
+    seen = set[str]()
     for number, value in enumerate(values):
         if isinstance(value, dict):
             raise MatrixError((key, number), "is a mapping", f"write its keys one by one, such as `{key}.name: [...]`")
+        if (text := json.dumps(value, default=repr)) in seen:
+            raise MatrixError((key, number), f"has {as_json(value)} twice", "leave one of them out")
+        seen.add(text)
     return [{path: Setting(value, (key, number))} for number, value in enumerate(values)]
 
 

@@ -6,7 +6,7 @@ import difflib
 from typing import TYPE_CHECKING, get_args
 
 from job.algorithms.registry import ALGORITHMS
-from job.problems import UNKNOWN_KEY, Problem
+from job.problems import UNKNOWN_KEY, Problem, as_json
 from runner.jobs.other_tools import OURS
 from runner.jobs.yaml_positions import KeyPath, dotted
 
@@ -49,6 +49,16 @@ def _remedy_for_key(path: KeyPath, algorithm: object, model: type[Job]) -> str:
         return OURS[key]
     siblings = [each for each, home in homes if home == tuple(section)]
     return nearest(key, siblings) or f"the keys here are {_listed(siblings, 'and')}"
+
+
+def as_matrix(values: object, path: KeyPath) -> str | None:
+    """What to write for a list where one value is due: a job for each."""
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    if not isinstance(values, list) or not values:
+        return None
+    each = [*{as_json(value): value for value in values}.values()]
+    return f"for a job of each write `matrix: {{{dotted(path)}: {as_json(each)}}}`"
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,13 @@ def job_with(sections: Sections) -> type[Job]:
     Raises:
         InputError: a backend is called as a job's own key is.
     """
-    fields: dict[str, Any] = {name: (model, model()) for name, model in sections.items() if model is not None}
+    return _job_with(tuple(sections.items()))
+
+
+@functools.cache
+def _job_with(sections: tuple[tuple[str, type[BaseModel] | None], ...]) -> type[Job]:
+    """As above, once for the same sections: jobs.yaml is read more than once by a command."""
+    fields: dict[str, Any] = {name: (model, model()) for name, model in sections if model is not None}
     for name in fields:
         if name in Job.model_fields or name in (DATA, GROUP, KEEP, NOTIFY, PRIORITY):
             raise InputError(f"backend {name}", f"reads `{name}`, which is a job's own key", "rename the backend")

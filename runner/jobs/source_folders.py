@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 import sysconfig
+from importlib import metadata
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from runner.jobs.distributions import OWN_DISTRIBUTION, requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from importlib.metadata import Distribution
     from pathlib import Path
 
 OWN_PACKAGES = frozenset({"contract", "job", "trainer", "restore", "executors", "runner", "emulator", "kaggle_relay"})
@@ -56,10 +56,12 @@ def module_hidden_by(name: str) -> str | None:
     if not name.isidentifier() or PathFinder.find_spec(name, sorted(installed)) is None:
         return None
     # What else is installed is not ours to protect: it may be the very folder, for use outside of sessions.
-    owner = next((each for each in requirements() if name in _top_level(each)), None)
-    return None if owner is None else f"the module {name} of {owner.metadata['Name']}"
+    owners = (each.metadata["Name"] for each in requirements())
+    owner = next((each for each in owners if name in _top_level(each)), None)
+    return None if owner is None else f"the module {name} of {owner}"
 
 
-def _top_level(distribution: Distribution) -> set[str]:
-    """The names under which a distribution's modules are imported."""
-    return {path.parts[0].partition(".")[0] for path in distribution.files or ()}
+@functools.cache
+def _top_level(distribution: str) -> frozenset[str]:
+    """The names under which an installed distribution's modules are imported."""
+    return frozenset(path.parts[0].partition(".")[0] for path in metadata.files(distribution) or ())

@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from contract.errors import InputError
+from contract.make import target
 
 DISTRIBUTION = "kaggle-relay"
+WITH_EXTRAS = f"{DISTRIBUTION}[report,export]"
+"""With what `report`, `video`, `export` and TensorBoard's files of `curve` need."""
 WHEELS = "wheels"
 _HOME = Path(__file__).parent.parent.parent
 """The folder that kaggle-relay's packages lie in: a clone, or where it was installed."""
@@ -46,14 +49,14 @@ def own_requirement(wheels: Path) -> OwnRequirement:
     if _is_clone(_HOME):
         return _of_clone(_HOME, wheels)
     distribution = next(iter(metadata.distributions(name=DISTRIBUTION, path=[str(_HOME)])))
-    exactly = f"{DISTRIBUTION}=={distribution.version}"
+    exactly = f"{WITH_EXTRAS}=={distribution.version}"
     told: dict[str, Any] = json.loads(distribution.read_text("direct_url.json") or "{}")
     address = str(told.get("url", ""))
     if "vcs_info" in told:
         vcs = told["vcs_info"]
-        return OwnRequirement(f"{DISTRIBUTION} @ {vcs['vcs']}+{address}@{vcs['commit_id']}")
+        return OwnRequirement(f"{WITH_EXTRAS} @ {vcs['vcs']}+{address}@{vcs['commit_id']}")
     if urlsplit(address).scheme != "file":
-        return OwnRequirement(f"{DISTRIBUTION} @ {address}" if address else exactly)
+        return OwnRequirement(f"{WITH_EXTRAS} @ {address}" if address else exactly)
     source = Path(url2pathname(urlsplit(address).path))
     if _is_clone(source):
         return _of_clone(source, wheels)
@@ -80,8 +83,8 @@ def _of_clone(clone: Path, wheels: Path) -> OwnRequirement:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
             problem = f"no wheel can be made of it ({last})"
-            raise InputError(str(clone), problem, "run `make setup` there, then this again")
+            raise InputError(str(clone), problem, f"run `{target('setup')}` there, then this again")
         wheel = next(made.glob("*.whl"))
         wheels.mkdir(exist_ok=True)
         shutil.copyfile(wheel, wheels / wheel.name)
-    return OwnRequirement(f"{DISTRIBUTION}=={wheel.name.split('-')[1]}", is_in_wheels=True)
+    return OwnRequirement(f"{WITH_EXTRAS}=={wheel.name.split('-')[1]}", is_in_wheels=True)

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any, Protocol
 
-from contract.errors import UnavailableError
 from contract.plain_text import one_line
+from runner.extras import not_installed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,8 +135,7 @@ class Gif:
         try:
             self._pillow = importlib.import_module("PIL.Image")
         except ImportError as error:
-            remedy = 'run `pip install "kaggle-relay[report]"` (in a clone `make setup`), or install ffmpeg'
-            raise UnavailableError("a video", "needs pillow or ffmpeg, and neither is there", remedy) from error
+            raise not_installed("a video", ["pillow or ffmpeg"], "report", ", or install ffmpeg") from error
         self._path = path.with_suffix(".gif")
         self._every = math.ceil(frames_a_second / GIF_FRAMES_A_SECOND)
         self._milliseconds = 1000 * self._every / frames_a_second

@@ -30,8 +30,13 @@ def sessions_without_progress(plan: Plan) -> int:
     return sum(1 for _ in fruitless)
 
 
-def why_not(plan: Plan) -> str | None:
-    """Why a person has to ask for the session that is planned, None where none is planned or nobody has to."""
+def why_not(plan: Plan, resume: str) -> str | None:
+    """Why a person has to ask for the session that is planned, None where none is planned or nobody has to.
+
+    Args:
+        plan: of the job.
+        resume: the command that goes on with it.
+    """
     tip = plan.lineage.tip
     if not isinstance(plan.decision, BEGINNING) or tip is None or not _has_executed(tip):
         return None
@@ -41,7 +46,7 @@ def why_not(plan: Plan) -> str | None:
     ending = why_ended(tip)
     if not _is_same(tip, plan.wanted) or may_pass(ending, sessions_without_progress(plan)):
         return None
-    advanced, resume = has_advanced(tip), f"doit resume:{plan.job}"
+    advanced = has_advanced(tip)
     subject = f"session {tip.folder.number} ended ({ending})" if ending is not None else "its latest sessions"
     if ending is None or (ending is not Ending.STOPPED and may_pass(ending, 0 if advanced else 1)):
         return f"{subject}, and nothing was gained again and again; `{resume}` tries once more"

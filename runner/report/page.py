@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from contract.storage.files import human_bytes
+from runner.display import duration_text
 from runner.report import colours, figures
 from runner.report.browser_script import TEMPLATES, browser_script
 from runner.report.lineage_picture import picture_of
@@ -73,13 +74,8 @@ def signed(value: float) -> str:
 
 
 def duration(hours: float | None) -> str:
-    """A length of time for people: `8.7 h`, `12 min`, `19 s`; nothing for None."""
-    if hours is None:
-        return ""
-    if hours >= 1:
-        return f"{hours:,.0f} h" if hours >= _MANY else f"{hours:,.1f} h"
-    seconds = round(hours * 3600)
-    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - what makes a minute
+    """A length of time as everywhere else: `8h42m`, `12m00s`, `19s`; nothing for None."""
+    return "" if hours is None else duration_text(hours * 3600)
 
 
 def percent(part: float, whole: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contract.errors import RelayError
 from contract.storage import files
@@ -78,18 +78,25 @@ def need_from(decision: Decision) -> Need:
 
 def slot_from(plan: Plan) -> Slot:
     """What the session takes that a job has or is to have."""
-    head, name, job = plan.lineage.head, str(plan.wanted.job["backend"]), plan.wanted.job
-    if head is not None and head.phase is Phase.SUBMITTED:
-        name, job = head.ledger.backend, head.package.job
-    elif isinstance(plan.decision, Finish) and head is not None and head.phase is Phase.PACKAGED:
-        name, job = str(head.package.job["backend"]), head.package.job
-    submitted = (each for each in reversed(plan.lineage.sessions) if each.phase > Phase.PACKAGED)
-    earlier = next((each.package for each in submitted if each.folder.package_json.exists()), None)
+    name = str(plan.wanted.job["backend"])
     try:
+        name, job = _where(plan)
+        submitted = (each for each in reversed(plan.lineage.sessions) if each.phase > Phase.PACKAGED)
+        earlier = next((each.package for each in submitted if each.folder.package_json.exists()), None)
         slot = backend_entry(name).slot(job, Known(earlier=earlier))
     except RelayError:  # the pass says it
         slot = Slot()
     return replace(slot, place=slot.place or name)
+
+
+def _where(plan: Plan) -> tuple[str, dict[str, Any]]:
+    """The backend of that session, and the job as it has it."""
+    head = plan.lineage.head
+    if head is not None and head.phase is Phase.SUBMITTED:
+        return head.ledger.backend, head.package.job
+    if head is not None and isinstance(plan.decision, Finish) and head.phase is Phase.PACKAGED:
+        return str(head.package.job["backend"]), head.package.job
+    return str(plan.wanted.job["backend"]), plan.wanted.job
 
 
 def _told(metadata: Path) -> float:

@@ -153,9 +153,6 @@ class Line:
         self._let_go_of_held(now)
         passes = sorted(self._passes, key=lambda job: self._demands[job].position)
         self._passes.clear()
-        if self._has_room(now):
-            for group in {self._demands[job].group for job in self._began}:
-                self._rank(group, now)  # what its live sessions have had grows
         begun: list[str] = []
         beyond: list[str] = []
         tried: set[Slot] = set()
@@ -177,10 +174,6 @@ class Line:
         times += [lane.tired for lane in self._lanes.values() if lane.tired > now and lane.has_waiting]
         return min(times, default=None)
 
-    def _has_room(self, now: float) -> bool:
-        """Whether any job that waits may have a slot now."""
-        return any(lane.has_waiting and self._is_open(slot, lane, now) for slot, lane in self._lanes.items())
-
     def _is_open(self, slot: Slot, lane: Lane, now: float, kept: int = 0) -> bool:
         """Whether a job may have a slot now, with so many kept for others."""
         most, every = self._caps.most(slot), self._caps.sessions
@@ -191,7 +184,7 @@ class Line:
         """The first of all that wait for a slot and can have one."""
         best: tuple[Rank, Demand] | None = None
         for slot, lane in self._lanes.items():
-            if slot in tried or not self._is_open(slot, lane, now) or (first := lane.first()) is None:
+            if slot in tried or not self._is_open(slot, lane, now) or (first := self._head(lane, now)) is None:
                 continue
             rank, demand = first[0], self._demands[first[1]]
             kept = sum(self._demands[job].priority > demand.priority for job in lane.returning)
@@ -200,6 +193,19 @@ class Line:
             if (best is None or rank < best[0]) and (self._is_beyond(demand) or self._fits(demand)):
                 best = rank, demand
         return None if best is None else best[1]
+
+    def _head(self, lane: Lane, now: float) -> tuple[Rank, str] | None:
+        """The job of a lane whose turn it is.
+
+        What a group had grows while sessions of it are live, so that it may stand further back than when it was ranked,
+        and never further ahead: only those are ranked anew that come first.
+        """
+        while (first := lane.first()) is not None:
+            group = self._demands[first[1]].group
+            lane.rank(group, self._groups[group], now, self._waits)
+            if lane.first() == first:
+                break
+        return first
 
     def _fits(self, demand: Demand) -> bool:
         """Whether the cap on GPU time has room for a session beside those that run."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -118,7 +117,7 @@ def submit_or_attach(
             time.sleep(busy.wait_seconds)
 
 
-def submit_together(folders: Sequence[SessionFolder], backend: Backend) -> None:
+def submit_together(folders: Sequence[SessionFolder], backend: Backend) -> int:
     """Submit packaged sessions at once where the backend can; the execute stage of each then attaches to its own.
 
     What the backend refuses, and whether it has an answer, is found and told by the stage of each session by itself: it
@@ -127,18 +126,25 @@ def submit_together(folders: Sequence[SessionFolder], backend: Backend) -> None:
     Args:
         folders: of the sessions; those that were submitted, or may have been, are left out.
         backend: where they run.
+
+    Returns:
+        how many are known to be submitted.
     """
     fresh = {Package.read(each.package_json).key: each for each in folders if not each.ledger_json.exists()}
     if len(fresh) <= 1 or not isinstance(backend, SubmitsTogether):
-        return
-    with contextlib.suppress(RelayError):
+        return 0
+    try:
         for key, folder in fresh.items():
             backend.prepare(folder, key)
         ledgers = {
             key: Ledger(key=key, backend=backend.name).write(folder.ledger_json) for key, folder in fresh.items()
         }
-        for key, handle in backend.submit_together(fresh).items():
-            ledgers[key].submitted(handle).write(fresh[key].ledger_json)
+        handles = backend.submit_together(fresh)
+    except RelayError:
+        return 0
+    for key, handle in handles.items():
+        ledgers[key].submitted(handle).write(fresh[key].ledger_json)
+    return len(handles)
 
 
 def _submit(folder: SessionFolder, key: str, backend: Backend) -> Ledger:

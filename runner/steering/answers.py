@@ -63,11 +63,7 @@ def kept_for_answers() -> Iterator[None]:
 
 def answer(document: Document) -> None:
     """Print a document as JSON."""
-    answer_text(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-
-
-def answer_text(text: str) -> None:
-    """Print a document that is JSON already."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
     stream = _to[-1] if _to else sys.stdout
     stream.write(f"{text}\n")
     stream.flush()

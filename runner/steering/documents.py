@@ -1,4 +1,4 @@
-"""What `plan`, `status` and `history` answer to programs: `format` is 1 until a field is taken away or means otherwise.
+"""What `plan`, `status`, `history` and `verify` answer: `format` is 1 until a field is taken away or means otherwise.
 
 A field may be added at any time. Timesteps count from the job's beginning, sizes are bytes, durations are seconds.
 """
@@ -173,11 +173,17 @@ class StudyStatus(Value, frozen=True, kw_only=True):
 
 
 class StatusAnswer(Document, frozen=True, kw_only=True):
-    """The answer of `status`."""
+    """The answer of `status`.
+
+    Args:
+        jobs: of jobs.yaml, or those that were asked for.
+        left: jobs that have sessions here and are not in jobs.yaml any more, where all were asked for.
+    """
 
     command: str = "status"
     jobs: tuple[JobStatus, ...]
     studies: tuple[StudyStatus, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Happening(Value, frozen=True, kw_only=True):
@@ -206,3 +212,47 @@ class HistoryAnswer(Document, frozen=True, kw_only=True):
 
     command: str = "history"
     happenings: tuple[Happening, ...]
+
+
+class Counts(Value, frozen=True, kw_only=True):
+    """How many findings there are of each level."""
+
+    success: int
+    warning: int
+    issue: int
+    skipped: int
+
+
+class Found(Value, frozen=True, kw_only=True):
+    """One thing that was looked at.
+
+    Args:
+        kind: the check that looked: `installation`, `folders`, `checkpoints`, `lineages`, `resuming` or `backends`.
+        level: `success`, `warning`, `issue` or `skipped`.
+        what: what was looked at and found, for people.
+        reason: of a warning or an issue, what it means; of something skipped, why.
+        next_command: what to type or do next.
+    """
+
+    kind: str
+    level: str
+    what: str
+    reason: str | None
+    next_command: str | None
+
+
+class VerifyAnswer(Document, frozen=True, kw_only=True):
+    """The answer of `verify`.
+
+    Args:
+        verified: whether there is no issue in what was looked at.
+        kinds: the checks that were made: all, or those that `only` names.
+        counts: of the findings.
+        findings: each, in the order in which it was made.
+    """
+
+    command: str = "verify"
+    verified: bool
+    kinds: tuple[str, ...]
+    counts: Counts
+    findings: tuple[Found, ...]

@@ -155,7 +155,7 @@ class Driver:
             return Went(Stand.STUCK, str(decision))
         if not isinstance(decision, BEGINNING):
             return None
-        reason = why_not(plan)
+        reason = why_not(plan, self._workspace.resume_command(plan.job))
         if not begins or reason is None:
             return None if begins else Went(Stand.AT_REST)
         if not _was_stopped(plan):

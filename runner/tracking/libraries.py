@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 
-from contract.errors import UnavailableError
 from contract.plain_text import one_line
 from runner.tracking.values import UnreachableError
 
 _IN_AN_ADDRESS = re.compile(r"(?<=://)[^/@\s]*@")
 """Who asks, and the password, in an address such as `https://name:password@host`."""
-
-
-def needs(library: str, distribution: str, command: str) -> None:
-    """Have `library` here.
-
-    Raises:
-        UnavailableError: it is not, and the sentence says how to get it.
-    """
-    if importlib.util.find_spec(library) is None:
-        raise UnavailableError(
-            command, f"needs {library}, which is not installed here", f"run `pip install {distribution}`"
-        )
 
 
 def preset(**variables: str) -> None:

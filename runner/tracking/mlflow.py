@@ -8,7 +8,8 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
-from runner.tracking.libraries import needs, preset, unreachable, without_secrets
+from runner.extras import have
+from runner.tracking.libraries import preset, unreachable, without_secrets
 from runner.tracking.values import Sent
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Mlflow:
     name = "mlflow"
 
     def __init__(self) -> None:
-        needs("mlflow", "mlflow-skinny", "doit track to=mlflow")
+        have("doit track to=mlflow", ["mlflow"], "mlflow")
         # Not minutes of trying, and nothing that tells others of the user.
         preset(MLFLOW_HTTP_REQUEST_MAX_RETRIES="3", MLFLOW_HTTP_REQUEST_TIMEOUT="30")
         preset(MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_LOGGING_LEVEL="WARNING")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import RelayError
-from runner.tracking.libraries import needs, preset, unreachable, without_secrets
+from runner.extras import have
+from runner.tracking.libraries import preset, unreachable, without_secrets
 from runner.tracking.outbox import Outbox, held
 from runner.tracking.values import Sent, UnknownRowsError
 
@@ -37,7 +38,7 @@ class WeightsAndBiases:
     name = "wandb"
 
     def __init__(self, place: Place) -> None:
-        needs("wandb", "wandb", "doit track to=wandb")
+        have("doit track to=wandb", ["wandb"], "wandb")
         preset(WANDB_ERROR_REPORTING="false", WANDB_SILENT="true", WANDB_INIT_TIMEOUT="30")
         self._place = place
 

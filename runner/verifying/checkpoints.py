@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from contract.make import target
 from contract.storage.files import human_bytes
 from runner.verifying.findings import Finding, Kind, Level
 from runner.verifying.store import final_name, models_in, stored_files, strangers
@@ -88,7 +89,9 @@ def _loaded(
             yield Finding(_KIND, Level.SKIPPED, f"{what}: was not loaded", answer.problem)
         else:
             again = f"doit verify:{job}"
-            yield Finding(_KIND, Level.ISSUE, f"{what}: does not load", answer.problem, f"make setup, then {again}")
+            yield Finding(
+                _KIND, Level.ISSUE, f"{what}: does not load", answer.problem, f"{target('setup')}, then {again}"
+            )
     if well:
         yield Finding(_KIND, Level.SUCCESS, f"{job}: {well} model(s) load in a process of their own")
 

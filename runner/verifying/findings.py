@@ -51,9 +51,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All that was found."""
+    """All that was found.
+
+    Args:
+        findings: it.
+        kinds: the checks that were made.
+    """
 
     findings: tuple[Finding, ...]
+    kinds: tuple[Kind, ...] = tuple(Kind)
 
     def count(self, level: Level) -> int:
         """How many findings are of a level."""
@@ -61,10 +67,15 @@ class Verdict:
 
     @property
     def is_verified(self) -> bool:
-        """Whether nothing keeps the store from being relied on."""
+        """Whether nothing of what was looked at keeps the store from being relied on."""
         return not self.count(Level.ISSUE)
 
+    @property
+    def left_out(self) -> tuple[Kind, ...]:
+        """The kinds of checks that were not made."""
+        return tuple(each for each in Kind if each not in self.kinds)
 
-def verdict(findings: Iterable[Finding]) -> Verdict:
-    """What findings come to; one that was made twice counts once."""
-    return Verdict(tuple(dict.fromkeys(findings)))
+
+def verdict(findings: Iterable[Finding], kinds: Iterable[Kind] = Kind) -> Verdict:
+    """What findings of some kinds come to; one that was made twice counts once."""
+    return Verdict(tuple(dict.fromkeys(findings)), tuple(kinds))

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.make import target
 from runner.jobs.distributions import OWN_DISTRIBUTION, name_in, normalised
 from runner.verifying.findings import Finding, Kind, Level
 
@@ -48,7 +49,7 @@ def check_installation(loading: Loading, lock: Path = LOCK) -> Iterator[Finding]
         else:
             what = f"{answer.subject}: an operation on it fails: {answer.problem}"
             why = "nothing can be trained there"
-            yield Finding(_KIND, Level.ISSUE, what, why, "make clean setup, or set device: cpu in jobs.yaml")
+            yield Finding(_KIND, Level.ISSUE, what, why, f"{target('clean setup')}, or set device: cpu in jobs.yaml")
 
 
 def _missing() -> Iterator[Finding]:

@@ -1,18 +1,17 @@
-"""A verdict for people, in colour where that is seen, and for programs, as JSON."""
+"""A verdict for people, in colour where that is seen, and for programs."""
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from contract.plain_text import encodable, plain
+from runner.steering.documents import Counts, Found, VerifyAnswer
 from runner.verifying.findings import Kind, Level
 
 if TYPE_CHECKING:
     from runner.verifying.findings import Verdict
 
-FORMAT = 1
 VERIFIED = "CHECKPOINT SYSTEM VERIFIED"
 TITLES = {
     Kind.INSTALLATION: "Installation",
@@ -33,24 +32,24 @@ _COUNTED = (
 )
 
 
-def as_json(found: Verdict) -> str:
-    """A verdict as one JSON object; its fields stay, and further ones may come."""
-    told: dict[str, Any] = {
-        "format": FORMAT,
-        "verified": found.is_verified,
-        "counts": {level.value: found.count(level) for level in Level},
-        "findings": [
-            {
-                "kind": each.kind.value,
-                "level": each.level.value,
-                "what": each.what,
-                "reason": each.reason or None,
-                "next_command": each.next_command or None,
-            }
+def as_answer(found: Verdict) -> VerifyAnswer:
+    """A verdict for programs."""
+    counts = {level.value: found.count(level) for level in Level}
+    return VerifyAnswer(
+        verified=found.is_verified,
+        kinds=tuple(each.value for each in found.kinds),
+        counts=Counts(**counts),
+        findings=tuple(
+            Found(
+                kind=each.kind.value,
+                level=each.level.value,
+                what=each.what,
+                reason=each.reason or None,
+                next_command=each.next_command or None,
+            )
             for each in found.findings
-        ],
-    }
-    return json.dumps(told, ensure_ascii=False, indent=2)
+        ),
+    )
 
 
 class Page:
@@ -85,8 +84,13 @@ class Page:
         for level, called in _COUNTED:
             number = found.count(level)
             self._line(f"{self._marks[level]} {called}: {number}", _COLOURS[level] if number else "dim")
-        if found.is_verified:
+        if not found.is_verified:
+            return
+        if not found.left_out:
             self._line(f"{self._marks[Level.SUCCESS]} {VERIFIED}", "bold green")
+            return
+        looked_at, left_out = (", ".join(kinds) for kinds in (found.kinds, found.left_out))
+        self._line(f"{self._marks[Level.SUCCESS]} verified: {looked_at}; not looked at: {left_out}", "green")
 
     def _line(self, text: str, style: str) -> None:
         self._console.print(encodable(plain(text), self._stream), style=style or None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from contract.documents.runs import Inputs, Manifest, Package, Parent, Request, Restored, Rules
 from contract.errors import RelayError
 from contract.identity import training_inputs
+from contract.make import target
 from contract.states import State
 from contract.storage.layout import OPTIMIZER_MEMBER, POLICY_MEMBER, Artifacts
 from executors.local_launcher import WORKING
@@ -76,7 +77,9 @@ def prove_resuming() -> Iterator[Finding]:
     differing = sorted(name for name in ends[0] if ends[0][name] != ends[1].get(name))
     why = f"{', '.join(differing)} differ; see docs/resume.md for what exactness needs of libraries and device"
     what = f"{told} ends with other weights than one that was not killed"
-    yield Finding(_KIND, Level.ISSUE, what, why, "make clean setup, then doit verify only=installation,resuming")
+    yield Finding(
+        _KIND, Level.ISSUE, what, why, f"{target('clean setup')}, then doit verify only=installation,resuming"
+    )
 
 
 class Proof:

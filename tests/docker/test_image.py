@@ -276,7 +276,8 @@ def suspicious(layer: tarfile.TarFile) -> Iterator[str]:
 def holds_secret(stream: IO[bytes]) -> bool:
     rest = b""
     while piece := stream.read(1 << 20):
-        if any(secret in rest + piece for secret in SECRETS):
+        held = rest + piece
+        if any(secret in held for secret in SECRETS):
             return True
         rest = piece[-64:]
     return False

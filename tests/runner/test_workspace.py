@@ -87,6 +87,14 @@ def test_a_first_session_is_done_again_from_zero(workspace: Workspace, cart: Job
     assert planned(changed) == (Redo(1, None, ("seed changed from 5 to 6",), 256), [("cart:0002", None, 256)])
 
 
+def test_a_job_that_never_ran_is_not_done_again(workspace: Workspace) -> None:
+    with pytest.raises(InputError) as refused:
+        Workspace(workspace.runs.root, "docker").plan("cart", "full", redo=True)
+    assert str(refused.value) == (
+        "job cart: has no session that could be done again; `doit resume:cart backend=docker` begins its first"
+    )
+
+
 def test_a_goal_that_is_met_leaves_only_the_newest_session_live(workspace: Workspace, cart: JobOnDisk) -> None:
     cart.add(Phase.RESTORED, timesteps=128, **as_wanted(workspace))
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(1, 128), **as_wanted(workspace))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 FAILURES_BORNE = 3
-QUICK = KaggleSettings(poll=0.02, patience=60.0, timeout=60.0)
-"""Pauses of milliseconds, and patience with a machine that has much else to do."""
+QUICK = KaggleSettings(poll=0.05, patience=60.0, timeout=60.0)
+"""Pauses of hundredths of seconds, and patience with a machine that has much else to do."""
 LEFT = {"a_final.zip": b"final" * 40, "checkpoints/a_checkpoint_100_steps.zip": b"checkpoint" * 3000, "notes.txt": b""}
 
 _SCRIPT = """
@@ -162,7 +162,7 @@ def _follow(backend: KaggleBackend, handle: str, patience: float) -> str:
                 raise
         if time.monotonic() > deadline:
             raise StillRunningError(handle)
-        time.sleep(0.01)
+        time.sleep(0.03)
 
 
 def brought(given: Packaged) -> dict[str, bytes]:

@@ -43,7 +43,7 @@ PATIENCE_SECONDS = 240.0
 LOOKING_SECONDS = 0.002
 _FORKS = multiprocessing.get_context("forkserver")
 _IMPORTED_ONCE = [
-    *("pytest", "torch._dynamo", "torch.utils.serialization", "stable_baselines3", "sb3_contrib"),
+    *("pytest", "torch.utils.serialization", "stable_baselines3", "sb3_contrib"),
     *("gymnasium.envs.classic_control.cartpole", "gymnasium.envs.classic_control.pendulum"),
     *("trainer.session", "trainer.session_input", kills_child.__name__, kills_jobs.__name__),
 ]

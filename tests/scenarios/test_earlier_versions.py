@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MADE = ROOT / "tests" / "lineages" / "made_at_a0e9e91.zip"
 COMMITS = 100
-ENOUGH = 6
+ENOUGH = 4
 """Of their states, without `--long`: each takes a process that reads the whole code of that time."""
 CODE = ("contract", "job", "trainer", "restore", "executors", "runner")
 WHAT_INPUTS_FOLLOW_FROM = (

@@ -38,7 +38,7 @@ def every_configuration() -> dict[str, dict[str, Any]]:
             algorithm=algorithm,
             hyperparameters={**hyperparameters[algorithm], "policy_kwargs": {"net_arch": [8]}},
             total_timesteps=8_192,  # a kill that comes late on a busy machine still comes before the end
-            save_freq=128,
+            save_freq=512,
         )
     return jobs
 

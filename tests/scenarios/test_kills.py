@@ -189,7 +189,17 @@ def stop_twice(ahead: Ahead) -> Way:
 WAYS = (kill_at_a_moment, kill_at_an_operation, kill_in_the_last_save, stop_at_a_moment, stop_twice)
 
 
-@pytest.mark.parametrize("name", JOBS)
+QUICK = ("ppo-normalized", "ppo-own", "recurrentppo", "dqn-her", "td3-random-walk", "ars-normalized")
+"""Of each way to keep a state one: rollouts and running means, parts of a user's own, a recurrent policy, a buffer of
+dictionaries, noise that walks, and a loop of its own. The others have no other state, each algorithm is gone on from in
+`tests/trainer/test_every_algorithm.py`, and `dqn` is cut off below."""
+RANDOMLY_CUT = [
+    each if each in QUICK else pytest.param(each, marks=pytest.mark.long("its state is kept as another one's is"))
+    for each in JOBS
+]
+
+
+@pytest.mark.parametrize("name", RANDOMLY_CUT)
 def test_sessions_cut_off_at_random_moments_add_up_to_the_uninterrupted_run(trials: Trials, name: str) -> None:
     draw, whole = draw_for(name), trials.whole(name)
     for _ in range(8 if trials.long else 1):

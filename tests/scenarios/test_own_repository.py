@@ -166,7 +166,10 @@ def test_a_further_project_is_made_where_there_is_no_clone(repository: OwnReposi
     again = repository.ran("-P", "-m", "kaggle_relay", "init", "elsewhere")
     assert "next: cd elsewhere" in again
     requirements = (repository.folder / "elsewhere" / "requirements.txt").read_text(encoding="utf-8")
-    assert requirements.splitlines() == [f"kaggle-relay=={repository.wheel.name.split('-')[1]}", "pytest>=8"]
+    assert requirements.splitlines() == [
+        f"kaggle-relay[report,export]=={repository.wheel.name.split('-')[1]}",
+        "pytest>=8",
+    ]
 
 
 @pytest.mark.long("a sample of it is above; --long does it all")

@@ -150,6 +150,24 @@ def test_neither_a_killed_command_nor_a_controller_that_is_away_submits_twice(
     assert not any(project.runs.backend("slurm").iterdir())
 
 
+def test_the_seeds_of_a_group_are_one_array(cluster: Cluster, project: Project, tmp_path: Path) -> None:
+    forms = {f"cart{seed}": {"seed": seed} for seed in range(3)}
+    project.write_jobs(**{name: on_slurm(group="carts", **form) for name, form in forms.items()})
+    said = project.doit(*RUN)
+    assert "carts: 3 sessions were submitted to the slurm backend in one" in said
+    names = cluster.ask("squeue", "--states=all", "--array", "-h", "-o", "%j|%F").splitlines()
+    arrays = [name for name in names if name.startswith("relay-array-")]
+    assert len(arrays) == len(forms)
+    assert len({*arrays}) == 1
+    whole = Project(tmp_path / "uninterrupted")
+    whole.write_jobs(**{name: cart_pole(device="cpu", **form) for name, form in forms.items()})
+    whole.doit("run_full")
+    for name in forms:
+        assert len(project.sessions(name)) == 1
+        assert project.digest(name, 1) == whole.digest(name, 1)
+    assert not any(project.runs.backend("slurm").iterdir())
+
+
 @LONG
 @pytest.mark.usefixtures("reached_by_signals")
 def test_sessions_that_are_cut_off_by_their_time_are_one_run(

@@ -66,7 +66,7 @@ def goes_on(project: Project, expected: str) -> None:
     """A further session begins where the last one ended, and comes to the very tensors of the lineage that kept all."""
     workspace = Workspace(project.root)
     assert isinstance(workspace.plan(JOB, "full").decision, Nothing)
-    assert "CHECKPOINT SYSTEM VERIFIED" in project.doit("verify", "only=checkpoints,lineages")
+    assert "verified: checkpoints, lineages; not" in project.doit("verify", "only=checkpoints,lineages")
     project.write_jobs(**{JOB: buffered(THEN)})
     project.doit("run_full")
     assert project.digest(JOB, len(GOALS) + 1) == expected

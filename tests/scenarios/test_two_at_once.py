@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from tests.project import PATIENCE_SECONDS, Project, cart_pole
 
+UNHURRIED = """
+import time
+
+import gymnasium as gym
+from gymnasium.envs.classic_control.cartpole import CartPoleEnv
+
+
+class Unhurried(CartPoleEnv):
+    def step(self, action):
+        time.sleep(0.002)
+        return super().step(action)
+
+
+gym.register("Unhurried-v0", entry_point=Unhurried)
+"""
+"""Leaves the cores to the commands meanwhile."""
+
 
 def test_the_second_command_names_the_first_and_ends(project: Project) -> None:
-    project.write_jobs(cart=cart_pole(total_timesteps=1_000_000, save_freq=100_000), other=cart_pole())
+    (project.root / "lab").mkdir()
+    (project.root / "lab" / "__init__.py").write_text(UNHURRIED, encoding="utf-8")
+    endless = {"total_timesteps": 1_000_000, "save_freq": 100_000}
+    environment = {"id": "lab:Unhurried-v0", "n_envs": 2}
+    project.write_jobs(cart=cart_pole(env=environment, sources=["lab"], **endless), other=cart_pole())
     first = project.start("run_full:cart")
     assert first.stdout is not None
     while not first.stdout.readline().startswith("execute"):

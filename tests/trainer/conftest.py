@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -30,7 +29,7 @@ from contract import events
 from contract.documents.session import CheckpointRecord, Manifest, TrainingMetadata
 from contract.storage import files, layout
 from contract.storage.layout import Artifacts
-from tests.preloading import own_variables
+from tests.trainer.forks import ForkingProcess, Order
 from trainer.checkpoint.resume_state import ResumeState
 from trainer.session import run_session
 from trainer.session_input import read_session_input
@@ -299,27 +298,24 @@ def stopping(after: int | None) -> Iterator[None]:
 
 
 class SessionProcess:
-    """`python -m trainer` as a process of its own, whose log is read as it grows; `before` is run in it before that."""
+    """`python -m trainer` as a process of its own, whose log is read as it grows; it leads a group."""
 
-    def __init__(self, folder: Path, output: Path, before: str = "", **environment: str) -> None:
+    def __init__(self, forking: ForkingProcess, folder: Path, output: Path) -> None:
         self.artifacts = Artifacts(output, JOB)
+        self._forking = forking
         self._log = folder / "log.txt"
-        start = "from trainer.__main__ import end, main\nend(main(is_process=True))"
-        program = ["-c", f"{before}\n{start}"] if before else ["-m", "trainer"]
-        # Signals are for the process itself and for its group.
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *program, "--input", str(folder), "--output", str(output)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env={**own_variables(), **environment},
-                start_new_session=True,
-            )
+        self._code: int | None = None
+        self.pid = forking.start(Order(str(folder), str(output), str(self._log)))
 
     @property
     def log(self) -> str:
-        return self._log.read_text(encoding="utf-8")
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
+
+    def code(self) -> int | None:
+        """How it has ended, if it has."""
+        if self._code is None:
+            self._code = self._forking.wait(self.pid)
+        return self._code
 
     def wait_for(self, text: str) -> None:
         """Wait until the session has printed `text`."""
@@ -329,21 +325,32 @@ class SessionProcess:
         """Wait for something while the session runs."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not happened():
-            assert self.process.poll() is None, self.log
+            assert self.code() is None, self.log
             assert time.monotonic() < deadline, self.log
             time.sleep(0.01)
 
     def kill(self) -> None:
         """Kill it, and where the system can all that it started."""
         if sys.platform == "win32":
-            self.process.kill()
+            os.kill(self.pid, signal.SIGTERM)
         else:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
 
     def end(self) -> Ended:
         """Wait for its end."""
-        code = self.process.wait(PATIENCE_SECONDS)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (code := self.code()) is None:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
         return Ended(code, self.artifacts, self.log)
+
+
+@pytest.fixture(scope="session")
+def forking() -> Iterator[ForkingProcess]:
+    """Who starts sessions as processes of their own."""
+    process = ForkingProcess("tests.trainer.hanging", __name__)
+    yield process
+    process.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -372,6 +379,6 @@ def processes() -> Iterator[list[SessionProcess]]:
     started: list[SessionProcess] = []
     yield started
     for each in started:
-        if each.process.poll() is None:
+        if each.code() is None:
             each.kill()
-            each.process.wait()
+            each.end()

@@ -83,7 +83,7 @@ class ForkingProcess:
 
 def main() -> None:
     """Import what every session imports, and fork."""
-    for module in ("trainer.session", "trainer.__main__", "torch._dynamo", *sys.argv[1:]):
+    for module in ("trainer.session", "trainer.__main__", *sys.argv[1:]):
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)

@@ -31,6 +31,7 @@ PENDULUM = {"id": "Pendulum-v1", "kwargs": {"max_episode_steps": 13}}
 NORMALIZED = {"wrapper": "VecNormalize"}
 SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [8]}}
 ROLLOUT = {**SMALL, "n_steps": 16}
+EPOCHS = {"batch_size": 8, "n_epochs": 2}
 REPLAY = {**SMALL, "buffer_size": 100, "learning_starts": 30, "batch_size": 8}
 NOISE = {"noise_type": "normal", "noise_std": 0.2}
 RANDOM_WALK = {"noise_type": "ornstein-uhlenbeck", "noise_std": 0.2}
@@ -111,19 +112,19 @@ JOBS: dict[str, dict[str, Any]] = {
     "MaskablePPO": {
         "algorithm": "MaskablePPO",
         "env": {"id": "Masked-v0", "n_envs": 2},
-        "hyperparameters": {**ROLLOUT, "batch_size": 8},
+        "hyperparameters": {**ROLLOUT, **EPOCHS},
     },
     "MaskablePPO-evaluated": {
         "algorithm": "MaskablePPO",
         "env": {"id": "Masked-v0"},
-        "hyperparameters": {**ROLLOUT, "batch_size": 8},
+        "hyperparameters": {**ROLLOUT, **EPOCHS},
         "eval": {"frequency": 32, "episodes": 2},
     },
     "RecurrentPPO": {
         "algorithm": "RecurrentPPO",
         "policy": "MlpLstmPolicy",
         "env": {**CART_POLE, "n_envs": 2},
-        "hyperparameters": {"n_steps": 16, "batch_size": 8, "policy_kwargs": {"lstm_hidden_size": 8, "net_arch": [8]}},
+        "hyperparameters": {"n_steps": 16, **EPOCHS, "policy_kwargs": {"lstm_hidden_size": 8, "net_arch": [8]}},
         "eval": {"frequency": 64, "episodes": 1},
     },
     "DQN": {"algorithm": "DQN", "hyperparameters": {**REPLAY, "train_freq": 4, "target_update_interval": 7}},

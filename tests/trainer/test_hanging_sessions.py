@@ -16,7 +16,7 @@ import pytest
 
 from contract.storage.layout import Artifacts
 from tests.trainer.conftest import JOB, Ended, job_values, outcome_of
-from tests.trainer.forks import ForkingProcess, Order
+from tests.trainer.forks import Order
 from tests.trainer.hanging import (
     BLOCKED,
     HANGS_AFTER,
@@ -30,9 +30,10 @@ from trainer.stopping.interruption import STOP_FILE, STOP_FILE_VARIABLE
 from trainer.stopping.watchdog import HUNG_CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.trainer.conftest import Relay
+    from tests.trainer.forks import ForkingProcess
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +42,6 @@ WORKERS = {**HANGING, "n_envs": 1, "vectorization": "subproc"}
 BE_IMPATIENT = f"from {be_impatient.__module__} import be_impatient\nbe_impatient()\n"
 PATIENCE_SECONDS = 240.0
 NEEDS_THE_C_LIBRARY = pytest.mark.skipif(sys.platform == "win32", reason="it is the C library's sleep that hangs here")
-
-
-@pytest.fixture(scope="module")
-def forking() -> Iterator[ForkingProcess]:
-    process = ForkingProcess(Hanging.__module__)
-    yield process
-    process.close()
 
 
 class Fork:

@@ -70,6 +70,14 @@ JOBS: dict[str, dict[str, Any]] = {
     "PPO-every-generator-evaluated": {"env": {"id": "Troubled-v0"}, "policy": "MultiInputPolicy", "eval": EVALUATED},
 }
 EVALUATED_JOBS = [name for name in JOBS if name.endswith("-evaluated")]
+IN_OTHERS = ("PPO-4", "A2C-4", "A2C-normalized", "PPO-4-normalized", "A2C-4-normalized", "A2C-schedules")
+"""Each two of algorithm, number of environments, wrapper, form and evaluation are together in one of the others too."""
+CHAINED = [
+    pytest.param(name, marks=pytest.mark.long("each two of what is in it are together in other jobs too"))
+    if name in IN_OTHERS
+    else name
+    for name in JOBS
+]
 GOAL_RAISED = ["PPO", "A2C-4-normalized", "PPO-4-native-normalized", "PPO-gSDE", "PPO-gSDE-in-rollout", "PPO-evaluated"]
 
 
@@ -86,7 +94,7 @@ def assert_same_training(one: Ended, other: Ended) -> None:
     assert one.metadata.episodes == other.metadata.episodes > 0
 
 
-@pytest.mark.parametrize("name", JOBS)
+@pytest.mark.parametrize("name", CHAINED)
 def test_three_sessions_are_one_uninterrupted_training(relay: Relay, name: str) -> None:
     job = job_for(name, 5)
     chained = relay.chain(job, 1, 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from contract.events import say
+from contract.make import target
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
 from runner.backends.docker.section import Docker
@@ -73,7 +74,8 @@ def container_settings(job: dict[str, Any]) -> DockerSettings:
     """
     own = Docker.model_validate(job.get("docker", {}))
     if job["device"] == "cuda" and own.image == CPU_IMAGE:
-        remedy = "set `docker: {image: kaggle-relay:cuda}` in jobs.yaml (`make image PROFILE=cuda`), or `device: auto`"
+        image = f"`docker: {{image: kaggle-relay:cuda}}` in jobs.yaml (`{target('image', profile='cuda')}`)"
+        remedy = f"set {image}, or `device: auto`"
         raise InputError(f"job {job['name']}", f"device: cuda, but {CPU_IMAGE} has no CUDA build of torch", remedy)
     return DockerSettings(
         image=own.image,

@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from runner.layout import SessionFolder
 
 
+ASKED_AS_OFTEN_AS_ONE = 2
+"""Sessions that are watched at once; each of more is asked after less often."""
+
+
 class _Prepared(NamedTuple):
     """A session before it is submitted.
 
@@ -161,8 +165,9 @@ class KaggleBackend(Closeable):
         return None if version is None else str(Handle(noted.slug, version, key))
 
     def status(self, handle: str) -> Status:
-        """Where the session stands; asked of Kaggle once in a while."""
-        return self._watch(handle).status()
+        """Where the session stands; asked of Kaggle once in a while, and the less often the more are watched."""
+        watch = self._watch(handle)
+        return watch.status(max(1.0, len(self._watches) / ASKED_AS_OFTEN_AS_ONE))
 
     def logs(self, handle: str, offset: int) -> bytes:
         """What the session has printed from byte `offset` on."""

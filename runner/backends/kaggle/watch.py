@@ -74,9 +74,13 @@ class Watch:
         self._since = 0.0
         self._looked_for_newer_at = 0.0
 
-    def status(self) -> Status:
-        """Where the session stands, asked of Kaggle if that is a while ago, or its log has ended since."""
-        is_due = time.monotonic() - self._asked_at >= self._connection.settings.poll
+    def status(self, pace: float = 1.0) -> Status:
+        """Where the session stands, asked of Kaggle if that is a while ago, or its log has ended since.
+
+        Args:
+            pace: how often the usual pause a while is.
+        """
+        is_due = time.monotonic() - self._asked_at >= pace * self._connection.settings.poll
         has_ended = self._live is not None and self._live.has_ended
         if self._status is None or is_due or (has_ended and not self._has_noted_end):
             self._asked_at, self._has_noted_end = time.monotonic(), has_ended

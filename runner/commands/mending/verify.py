@@ -10,10 +10,10 @@ from doit import get_var
 from contract.errors import InputError
 from job.notation import parse_duration
 from runner.commands.saying import AlreadySaidError
-from runner.steering.answers import answer_text, wants_json
+from runner.steering.answers import answer, wants_json
 from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
-from runner.verifying.rendering import Page, as_json
+from runner.verifying.rendering import Page, as_answer
 from runner.verifying.sessions import documents_of
 from runner.verifying.store import Reading
 
@@ -45,7 +45,7 @@ def verify(workspace: Workspace, jobs: list[str]) -> None:
             found.append(finding)
             if page is not None:
                 page.finding(finding.level, finding.what, finding.reason, finding.next_command)
-    result = verdict(found)
+    result = verdict(found, kinds)
     _show(result, page)
     if not result.is_verified:
         raise AlreadySaidError("doit verify", f"{result.count(Level.ISSUE)} issue(s), said above")
@@ -55,7 +55,7 @@ def _show(result: Verdict, page: Page | None) -> None:
     if page is not None:
         page.summary(result)
     else:
-        answer_text(as_json(result))
+        answer(as_answer(result))
 
 
 def checks_of(

@@ -10,6 +10,7 @@ from contract.events import say
 from contract.plain_text import encodable, plain
 from runner.curve.showing import show
 from runner.display import duration_text
+from runner.extras import install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
-_INSTALL = 'TensorBoard is not installed here: `pip install "kaggle-relay[report]"`, in a clone `make setup`'
 
 
 def show_curve(workspace: Workspace, job: str) -> None:
@@ -38,7 +38,7 @@ def show_curve(workspace: Workspace, job: str) -> None:
         say(plain(line))
     say(f"  table        {_relative(shown.table, runs.root)}")
     if shown.events is None:
-        say(f"  {_INSTALL}")
+        say(f"  TensorBoard is not installed here; {install('report')}")
     else:
         say(f"  TensorBoard  tensorboard --logdir {_relative(runs.tensorboard, runs.root)}")
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
-from contract.errors import UnavailableError
 from contract.events import say
 from contract.plain_text import plain
 from runner.acting.choosing import best_agent
 from runner.acting.order import Exported, ExportOrder
 from runner.acting.process import acting
 from runner.export.folder import write_folder
+from runner.extras import have
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace
@@ -26,10 +25,7 @@ def export(workspace: Workspace, job: str) -> None:
         RelayError: there is no agent yet, or its environment cannot be made.
         UnavailableError: a library of the extra `export` is not installed.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        remedy = 'run `pip install "kaggle-relay[export]"` (in a clone `make setup`)'
-        raise UnavailableError("doit export", f"needs {', '.join(missing)}, which this machine lacks", remedy)
+    have("doit export", NEEDED, "export")
     agent = best_agent(workspace.runs, job)
     plan = workspace.plan(job, "full")
     task = ExportOrder()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from contract.errors import RelayError, UnavailableError
+from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import one_line
 from contract.storage import files
 from runner.curve.stitching import stitched
+from runner.extras import have
 from runner.studies import records, summary
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ def write_reports(workspace: Workspace, jobs: list[str]) -> None:
     Raises:
         UnavailableError: what draws is not installed.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        remedy = 'run `pip install "kaggle-relay[report]"`, or in a clone `make setup`'
-        lack = f"needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed here"
-        raise UnavailableError("a report", lack, remedy)
+    have("a report", NEEDED, "report")
     from runner.report.reading import read_job  # noqa: PLC0415 - only this command needs it
 
     written_at = datetime.now(UTC)

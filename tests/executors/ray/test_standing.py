@@ -17,14 +17,21 @@ from executors.ray.standing import (
     recorded,
     standing,
 )
-from executors.ray.words import RayJob
+from executors.ray.words import COMMAND_FAILED, RayJob
 
 NODES_END_AFTER_SECONDS = 60
 """Ray's own default, once their head is gone."""
 
 
-def seen(state: str | None, *, has_started: bool = True, silent: float = 0.0, is_node_gone: bool = False) -> Status:
-    job = None if state is None else RayJob("relay-a", state, is_node_gone=is_node_gone)
+def seen(
+    state: str | None,
+    error: str | None = None,
+    *,
+    has_started: bool = True,
+    silent: float = 0.0,
+    is_node_gone: bool = False,
+) -> Status:
+    job = None if state is None else RayJob("relay-a", state, error, is_node_gone=is_node_gone)
     return standing(Seen(job, has_started, silent, {"CPU": 1}), Path("/storage/one"), "python")
 
 
@@ -45,6 +52,13 @@ def test_an_end_is_believed_once_a_record_of_it_would_have_been_seen(state: str,
 def test_a_job_that_ended_by_itself_is_waited_for_longer_since_it_has_left_a_record() -> None:
     assert seen("SUCCEEDED", silent=RECORD_SECONDS) == Status(State.RUNNING, is_ending=True)
     assert seen("SUCCEEDED", silent=LATEST_RECORD_SECONDS).state is State.FAILED
+
+
+def test_a_job_that_ray_only_lost_sight_of_is_waited_for_likewise() -> None:
+    lost = "JOB_SUPERVISOR_ACTOR_START_FAILURE"
+    assert seen("FAILED", lost, silent=RECORD_SECONDS) == Status(State.RUNNING, is_ending=True)
+    assert seen("FAILED", lost, silent=LATEST_RECORD_SECONDS).state is State.FAILED
+    assert seen("FAILED", COMMAND_FAILED, silent=RECORD_SECONDS).state is State.FAILED
 
 
 def test_a_job_that_is_said_to_run_on_a_node_that_is_dead_has_failed() -> None:

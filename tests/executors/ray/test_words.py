@@ -55,8 +55,17 @@ def test_each_end_is_a_sentence() -> None:
     assert "ended as its node failed" in said("RUNNING", is_gone=True)
     assert said("FAILED", "JOB_ENTRYPOINT_COMMAND_ERROR").endswith("killed, or its process broke down")
     assert said("SUCCEEDED").endswith("the record of that cannot be seen in its sandbox")
-    assert said("FAILED", "RUNTIME_ENV_SETUP_FAILURE", message="no room\nleft").endswith("not be started: no room left")
-    assert said("FAILED", GAVE_UP_WAITING).endswith(f"could not be started: {GAVE_UP_WAITING}")
+    assert said("FAILED", "JOB_SUPERVISOR_ACTOR_START_FAILURE", message="no\nsight").endswith(
+        "given up by Ray: no sight"
+    )
+
+
+def test_a_job_that_never_began_says_what_ray_says_of_it() -> None:
+    def said(error: str, message: str = "") -> str:
+        return ended_words(RayJob("relay-a", "FAILED", error, message), SANDBOX, "python", has_started=False)
+
+    assert said("RUNTIME_ENV_SETUP_FAILURE", "no room").endswith("could not be started: no room")
+    assert said(GAVE_UP_WAITING).endswith(f"could not be started: {GAVE_UP_WAITING}")
 
 
 def test_a_job_that_ended_before_its_session_began_names_the_keys_that_may_be_wrong() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from contract.documents.runs import Ledger
@@ -16,6 +17,7 @@ from runner.commands.plan import show_plan
 from runner.commands.start_afresh import start_afresh
 from runner.commands.status import show_status
 from runner.lineage import Phase
+from runner.steering.documents import StatusAnswer
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
@@ -69,6 +71,23 @@ def test_the_status_shows_every_session_of_every_job(
     ]
 
 
+def test_the_status_names_jobs_that_have_sessions_and_are_in_no_file_any_more(
+    cart: JobOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_jobs(cart.runs.root, cart=cart_pole(), pole=cart_pole())
+    workspace = Workspace(cart.runs.root)
+    cart.add(Phase.RESTORED, timesteps=64)
+    JobOnDisk(cart.runs.root, "walk").add(Phase.RESTORED, timesteps=64)
+    show_status(workspace, [*workspace.jobs])
+    said = "walk: has 1 session(s) in runs/walk, and is not in jobs.yaml; write it there again to go on with it"
+    assert said in capsys.readouterr().out
+    show_status(workspace, ["cart"])
+    assert "walk" not in capsys.readouterr().out
+    monkeypatch.setattr("doit.doit_cmd._CMDLINE_VARS", {"json": "yes"})
+    show_status(workspace, [*workspace.jobs])
+    assert msgspec.json.decode(capsys.readouterr().out, type=StatusAnswer).left == ("walk",)
+
+
 def test_the_status_says_why_a_resume_is_not_exact(
     workspace: Workspace, cart: JobOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +106,7 @@ def test_a_fresh_start_archives_the_lineage_and_deletes_nothing(
         before = sorted(path.name for path in cart.runs.job("cart").rglob("*"))
         start_afresh(workspace, "cart")
         archived = cart.runs.archive("cart", generation)
-        assert sorted(path.name for path in archived.rglob("*")) == before
+        assert sorted(path.name for path in archived.rglob("*")) == sorted([*before, "put_away.json"])
         assert f"cart: 1 session(s) archived in {archived}; the next run starts at 0" in capsys.readouterr().out
         assert cart.lineage.sessions == ()
         assert cart.lineage.generation == generation + 1

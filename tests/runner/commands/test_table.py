@@ -30,13 +30,7 @@ def test_a_table_looks_as_richs_does(width: int, encoding: str) -> None:
     print_table(Console(file=ours, width=width), HEAD, ROWS)
     for each in (ours, theirs):
         each.flush()
-    assert written(ours) == written(theirs)
-
-
-def written(stream: io.TextIOWrapper) -> bytes:
-    buffer = stream.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return buffer.getvalue()
+    assert ours.buffer.getvalue() == theirs.buffer.getvalue()
 
 
 def test_a_table_that_has_no_room_loses_letters_and_no_cell() -> None:

@@ -81,8 +81,8 @@ def test_a_command_of_doits_own_sees_all_tasks_of_all_jobs_in_the_order_of_the_f
         (["status"], ["status"]),
         (["validate:pole:0001"], [each for name in STAGES for each in (name, f"{name}:pole:0001")]),
         (
-            ["redo:pole"],
-            [each for name in STAGES for each in (name, f"{name}:pole:0001")] + ["redo", "redo:pole"],
+            ["resume:pole"],
+            [each for name in STAGES for each in (name, f"{name}:pole:0001")] + ["resume", "resume:pole"],
         ),
     ],
 )

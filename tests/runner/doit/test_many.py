@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -13,9 +13,10 @@ from contract.states import State
 from executors.base import Closeable, Status
 from runner.backends.base import BackendEntry
 from runner.backends.registry import BACKENDS
-from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY
+from runner.doit.exit_codes import DONE, ERROR, FAILED, UNDER_WAY
 from runner.doit.graph import Graph
-from runner.doit.many import ManyJobs, Time
+from runner.doit.many_jobs.given import Time
+from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes
 from runner.doit.selection import select
 from runner.lineage import Phase
@@ -29,9 +30,10 @@ from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from runner.backends.base import Backend, Known
     from runner.scheduling.coming import Jobs
     from runner.workspace import Plan
 
@@ -108,7 +110,8 @@ class Lab:
         many = ManyJobs(graph, named, caps or Caps(), self._pass, Notifier(graph.workspace.runs), time=time)
         return many.run(), many
 
-    def _pass(self, graph: Graph) -> PassCodes:
+    def _pass(self, graph: Graph, *, only_packages: bool = False) -> PassCodes:
+        assert not only_packages
         self.passes.append(tuple(graph.jobs))
         later: dict[str, RelayError] = {}
         codes: dict[str, int] = {}
@@ -154,11 +157,19 @@ class Lab:
         job.add(phase, timesteps=timesteps, parent=parent, **{**self.wanted[job.name], **changes})
 
 
+def entry(place: Place) -> BackendEntry:
+    """How it is found; it has two slots."""
+
+    def slot(job: Mapping[str, Any], _known: Known) -> Slot:
+        return Slot(most=2, has_gpu=job["device"] == "cuda")
+
+    return BackendEntry(lambda _root: cast("Backend", place), slot=slot)
+
+
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     place = Place()
-    entry = BackendEntry(lambda _root: place, slot=lambda _job, _known: Slot(most=2))  # type: ignore[arg-type,return-value]
-    monkeypatch.setitem(BACKENDS, "place", lambda: entry)
+    monkeypatch.setitem(BACKENDS, "place", lambda: entry(place))
     return Lab(tmp_path, place)
 
 
@@ -218,17 +229,19 @@ def test_one_jobs_failure_is_told_and_stops_no_other(lab: Lab) -> None:
     assert [job for job, _ in lab.place.begins] == ["b", "c"]
 
 
-def test_a_command_that_was_cut_off_is_gone_on_with(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_was_cut_off_is_gone_on_with(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     lab.write(a={}, b={}, c={})
 
     def cut_off(seconds: float) -> None:
         del seconds
         raise KeyboardInterrupt
 
-    lab.place.sleep, sleep = cut_off, lab.place.sleep  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        lab.run()
-    lab.place.sleep = sleep  # type: ignore[method-assign]
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.place, "sleep", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            lab.run()
 
     assert lab.run()[0] == DONE
     assert [job for job, _ in lab.place.begins] == ["a", "b", "c"]
@@ -249,15 +262,32 @@ def test_without_waiting_as_many_begin_as_have_a_slot(lab: Lab, capfd: pytest.Ca
 
 
 def test_no_session_begins_that_gpu_hours_leave_no_time_for(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
-    entry = BackendEntry(lambda _root: lab.place, slot=lambda _job, _known: Slot(most=2, has_gpu=True))  # type: ignore[arg-type,return-value]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BACKENDS, "place", lambda: entry)
-        lab.write(a=SHORT, b=SHORT)
-        code, _ = lab.run(caps=Caps(gpu_seconds=450.0))  # each session may last for 300 seconds, and lasts for 100
+    lab.write(a=SHORT | {"device": "cuda"}, b=SHORT | {"device": "cuda"})
+    code, _ = lab.run(caps=Caps(gpu_seconds=450.0))  # each session may last for 300 seconds, and lasts for 100
 
     assert code == UNDER_WAY
     assert [job for job, _ in lab.place.begins] == ["a", "b"]
     assert "a: begins no further session: 4m" in capfd.readouterr().out
+
+
+def test_a_jobs_file_that_is_broken_meanwhile_ends_the_command_and_no_session(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lab.write(a={}, b={}, c={})
+    lab.wanted = {job: as_wanted(Workspace(lab.root), job) for job in "abc"}
+    submit = lab.place.submit
+
+    def submit_and_break(job: str, handle: str) -> None:
+        submit(job, handle)
+        write_jobs(lab.root, a={"env": {}})
+
+    monkeypatch.setattr(lab.place, "submit", submit_and_break)
+    assert lab.run()[0] == ERROR
+    assert "jobs.yaml" in capfd.readouterr().out
+    lab.write(a={}, b={}, c={})
+    monkeypatch.setattr(lab.place, "submit", submit)
+    assert lab.run()[0] == DONE
+    assert sorted(job for job, _ in lab.place.begins) == ["a", "b", "c"]
 
 
 @dataclass

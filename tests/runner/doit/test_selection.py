@@ -25,6 +25,9 @@ KNOWN = ["cart", "traffic_light"]
         (["plan", "cart", "run_quick", "cart"], ("plan:cart", "run_quick:cart"), "quick", False),
         (["package:cart:0001", "run_quick"], ("package:cart:0001", "run_quick"), "quick", False),
         (["package", "cart"], ("package", "cart"), "full", False),
+        (["run_full", "cart", "pole"], ("run_full:cart", "run_full:pole"), "full", False),
+        (["plan", "cart", "pole", "run_quick", "'p*'"], ("plan:cart", "plan:pole", "run_quick:'p*'"), "quick", False),
+        (["run_full:cart", "mine"], ("run_full:cart", "mine"), "full", False),
     ],
 )
 def test_a_command_line_becomes_tasks_a_profile_and_whether_to_go_on(
@@ -39,6 +42,14 @@ def test_the_status_of_one_job_is_one_task_about_that_job() -> None:
     chosen = select(["status", "cart"])
     assert chosen.tasks == ("status",)
     assert chosen.jobs(["cart", "other"]) == ["cart"]
+
+
+def test_jobs_may_follow_their_task_as_words() -> None:
+    known = ["cart", "other", "pole"]
+    assert select(["status", "cart", "pole"]).jobs(known) == ["cart", "pole"]
+    assert select(["redo", "cart", "pole"]).jobs(known) == ["cart", "pole"]
+    with pytest.raises(InputError, match=r"job pool: is not in jobs.yaml; did you mean pole\?"):
+        select(["run_full", "cart", "pool"]).jobs(known)
 
 
 def test_several_jobs_are_not_archived_unless_they_are_named() -> None:

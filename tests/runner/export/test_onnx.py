@@ -195,5 +195,7 @@ def test_without_the_extra_the_sentence_says_what_to_install(monkeypatch: pytest
     monkeypatch.setattr("runner.commands.showing.export.NEEDED", ("onnx", "onnx_of_another_world"))
     with pytest.raises(UnavailableError) as caught:
         export(cast("Workspace", None), "cart")
-    assert str(caught.value).startswith("doit export: needs onnx_of_another_world, which this machine lacks; run `pip")
+    assert str(caught.value).startswith(
+        "doit export: needs onnx_of_another_world, which is not installed here; run `pip"
+    )
     assert 'pip install "kaggle-relay[export]"' in str(caught.value)

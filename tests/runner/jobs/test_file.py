@@ -97,6 +97,18 @@ def added(text: str) -> str:
         ("sede: 1", 6, "sede", "unknown key; did you mean seed?"),
         ("quik: {}", 6, "quik", "unknown key; did you mean quick?"),
         (
+            "seed: [0, 1, 1]",
+            6,
+            "seed",
+            "must be a whole number, found [0, 1, 1]; for a job of each write `matrix: {seed: [0, 1]}`",
+        ),
+        (
+            "kaggle: {datasets: [bob/heights]}\ndata: {bob/heights: a, bob/lengths: b}",
+            7,
+            "data.'bob/lengths'",
+            "is nothing that the job mounts on Kaggle; list it under kaggle: datasets, competitions, models (there are",
+        ),
+        (
             "hyperparameters:\n  gamma: 0.9\n  n_stepz: 64",
             8,
             "hyperparameters.n_stepz",

@@ -133,7 +133,16 @@ def test_defaults_stand_below_and_quick_above_as_for_every_job(tmp_path: Path) -
         ("seed: [0, 1]\nexclude: [{sed: 1}]", "jobs.lights.matrix.exclude.0.sed: unknown key; did you mean seed?"),
         ("seed: [0, 1]\nexclude: [{seed: 2}]", "jobs.lights.matrix.exclude.0: excludes nothing: no job"),
         ("seed: [0]\nexclude: [{seed: 0}]", "jobs.lights.matrix.exclude: excludes every job of the matrix"),
-        ("seed: [0, 0]", "jobs.lights.matrix.seed.1: gives two jobs the name lights-seed0; let their values differ"),
+        ("seed: [0, 0]", "jobs.lights.matrix.seed.1: has 0 twice; leave one of them out"),
+        ("policy: [a b, a.b]", "matrix.policy.1: gives two jobs the name lights-a_b; let their values differ"),
+        (
+            "algorithm: [PPO, A2C]\nhyperparameters.n_epochs: [4]",
+            "jobs.lights.hyperparameters.n_epochs: unknown key in its job lights-a2c-n_epochs4; did you mean n_steps?",
+        ),
+        (
+            "algorithm: [PPO, A2C]\nhyperparameters.gama: [0.9]",
+            "jobs.lights.hyperparameters.gama: unknown key; did you mean gamma?",
+        ),
         ("seed: [0, 1]\nname: [a, b]", "jobs.lights.name: a job's name is the key above its entry"),
         (f"seed: [{', '.join(map(str, range(MOST_JOBS + 1)))}]", "matrix: stands for 10,001 jobs, which is more than"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from docs.site import commands
 from runner import command_line
 from runner.new_project import requirement
 from runner.new_project.requirement import OwnRequirement, own_requirement
@@ -98,6 +100,14 @@ def test_its_workflow_does_what_its_makefile_can(tmp_path: Path) -> None:
     assert all(f"\n{command[1]}: $(READY" in makefile for command in commands)
 
 
+def test_its_makefile_has_each_task_that_a_clones_has(tmp_path: Path) -> None:
+    command_line.main(["init", str(tmp_path)])
+    in_clone = {each.name for each in commands.targets((REPOSITORY / "Makefile").read_text("utf-8")) if each.task}
+    makefile = (tmp_path / "Makefile").read_text(encoding="utf-8")
+    there = {name for names in re.findall(r"^([a-z -]+): \$\(READY", makefile, re.MULTILINE) for name in names.split()}
+    assert {"quick", "redo", "fresh"} <= in_clone <= there
+
+
 class Installed:
     """kaggle-relay as an installer leaves it in a folder."""
 
@@ -126,14 +136,14 @@ def a_wheel(folder: Path) -> Path:
 
 
 SOURCES: dict[str, tuple[Callable[[Path], dict[str, Any] | None], str]] = {
-    "an index": (lambda _: None, "kaggle-relay==0.7"),
+    "an index": (lambda _: None, "kaggle-relay[report,export]==0.7"),
     "a git repository": (
         lambda _: {"url": "https://host/relay.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
-        "kaggle-relay @ git+https://host/relay.git@abc",
+        "kaggle-relay[report,export] @ git+https://host/relay.git@abc",
     ),
     "a web server": (
         lambda _: {"url": "https://host/kaggle_relay-0.7-py3-none-any.whl", "archive_info": {}},
-        "kaggle-relay @ https://host/kaggle_relay-0.7-py3-none-any.whl",
+        "kaggle-relay[report,export] @ https://host/kaggle_relay-0.7-py3-none-any.whl",
     ),
 }
 
@@ -150,7 +160,7 @@ def test_a_new_project_gets_kaggle_relay_from_where_it_came(tmp_path: Path, inst
 def test_a_wheel_from_this_machine_goes_into_the_project(tmp_path: Path, installed: Installed) -> None:
     wheel = a_wheel(tmp_path)
     installed.came_from(url=wheel.as_uri(), archive_info={})
-    assert own_requirement(tmp_path / "wheels") == OwnRequirement("kaggle-relay==0.7", is_in_wheels=True)
+    assert own_requirement(tmp_path / "wheels") == OwnRequirement("kaggle-relay[report,export]==0.7", is_in_wheels=True)
     assert (tmp_path / "wheels" / wheel.name).read_bytes() == wheel.read_bytes()
 
 

@@ -92,7 +92,7 @@ def test_the_page_of_a_job_tells_all_that_is_known_of_it() -> None:
         "walk_checkpoint_32000_steps.zip: its policy.pth has another digest than its record",
         f"{4:064x}",
         "2.10.0+cu128",
-        "35.0 h of it with a GPU",
+        "35h00m of it with a GPU",
         "max-pressure",
     ):
         assert told in text

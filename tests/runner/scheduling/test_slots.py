@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from runner.backends.base import Known
+from runner.backends.kaggle.entry import CPU_SESSIONS, GPU_SESSIONS
 from runner.backends.registry import backend_entry
 from runner.scheduling.slots import Caps, Slot
+from tests.project import ROOT
 from tests.runner.conftest import job_json
 
 
@@ -19,7 +21,9 @@ def slot(backend: str, **changes: Any) -> Slot:
 def test_kaggle_has_two_slots_with_a_gpu_and_five_without() -> None:
     with_gpu, without = slot("kaggle", device="cuda"), slot("kaggle", device="cpu")
 
-    assert (with_gpu.most, with_gpu.has_gpu, without.most, without.has_gpu) == (2, True, 5, False)
+    documented = (ROOT / "docs" / "many-jobs.md").read_text(encoding="utf-8")
+    assert f"{GPU_SESSIONS} with a GPU and {CPU_SESSIONS} without, of an account" in documented
+    assert (with_gpu.most, with_gpu.has_gpu, without.most, without.has_gpu) == (GPU_SESSIONS, True, CPU_SESSIONS, False)
     assert slot("kaggle") == without  # a network that small asks for none
 
 

@@ -251,8 +251,8 @@ def test_several_sessions_are_one_submission_where_the_backend_takes_that(
     two_packaged: dict[str, SessionFolder], display: Display
 ) -> None:
     backend = TakesSeveral(COMPLETE, COMPLETE)
-    submit_together([*two_packaged.values()], backend)
-    submit_together([*two_packaged.values()], backend)
+    assert submit_together([*two_packaged.values()], backend) == len(two_packaged)
+    assert submit_together([*two_packaged.values()], backend) == 0
     for folder in two_packaged.values():
         execute(folder, backend, display)
     assert backend.submitted == [*two_packaged]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from doit import doit_cmd
 
@@ -17,14 +17,14 @@ from runner.commands.mending.verify import chosen_kinds, verify
 from runner.stages.parent import ParentFiles
 from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
-from runner.verifying.rendering import Page, as_json
+from runner.verifying.rendering import Page, as_answer
 from runner.verifying.resuming import Proof, prove_resuming
 from runner.verifying.sessions import documents_of
 from runner.verifying.store import Reading, stored_files
 from tests.runner.verifying.places import JOB, Place, truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from runner.backends.local import LocalBackend
     from runner.layout import SessionFolder
@@ -45,7 +45,7 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_all
 
 
-def shown(*findings: Finding, encoding: str = "utf-8") -> str:
+def shown(*findings: Finding, encoding: str = "utf-8", kinds: Iterable[Kind] = Kind) -> str:
     """What a terminal of an encoding is given."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
@@ -53,7 +53,7 @@ def shown(*findings: Finding, encoding: str = "utf-8") -> str:
     page.title(Kind.FOLDERS)
     for each in findings:
         page.finding(each.level, each.what, each.reason, each.next_command)
-    page.summary(verdict(findings))
+    page.summary(verdict(findings, kinds))
     stream.flush()
     return raw.getvalue().decode(encoding)
 
@@ -68,6 +68,14 @@ def test_it_is_verified_only_without_issues_and_each_level_is_counted() -> None:
     assert "VERIFIED" not in broken
 
 
+def test_some_kinds_of_checks_verify_no_more_than_those() -> None:
+    said = shown(SOUND, kinds=(Kind.FOLDERS, Kind.LINEAGES))
+    rest = "installation, checkpoints, resuming, backends"
+    assert said.splitlines()[-1] == f"✅ verified: folders, lineages; not looked at: {rest}"
+    assert "SYSTEM" not in said
+    assert "erified" not in shown(BROKEN, kinds=(Kind.FOLDERS,))
+
+
 def test_a_terminal_without_utf8_is_given_marks_that_it_has() -> None:
     said = shown(SOUND, DOUBTFUL, BROKEN, LEFT_OUT, encoding="ascii")
     for line in ("[ok] locks work there", "[warn] a leftover", "[FAIL] Issues: 1", "[skip] Skipped: 1"):
@@ -75,8 +83,9 @@ def test_a_terminal_without_utf8_is_given_marks_that_it_has() -> None:
 
 
 def test_programs_are_told_the_same_as_json() -> None:
-    told = json.loads(as_json(verdict([SOUND, BROKEN, BROKEN])))
-    assert (told["format"], told["verified"]) == (1, False)
+    told = msgspec.to_builtins(as_answer(verdict([SOUND, BROKEN, BROKEN], [Kind.FOLDERS, Kind.LINEAGES])))
+    assert (told["format"], told["command"], told["verified"]) == (1, "verify", False)
+    assert told["kinds"] == ("folders", "lineages")
     assert told["counts"] == {"success": 1, "warning": 0, "issue": 1, "skipped": 0}
     assert told["findings"][1] == {
         "kind": "lineages",

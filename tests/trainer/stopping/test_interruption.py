@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from contract.storage.layout import Artifacts
     from tests.trainer.conftest import Relay
+    from tests.trainer.forks import ForkingProcess
 
 ENDLESS = 10**9
 MAX_BYTES = 1 << 20
@@ -141,12 +142,15 @@ def test_the_exit_code_tells_a_stop_from_an_end(reason: str | None, code: int) -
 
 
 @pytest.fixture
-def start(relay: Relay, tmp_path: Path, processes: list[SessionProcess]) -> Callable[..., SessionProcess]:
+def start(
+    relay: Relay, tmp_path: Path, forking: ForkingProcess, processes: list[SessionProcess]
+) -> Callable[..., SessionProcess]:
     """`start(output, parent, **changes)`: a session without an end in sight, once it has left a checkpoint."""
 
     def started(output: Path | None = None, parent: Ended | None = None, **changes: object) -> SessionProcess:
         job = job_values(**{"total_timesteps": ENDLESS, "save_freq": ROLLOUT, **changes})
-        process = SessionProcess(relay.input_after(job, parent), output or tmp_path / f"process-{len(processes)}")
+        folder = relay.input_after(job, parent)
+        process = SessionProcess(forking, folder, output or tmp_path / f"process-{len(processes)}")
         processes.append(process)
         return process
 
@@ -158,7 +162,7 @@ def start(relay: Relay, tmp_path: Path, processes: list[SessionProcess]) -> Call
 def test_a_signal_costs_no_timestep(start: Callable[..., SessionProcess], relay: Relay, name: str) -> None:
     session = start(save_freq=4 * ROLLOUT)
     session.wait_for("@relay checkpoint")
-    session.process.send_signal(signal.Signals[name])
+    os.kill(session.pid, signal.Signals[name])
     ended = session.end()
     assert ended.code == 128 + signal.Signals[name]
     metadata = ended.metadata
@@ -181,7 +185,7 @@ def test_a_signal_that_reaches_workers_too_costs_no_timestep(
         pytest.skip("Windows has no groups of processes")
     session = start(env={"id": "CartPole-v1", "vectorization": "subproc"})
     session.wait_for("@relay checkpoint")
-    os.killpg(session.process.pid, signal.Signals[name])
+    os.killpg(session.pid, signal.Signals[name])
     ended = session.end()
     assert (ended.code, ended.metadata.interrupted_by) == (code, name), ended.log
     assert record_of(ended.latest).timesteps == ended.metadata.timesteps
@@ -202,10 +206,10 @@ def test_a_second_signal_ends_it_at_once_and_leaves_whole_files(start: Callable[
     blocked = {"id": TROUBLED, "kwargs": {"hangs_at": 5 * ROLLOUT + 3}}
     session = start(env=blocked, policy="MultiInputPolicy", eval={"frequency": 4 * ROLLOUT, "episodes": 1})
     session.wait_for("the road is blocked")
-    session.process.send_signal(signal.SIGTERM)
-    with pytest.raises(subprocess.TimeoutExpired):
-        session.process.wait(0.5)
-    session.process.send_signal(signal.SIGTERM)
+    os.kill(session.pid, signal.SIGTERM)
+    time.sleep(0.5)
+    assert session.code() is None
+    os.kill(session.pid, signal.SIGTERM)
     ended = session.end()
     assert ended.code == 128 + signal.SIGTERM
     assert ended.steps == [4 * ROLLOUT, 5 * ROLLOUT]

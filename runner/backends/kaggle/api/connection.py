@@ -7,9 +7,10 @@ some requests by rules of its own and others never: it is not imported.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -29,6 +30,7 @@ from runner.backends.kaggle.api.answers import NoAnswerError, UnknownValueError,
 from runner.backends.kaggle.api.retries import patiently
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from runner.backends.kaggle.api.credentials import Credentials
@@ -116,7 +118,8 @@ class Connection:
     @cached_property
     def plain(self) -> httpx.Client:
         """For addresses that Kaggle hands out: they carry their own permission, and get no credentials of ours."""
-        return httpx.Client(timeout=self.settings.timeout, follow_redirects=True)
+        trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return httpx.Client(timeout=self.settings.timeout, follow_redirects=True, verify=trusted)
 
     def close(self) -> None:
         """Close what is open; the connection opens again when it is used."""
@@ -134,6 +137,12 @@ class Connection:
         if self._credentials.token is not None:
             return _Bearer(self._credentials.token)
         return httpx.BasicAuth(str(self._credentials.username), str(self._credentials.key))
+
+
+@cache
+def _trusted(*_named: str | None) -> ssl.SSLContext:
+    """Whose certificates are taken, by the variables that name them: a client would read them for each way out anew."""
+    return httpx.create_ssl_context()
 
 
 class _TimedClient(KaggleHttpClient):  # type: ignore[misc] # the SDK is untyped

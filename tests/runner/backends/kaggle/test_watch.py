@@ -59,6 +59,20 @@ def test_kaggle_is_asked_once_between_two_polls_and_at_once_when_the_log_has_end
     watched.close()
 
 
+def test_each_of_many_sessions_is_asked_after_less_often(kaggle: Kaggle) -> None:
+    handle = submitted(kaggle, "one-of-many")
+    watched = watch(kaggle, handle, poll=10.0)
+    asked = []
+    with mock.patch("runner.backends.kaggle.watch.time") as clock:
+        for now in (100.0, 105.0, 111.0, 136.0):
+            clock.monotonic.return_value = now
+            before = kaggle.calls("GetKernelSessionStatus")
+            watched.status(3.5)  # as for one of seven
+            asked.append(kaggle.calls("GetKernelSessionStatus") > before)
+    assert asked == [True, False, False, True]
+    watched.close()
+
+
 def test_a_queued_session_has_no_log_and_says_what_it_waits_for(kaggle: Kaggle) -> None:
     handle = submitted(kaggle, "queued")
     kaggle.fault("answer", "GetKernelSessionStatus", fields={"status": "QUEUED"}, first=2)

@@ -74,5 +74,8 @@ def test_without_tensorboard_it_says_what_to_install(
     write_jobs(tmp_path, **{JOB: cart_pole()})
     show_curve(Workspace(tmp_path), JOB)
     said = capsys.readouterr().out
-    assert 'TensorBoard is not installed here: `pip install "kaggle-relay[report]"`, in a clone `make setup`' in said
+    assert (
+        'TensorBoard is not installed here; run `pip install "kaggle-relay[report]"`, or in a clone `make setup`'
+        in said
+    )
     assert (tmp_path / "runs" / JOB / "curve.csv").exists()

@@ -41,11 +41,11 @@ def ask(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
         ),
         (
             {"to": "wandb"},
-            "doit track to=wandb: needs wandb, which is not installed here; run `pip install wandb`",
+            'doit track to=wandb: needs wandb, which is not installed here; run `pip install "kaggle-relay[wandb]"`',
         ),
         (
             {"to": "mlflow"},
-            "doit track to=mlflow: needs mlflow, which is not installed here; run `pip install mlflow-skinny`",
+            'doit track to=mlflow: needs mlflow, which is not installed here; run `pip install "kaggle-relay[mlflow]"`',
         ),
     ],
 )

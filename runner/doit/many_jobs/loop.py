@@ -7,30 +7,33 @@ was killed at any moment is gone on with by the next one.
 from __future__ import annotations
 
 import math
-import time as clocks
 from collections import defaultdict, deque
-from collections.abc import Callable  # noqa: TC003 - a named tuple keeps its annotations
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from contract.errors import RelayError
 from contract.events import say
+from contract.plain_text import plain
 from runner.backends.opened import OpenBackends
 from runner.display import duration_text
 from runner.doit.exit_codes import DONE, UNDER_WAY, worst
+from runner.doit.many_jobs.given import THIS_MACHINES
+from runner.doit.many_jobs.together import MOST_TOGETHER, one_submission_each
 from runner.doit.passes import going_on
+from runner.lineage import Phase
 from runner.planning.decide import REFUSALS, Nothing
 from runner.scheduling.asking import DeviceTime, demand_from
 from runner.scheduling.demands import Demand, Need
-from runner.scheduling.line import Line
+from runner.scheduling.line import Choice, Line
 from runner.scheduling.slots import Slot
 from runner.scheduling.watching import Watching
-from runner.stages.execute import NotYetItsTurnError, back_off_pause
+from runner.stages.execute import NotYetItsTurnError, back_off_pause, submit_together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from contract.errors import RelayError
     from runner.doit.graph import Graph
+    from runner.doit.many_jobs.given import MakePass, Time
     from runner.doit.passes import PassCodes
     from runner.notifying import Notifier
     from runner.scheduling.coming import Jobs
@@ -40,16 +43,6 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 4
 """Sessions that begin in one pass, after which those that run are looked at again."""
 _SECONDS_OF_AN_HOUR = 3600.0
-
-
-class Time(NamedTuple):
-    """Seconds that pass, and what waits for some of them."""
-
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-
-
-THIS_MACHINES = Time(clocks.monotonic, clocks.sleep)
 
 
 class ManyJobs:
@@ -70,7 +63,7 @@ class ManyJobs:
         graph: Graph,
         jobs: Jobs,
         caps: Caps,
-        make_pass: Callable[[Graph], PassCodes],
+        make_pass: MakePass,
         notifier: Notifier,
         *,
         hold: Callable[[Sequence[str]], Sequence[str]] = lambda _jobs: (),
@@ -111,12 +104,12 @@ class ManyJobs:
                 self._take_in()
                 for job in self._watching.look(self._clock()):
                     self._line.has_ended(job, self._clock())
-                choice = self._line.choose(self._clock(), MOST_AT_ONCE)
+                choice = self._choose()
                 self._asked.extend(choice.passes)
                 for job in choice.beyond:
                     self._say_beyond(job)
                 if choice.begins:
-                    self._pass(choice.begins)
+                    self._begin(choice.begins)
                 if self._asked:
                     self._pass(self._next_asked())
                 elif choice.begins:
@@ -196,33 +189,77 @@ class ManyJobs:
         self._asked = deque(job for job in self._asked if job not in {*together})
         return together
 
+    def _choose(self) -> Choice:
+        """Whose turn it is; more begin in one pass where their place takes several in one submission."""
+        choice = self._line.choose(self._clock(), MOST_AT_ONCE)
+        if len(choice.begins) < MOST_AT_ONCE or not one_submission_each(self._graph, choice.begins, self._backends):
+            return choice
+        more = self._line.choose(self._clock(), MOST_TOGETHER - MOST_AT_ONCE)
+        return Choice(choice.begins + more.begins, choice.passes + more.passes, choice.beyond + more.beyond)
+
+    def _begin(self, jobs: Sequence[str]) -> None:
+        """Begin a session of each job: of several in one submission, where their place takes that."""
+        failed: set[str] = set()
+        for alike in one_submission_each(self._graph, jobs, self._backends):
+            before, ended = self._do(alike, only_packages=True)
+            for job in alike:
+                if job not in before or _code_after(ended, job):
+                    failed.add(job)
+                    self._see(job, before.get(job), ended)
+            plans = [self._graph.only(alike).plan(job) for job in alike if job not in failed]
+            self._submit_together(plans)
+        if rest := [job for job in jobs if job not in failed]:
+            self._pass(rest)
+
+    def _submit_together(self, plans: Sequence[Plan]) -> None:
+        heads = [head for plan in plans if (head := plan.lineage.head) is not None and head.phase is Phase.PACKAGED]
+        if heads:
+            backend = self._backends.get(str(heads[0].package.job["backend"]))
+            if count := submit_together([head.folder for head in heads], backend):
+                group = self._graph.workspace.group(plans[0].job)
+                say(f"{group}: {count} sessions were submitted to the {backend.name} backend in one")
+
     def _pass(self, jobs: Sequence[str]) -> None:
         """Make a pass over some jobs, and see what has become of each."""
+        before, ended = self._do(jobs)
+        self._code = worst(self._code, ended.by_job.get("", DONE))
+        for job in jobs:
+            self._see(job, before.get(job), ended)
+
+    def _do(self, jobs: Sequence[str], *, only_packages: bool = False) -> tuple[dict[str, Plan], PassCodes]:
+        """Run stages of some jobs; what was planned for each that has a plan, and what came of it."""
         self._graph.workspace.remember()  # so that another look at the disk reads nothing again
         graph = self._graph.only(jobs).anew()
         before = {plan.job: plan for plan in graph.plans}
         graph.workspace.remember()
-        ended = self._make_pass(graph)
+        ended = self._make_pass(graph, only_packages=only_packages)
         self._graph = graph.anew()
-        self._code = worst(self._code, ended.by_job.get("", DONE))
-        for job in jobs:
-            code = ended.by_job.get(job, DONE if ended.by_job else ended.code)
-            if job not in before or (code and not ended.by_job):
-                self._ends(job, code)
-            elif code == UNDER_WAY:
-                self._goes_on_later(job, ended.later.get(job))
+        return before, ended
+
+    def _see(self, job: str, before: Plan | None, ended: PassCodes) -> None:
+        """See what a pass has made of a job."""
+        code = _code_after(ended, job)
+        if before is None or (code and not ended.by_job):
+            self._ends(job, code)
+        elif code == UNDER_WAY:
+            self._goes_on_later(job, ended.later.get(job))
+        else:
+            self._failures[job] = 0
+            again, found = going_on(self._graph.only([job]), {job: before}, ended, self._idle, self._notifier)
+            if again and job in self._named:
+                self._line.was_taken(job)
+                self._put(self._graph.only([job]).plan(job))
             else:
-                self._failures[job] = 0
-                again, found = going_on(self._graph, {job: before[job]}, ended, self._idle, self._notifier)
-                if again and job in self._named:
-                    self._line.was_taken(job)
-                    self._put(self._graph.plan(job))
-                else:
-                    self._ends(job, found if again else worst(code, found))
+                self._ends(job, found if again else worst(code, found))
 
     def _goes_on_later(self, job: str, error: RelayError | None) -> None:
         """Have a job wait that is not at its end: for its session, for its turn, or for an answer."""
-        plan = self._graph.only([job]).plan(job)
+        try:
+            plan = self._graph.only([job]).plan(job)
+        except RelayError as unplanned:  # jobs.yaml has changed meanwhile; the session that may run goes on
+            say(plain(str(unplanned)))
+            self._ends(job, unplanned.exit_code)
+            return
         demand, now = self._put(plan, was_asked=True), self._clock()
         if demand.needs is Need.END:
             self._failures[job] = 0
@@ -256,3 +293,8 @@ class ManyJobs:
         self._code = worst(self._code, code)
         self._line.drop(job, self._clock())
         self._jobs.has_ended(job, code)
+
+
+def _code_after(ended: PassCodes, job: str) -> int:
+    """The exit code of a job in a pass."""
+    return ended.by_job.get(job, DONE if ended.by_job else ended.code)
