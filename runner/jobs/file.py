@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from contract.errors import InputError
 from job.model import JOB_NAME, Job, parse_job
-from job.problems import MISSING, UNKNOWN_KEY, InvalidJobError, Problem, as_json
+from job.problems import UNKNOWN_KEY, InvalidJobError, Problem, as_json
+from runner.jobs.findings import Finding, as_error, in_some
 from runner.jobs.layers import DECIDED_BY_RULE, Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
@@ -21,11 +22,11 @@ from runner.jobs.own_keys import DATA, GROUP, to_list, unlisted
 from runner.jobs.remedies import as_matrix, nearest, what_to_write
 from runner.jobs.sections import job_with
 from runner.jobs.source_folders import problems_of_sources
-from runner.jobs.yaml_positions import KeyPath, place, read_yaml
+from runner.jobs.yaml_positions import KeyPath, read_yaml
 from runner.studies.reading import STUDIES, Base, StudiesReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from runner.jobs.sections import Sections
     from runner.studies.values import Study
@@ -64,15 +65,6 @@ class JobProfiles:
         return {"full": full, "quick": self.quick.model_dump(mode="json")}
 
 
-class _Finding(NamedTuple):
-    """A problem and where it stands."""
-
-    line: int
-    path: KeyPath
-    problem: str
-    remedy: str | None = None
-
-
 class JobsFile(NamedTuple):
     """What the file holds, by name and in its order.
 
@@ -107,28 +99,9 @@ def load_file(path: Path, backends: Sections) -> JobsFile:
     studies = reader.studies(document.values)
     if reader.findings:
         of_sources = [finding for findings in reader.of_sources.values() for finding in findings]
-        raise _error(file, [*reader.findings, *of_sources])
-    refused = {name: _error(file, findings) for name, findings in reader.of_sources.items()}
+        raise as_error(file, [*reader.findings, *of_sources])
+    refused = {name: as_error(file, findings) for name, findings in reader.of_sources.items()}
     return JobsFile({**jobs, **refused}, studies)
-
-
-def _error(file: str, findings: Sequence[_Finding]) -> InputError:
-    """The first of what was found, and how much more there is."""
-    (line, path, problem, remedy), *more = sorted(dict.fromkeys(findings), key=_order)
-    ending = f" (and {len(more)} more)" if more else ""
-    said = (problem, remedy + ending) if remedy else (problem + ending, None)
-    return InputError(place(file, line, path), *said)
-
-
-def _in_some(finding: _Finding, jobs: list[str], of: int) -> _Finding:
-    """A finding in jobs of an entry, of which one is named where it is in some of them only."""
-    where = f" in its job {jobs[0]}" if 0 < len(jobs) < of else ""
-    return finding._replace(problem=finding.problem + where)
-
-
-def _order(finding: _Finding) -> tuple[bool, int]:
-    """As the findings stand in the file, and what is missing last: it may be there, and misspelt."""
-    return finding.problem.startswith(MISSING), finding.line
 
 
 def _label(path: Path) -> str:
@@ -154,8 +127,8 @@ class _Reader:
     """Turns what the file says into jobs, and gathers what is wrong with it, and with the sources of single jobs."""
 
     def __init__(self, folder: Path, backends: Sections, lines: dict[KeyPath, int]) -> None:
-        self.findings: list[_Finding] = []
-        self.of_sources: dict[str, list[_Finding]] = {}
+        self.findings: list[Finding] = []
+        self.of_sources: dict[str, list[Finding]] = {}
         self._folder = folder
         self._backends = tuple(backends)
         self._model = job_with(backends)
@@ -194,7 +167,7 @@ class _Reader:
         for entry, stated in entries.items():
             where = ("jobs", entry)
             members = [*self._jobs_of_entry(entry, self._mapping(stated, where))]
-            before, found_in = len(self.findings), dict[_Finding, list[str]]()
+            before, found_in = len(self.findings), dict[Finding, list[str]]()
             for name, own, lines in members:
                 if name in jobs or (name != entry and name in entries):
                     remedy = "rename one of the two entries"
@@ -210,7 +183,7 @@ class _Reader:
                 for finding in dict.fromkeys(self.findings[own_findings:]):
                     found_in.setdefault(finding, []).append(name)
             self.findings[before:] = [
-                _in_some(finding, found_in.get(finding, []), len(members))
+                in_some(finding, found_in.get(finding, []), len(members))
                 for finding in dict.fromkeys(self.findings[before:])
             ]
         return jobs
@@ -246,7 +219,7 @@ class _Reader:
 
     def _find(self, path: KeyPath, problem: str, remedy: str | None) -> None:
         lines = (self._lines.get(path[:length]) for length in range(len(path), 0, -1))
-        self.findings.append(_Finding(next(filter(None, lines), 1), path, problem, remedy))
+        self.findings.append(Finding(next(filter(None, lines), 1), path, problem, remedy))
 
     def _mapping(self, values: Any, path: KeyPath) -> dict[str, Any]:
         """`values`, or nothing where a key stands without any."""
@@ -278,7 +251,7 @@ class _Reader:
             self.of_sources[name] = of_sources
         return JobProfiles(full, quick_form(quick, block))
 
-    def _form(self, name: str, values: dict[str, Any], layers: Layers) -> tuple[Job | None, list[_Finding]]:
+    def _form(self, name: str, values: dict[str, Any], layers: Layers) -> tuple[Job | None, list[Finding]]:
         """The job that `values` describe, or what is wrong with them."""
         problems = list(self._problems_here(values))
         job = None
@@ -289,7 +262,7 @@ class _Reader:
             problems += error.problems
         return job, [self._finding(problem, values, layers) for problem in problems]
 
-    def _sources(self, values: dict[str, Any], layers: Layers) -> Iterator[_Finding]:
+    def _sources(self, values: dict[str, Any], layers: Layers) -> Iterator[Finding]:
         """What is wrong with the folders that a job names, which is right in all else."""
         sources = tuple(values.get("sources") or ())
         if sources not in self._problems_of_sources:  # jobs of a matrix have the same ones
@@ -297,11 +270,11 @@ class _Reader:
         for problem in self._problems_of_sources[sources]:
             yield self._finding(problem, values, layers)
 
-    def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> _Finding:
+    def _finding(self, problem: Problem, values: dict[str, Any], layers: Layers) -> Finding:
         line, path = layers.located(problem.path)
         remedy = what_to_write(problem, values.get("algorithm"), self._model)
         remedy = remedy or as_mapping(values, problem.path) or as_matrix(values, problem.path)
-        return _Finding(line, path, problem.message, remedy)
+        return Finding(line, path, problem.message, remedy)
 
     def _problems_here(self, values: dict[str, Any]) -> Iterator[Problem]:
         """What parse_job cannot know: which backends there are, and that a name stands above its entry."""

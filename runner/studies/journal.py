@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
-    from runner.layout import StudyFolder
+    from runner.studies.folder import StudyFolder
     from runner.studies.values import Choices, Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

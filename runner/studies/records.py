@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from runner.studies.values import Trial, trial_name
 
 if TYPE_CHECKING:
-    from runner.layout import RunsFolder, StudyFolder
+    from runner.layout import RunsFolder
+    from runner.studies.folder import StudyFolder
 
 _NAME = re.compile(r"(?P<study>.+)-(?P<number>\d{4,})")
 
