@@ -60,7 +60,7 @@ class Driver:
         self._command = command
         self._waits = waits
         self._open = contextlib.ExitStack()
-        self._held: set[str] = set()
+        self._held: dict[str, contextlib.ExitStack] = {}
         self._backends = self._open.enter_context(OpenBackends(workspace.runs))
         self._standing: dict[str, Status] = {}
         self._measured = Measured(workspace.runs)
@@ -98,11 +98,12 @@ class Driver:
             RelayError: something is wrong that is no fault of the job.
         """
         if job not in self._held:
+            holding = contextlib.ExitStack()
             try:
-                self._open.enter_context(held(self._workspace.runs, job, self._command))
+                holding.enter_context(held(self._workspace.runs, job, self._command))
             except HeldElsewhereError as error:
                 return Went(Stand.UNDER_WAY, plain(str(error)))
-            self._held.add(job)
+            self._held[job] = self._open.enter_context(holding)
         session = _running(self._workspace, job)
         if session is not None and session.ledger.handle is not None:
             watched = self._watch(session, session.ledger.handle)
@@ -124,6 +125,11 @@ class Driver:
                 return went
         self._ended.add(job)
         return Went(Stand.ENDED)
+
+    def let_go(self, job: str) -> None:
+        """Hold a job no longer: there may be more of them than files may be open."""
+        if (holding := self._held.pop(job, None)) is not None:
+            holding.close()
 
     def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
         """The evaluations of a job so far, by timesteps.

@@ -179,6 +179,7 @@ class Search:
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         """Write down how a trial ended, and tell Optuna."""
         self._tell(self._write(trial, outcome=outcome), outcome)
+        self._sessions.let_go(trial.name)
         self._failures = self._failures + 1 if outcome.state == "failed" else 0
         if outcome.state == "failed":
             say(f"{trial.name}: failed: {outcome.why}")

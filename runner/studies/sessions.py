@@ -61,6 +61,10 @@ class Sessions(Protocol):
         """Ask a running session to stop after a last checkpoint."""
         ...
 
+    def let_go(self, job: str) -> None:
+        """Have done with a job that goes on no more."""
+        ...
+
     def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
         """The evaluations of a job so far, by timesteps.
 

@@ -15,7 +15,7 @@ from runner.commands.tune import tune
 from runner.doit.selection import select
 from runner.layout import RunsFolder
 from runner.lineage import Phase
-from runner.lock import held
+from runner.lock import held, is_held
 from runner.studies.driving import Driver
 from runner.studies.sessions import Stand, Went
 from runner.workspace import Workspace
@@ -153,5 +153,16 @@ def test_a_job_that_another_command_is_at_is_left_to_it(tmp_path: Path) -> None:
         Driver(workspace, "doit tune:lr", waits=True) as driver,
     ):
         went = driver.advance("cart", begins=True)
-    assert went.stand is Stand.UNDER_WAY
-    assert "is held by process" in went.why
+        assert went.stand is Stand.UNDER_WAY
+        assert "is held by process" in went.why
+
+
+def test_a_job_is_held_until_it_is_let_go(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    cart, workspace = JobOnDisk(tmp_path), Workspace(tmp_path, waits=False)
+    cart.add(Phase.RESTORED, timesteps=256, **as_wanted(workspace))
+    with Driver(workspace, "doit tune:lr", waits=True) as driver:
+        assert driver.advance("cart", begins=True).stand is Stand.MET
+        assert is_held(workspace.runs, "cart")
+        driver.let_go("cart")
+        assert not is_held(workspace.runs, "cart")

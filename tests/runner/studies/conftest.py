@@ -57,6 +57,7 @@ class Played:
         self.evaluations: dict[str, int] = {}
         self.stopped: list[str] = []
         self.begun: list[str] = []
+        self.gone: list[str] = []
 
     def look(self, jobs: Sequence[str]) -> None:
         pass
@@ -78,6 +79,9 @@ class Played:
 
     def stop(self, job: str) -> None:
         self.stopped.append(job)
+
+    def let_go(self, job: str) -> None:
+        self.gone.append(job)
 
     def evaluated(self, job: str, frequency: int) -> list[Evaluated]:
         trial = trial_of_job(self._runs, job)

@@ -53,7 +53,12 @@ def told(runs: RunsFolder) -> list[tuple[Any, ...]]:
 def test_trials_are_asked_run_pruned_and_told(runs: RunsFolder, capsys: pytest.CaptureFixture[str]) -> None:
     sessions = Played(runs)
     trials = search_to_its_end(runs, sessions)
-    assert [each.name for each in trials] == ["lr-0000", "lr-0001", "lr-0002", "lr-0003"] == sessions.begun
+    assert (
+        [each.name for each in trials]
+        == ["lr-0000", "lr-0001", "lr-0002", "lr-0003"]
+        == sessions.begun
+        == sessions.gone
+    )
     states = summary.counted(trials)
     assert states.keys() == {"complete", "pruned"}
     assert states["pruned"] == len({*sessions.stopped})
