@@ -44,6 +44,7 @@ COPIED = ("dodo.py", "pyproject.toml", "contract", "job", "trainer", "restore", 
 PLACES: Final = ("local", "slurm", "ray")
 STILL_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.2
+IDLE_SECONDS: Final = 20.0
 
 
 def main() -> None:
@@ -70,7 +71,8 @@ def main() -> None:
             marks["ray"] = (MARK, str(stack.enter_context(running_ray("n1")).python.parent))
         for place in places:
             prepare(folder / place, place)
-        rounds = [measure(folder, places, marks, number) for number in range(options.rounds + 1)][1:]
+        idle = {place: idle_share(*marks[place]) for place in places}
+        rounds = [measure(folder, places, marks, idle, number) for number in range(options.rounds + 1)][1:]
     publish(report(places, rounds))
     write_raw(options.json, {"benchmark": "places", "rounds": rounds})
 
@@ -98,7 +100,9 @@ def aim(project: Path, place: str, goal: int) -> None:
     (project / "jobs.yaml").write_text(yaml.safe_dump({"jobs": {JOB: job}}), encoding="utf-8")
 
 
-def measure(folder: Path, places: Sequence[str], marks: dict[str, tuple[str, str]], number: int) -> dict[str, Sample]:
+def measure(
+    folder: Path, places: Sequence[str], marks: dict[str, tuple[str, str]], idle: dict[str, float], number: int
+) -> dict[str, Sample]:
     """One session on each place, in alternating order; the first round is a warm-up."""
     samples = {}
     for place in places if number % 2 else reversed(places):
@@ -110,14 +114,18 @@ def measure(folder: Path, places: Sequence[str], marks: dict[str, tuple[str, str
             timed = json.loads(subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout)  # noqa: S603
             time.sleep(STILL_SECONDS)  # until the cluster has tidied up after it
             spent, lasted = cluster.spent, time.monotonic() - began
-        with Cluster(*marks[place]) as cluster:
-            time.sleep(lasted)  # as long again with nothing to do, which is no session's
-            idle = cluster.spent
         if not timed["is_met"]:
             raise SystemExit(f"the session on {place} did not reach its goal")
-        samples[place] = Sample(timed["wall"], timed["cpu"] + max(0.0, spent - idle))
+        samples[place] = Sample(timed["wall"], timed["cpu"] + max(0.0, spent - idle[place] * lasted))
         note(f"round {number}, {place}: {samples[place].wall:.2f} s, {samples[place].cpu:.2f} s of CPU")
     return samples
+
+
+def idle_share(variable: str, beginning: str) -> float:
+    """How much of a CPU a cluster takes that has nothing to do, which is no session's."""
+    with Cluster(variable, beginning) as cluster:
+        time.sleep(IDLE_SECONDS)
+        return cluster.spent / IDLE_SECONDS
 
 
 class Cluster:

@@ -202,7 +202,9 @@ def running_ray(*nodes: str, start_seconds: int = 900) -> Iterator[RayCluster]:
     if not is_installed():
         pytest.skip(NO_RAY)
     folder = Path(tempfile.mkdtemp(prefix="relay-ray-"))
-    with subprocess.Popen([sys.executable, "-I", __file__, str(folder)], stdin=subprocess.PIPE) as waiting:
+    command = [sys.executable, "-I", __file__, str(folder)]
+    # In a session of its own: what ends the tests by a signal to all of them is not to end it too.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as waiting:
         assert waiting.stdin is not None
         there = RayCluster(folder, nodes, start_seconds)
         try:
