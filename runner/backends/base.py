@@ -156,11 +156,11 @@ def _here(_job: Mapping[str, Any]) -> Sequence[Place]:
     return (this_machine(),)
 
 
-def _queued(_job: Mapping[str, Any], _known: Known) -> Slot:
-    """What a session takes of a backend that has a queue of its own."""
+def _queued(job: Mapping[str, Any], _known: Known) -> Slot:
+    """What a session takes of a backend that has a queue of its own, where nothing else is known of it."""
     from runner.scheduling.slots import Slot  # noqa: PLC0415 - only who begins sessions asks
 
-    return Slot()
+    return Slot(has_gpu=job["device"] == "cuda")
 
 
 @dataclass(frozen=True)

@@ -276,7 +276,7 @@ def labs() -> st.SearchStrategy[Lab]:
     return st.builds(Lab, caps, jobs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(labs(), st.lists(st.integers(0, 9), min_size=1, max_size=5))
 def test_what_is_chosen_is_what_the_rule_says_of_all_jobs(lab: Lab, lasts: list[int]) -> None:
     for _ in range(25):
@@ -284,7 +284,7 @@ def test_what_is_chosen_is_what_the_rule_says_of_all_jobs(lab: Lab, lasts: list[
         assert lab.tick(lasts) == expected
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(1, 20), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.sampled_from(("", "g")))
 def test_each_of_equal_priority_has_its_turn(jobs: int, lasts: list[int], group: str) -> None:
     demands = {str(number): waiting(str(number), number, group=group) for number in range(jobs)}
