@@ -20,10 +20,12 @@ class Difference(NamedTuple):
 
 def differences(before: Any, after: Any, path: str = "") -> list[Difference]:
     """Every leaf that differs, in the order of the keys; a missing key reads as `(unset)`."""
+    if before == after:
+        return []
     if isinstance(before, dict) and isinstance(after, dict):
         found = []
         for key in sorted(before.keys() | after.keys()):
             inner = f"{path}.{key}" if path else str(key)
             found += differences(before.get(key, ABSENT), after.get(key, ABSENT), inner)
         return found
-    return [] if before == after else [Difference(path, before, after)]
+    return [Difference(path, before, after)]

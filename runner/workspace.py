@@ -117,19 +117,20 @@ class Workspace:
         """Which of the job's checkpoints `doit gc` leaves, as jobs.yaml states it."""
         return Keep(**self._jobs.job(job)["full"][KEEP])
 
-    def plan(self, job: str, profile: Profile, *, redo: bool = False) -> Plan:
+    def plan(self, job: str, profile: Profile, *, redo: bool = False, lineage: Lineage | None = None) -> Plan:
         """What the next session of `job` is; reads, and spends nothing.
 
         Args:
             job: its name.
             profile: which of its two forms.
             redo: whether what is done is to be done again.
+            lineage: what is on disk for it, where that was just read.
 
         Raises:
             InputError: jobs.yaml has an error, its sources are missing, or there is nothing that could be done again.
         """
         wanted = self.wanted(job, profile, redo=redo)
-        lineage = self.lineage(job)
+        lineage = self.lineage(job) if lineage is None else lineage
         decision = decide(wanted, lineage)
         if redo and isinstance(decision, Start):
             problem = "has no session that could be done again"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from measuring.clock import run_timed
 from measuring.graphs import project_path, write_project
-from runner.layout import DOIT_MEMORY, RunsFolder
+from runner.layout import DOIT_MEMORY, JOBS_FILE, RunsFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +33,10 @@ def names(jobs: int) -> list[str]:
 
 
 def write_entries(folder: Path, jobs: int) -> None:
-    """A project in which each job is an entry."""
-    write_project(folder, {name: {**SMALL_JOB, "seed": seed} for seed, name in enumerate(names(jobs))})
+    """A project in which each job is an entry, which states its seed over what all have."""
+    write_project(folder, {})
+    document = {"defaults": SMALL_JOB, "jobs": {name: {"seed": seed} for seed, name in enumerate(names(jobs))}}
+    (folder / JOBS_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 def write_matrix(folder: Path, jobs: int, seeds: int) -> None:

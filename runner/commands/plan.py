@@ -50,7 +50,8 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
     """
     found = PlannedJob(job=job, backend=None, standing=None)
     try:
-        plans = [workspace.plan(job, profile) for profile in PROFILES]
+        lineage = workspace.lineage(job)
+        plans = [workspace.plan(job, profile, lineage=lineage) for profile in PROFILES]
         found = _of(plans, workspace.resume_command(job))
         for run in found.runs:
             tell(f"{job}: run_{run.profile} {run.sentence}")

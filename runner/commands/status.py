@@ -97,7 +97,7 @@ def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | N
     problem: RelayError | None = None
     try:
         if workspace.has(job) or job in workspace.jobs_file.trials:
-            plan = workspace.plan(job, "full")
+            plan = workspace.plan(job, "full", lineage=lineage)
             standing, sentence = standing_of(plan.decision), str(plan.decision)
             change = changed_code(lineage.tip, plan.wanted)
             notes = (f"{change} since session {_number(lineage)}",) if change else ()
