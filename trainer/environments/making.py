@@ -168,7 +168,7 @@ def _vectorized(wanted: _Construction) -> VecEnv:
         if wanted.worker_seed is not None and env.vectorization == "subproc" and isinstance(error, _LOST_PIPE):
             problem = "cannot be made: its worker process has died; the log shows what it printed last"
             raise InputError(f"environment {env.id}", problem, "correct the job's env block") from error
-        if made:
+        if made and len(made) < count:
             problem = "cannot be made a second time in one process, which n_envs above 1 needs"
             raise as_refusal(env.id, problem, error, "set n_envs to 1, or vectorization to subproc") from error
         raise as_refusal(env.id, "cannot be made", error, "correct the environment, or the job's env block") from error

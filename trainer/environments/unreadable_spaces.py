@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _FLATTEN = "flatten it with gymnasium.wrappers.FlattenObservation where the environment is registered"
 _IN_SOURCES = "in a wrapper of your own, in the job's sources"
+_LEAVE_OUT = "leave it out by a wrapper of the environment's, or of yours: name it in `wrappers` under env"
+_READ = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary, spaces.Dict)
 _MEANINGS: dict[type[spaces.Space[Any]], tuple[str, str]] = {
     spaces.Tuple: ("a Tuple", _FLATTEN),
     spaces.Text: ("Text", f"turn it into numbers, or leave it out, {_IN_SOURCES}"),
@@ -52,6 +54,9 @@ def _problems_of_part(space: spaces.Space[Any], whose: str, *, is_part: bool) ->
         if isinstance(space, kind):
             away = f"leave that part out, or {remedy}" if is_part and kind is not spaces.Text else remedy
             yield f"{whose} {name}, which Stable-Baselines3 does not read", away
+    if not isinstance(space, (*_READ, *_MEANINGS)):
+        own = type(space).__name__
+        yield f"{whose} a {own}, a space of its own kind, which Stable-Baselines3 does not read", _LEAVE_OUT
     if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and np.any(space.start):
         counted = f"{whose} counted from {space.start}, and Stable-Baselines3 counts from 0"
         yield counted, f"subtract it {_IN_SOURCES}"

@@ -14,6 +14,13 @@ from trainer.environments.unreadable_spaces import refuse_unreadable
 BOX = spaces.Box(-1, 1, (2,), np.float32)
 
 
+class Mission(spaces.Space[str]):
+    """Instructions in words, as some environments have them in a space of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(dtype=str)
+
+
 @pytest.mark.parametrize(
     ("space", "problem", "remedy"),
     [
@@ -25,6 +32,12 @@ BOX = spaces.Box(-1, 1, (2,), np.float32)
         (spaces.OneOf((BOX, spaces.Discrete(2))), "a OneOf, whose kind changes", "a Box or a Dict"),
         (spaces.Dict({"mission": spaces.Text(8), "v": BOX}), "part mission is Text", "leave it out"),
         (spaces.Dict({"list": spaces.Sequence(BOX)}), "part list is a Sequence", "leave that part out"),
+        (
+            spaces.Dict({"mission": Mission(), "v": BOX}),
+            "part mission is a Mission, a space of its own kind",
+            "wrappers",
+        ),
+        (Mission(), "its observations are a Mission, a space of its own kind", "leave it out by a wrapper"),
         (spaces.Dict({}), "a Dict without any part", "give it one"),
         (spaces.Dict({"arm.left": BOX}), "the key arm.left, and the names of torch's modules take no dot", "rename it"),
         (spaces.Dict({"keys": BOX}), "the key keys, which is a name of torch's own modules", "rename it"),
