@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAMES = (
     *("../lab", "/home/you/lab", "/home/you", "alice", "balance", "bipedalwalker-v3", "BipedalWalker-v3", "cartpole"),
     *("cart", "http://lab:5000", "maze", "mazes", "pong", "Tesla P100-PCIE-16GB", "traffic_light_control", "walk"),
-    *("rate", "lab/__init__.py", "policy.features_extractor.cnn.0.weight", "upsample_bilinear2d_backward_out_cuda"),
+    *("lab/__init__.py", "policy.features_extractor.cnn.0.weight", "upsample_bilinear2d_backward_out_cuda"),
 )
 """What the examples of the documents call their jobs and folders, and what is named as it was found."""
 NO_OUTPUT: Final[dict[tuple[str, int], str]] = {
