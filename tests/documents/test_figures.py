@@ -44,7 +44,8 @@ A_FIGURE = re.compile(
     r"(?:CPU s|s|ms|µs|min|minutes?|seconds?|hours?|h|days?|%|[KMGT]i?B|steps/s|times|cores?|files?|bytes|lines)"
     r"(?![\w/])"
 )
-MEASURES = re.compile(r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`")
+MEASURES = re.compile(r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`|\(benchmarks\.md#[\w-]+\)")
+"""A script, or the section of the benchmarks that names it: a test of the site follows the link."""
 MIB, GIB, GB, MB = 1 << 20, 1 << 30, 10**9, 10**6
 MINUTE, HOUR = 60, 3600
 

@@ -47,7 +47,7 @@ OTHERS = {
         "pre-commit",
         "sudo",
     ),
-    *("rm", "schtasks", "tensorboard"),
+    *("rm", "ray", "schtasks", "tensorboard"),
 }
 """Programs that others have written."""
 CMDLETS = {"ConvertFrom-Json", "Invoke-RestMethod", "Out-File", "Read-Host", "Set-Content"}
