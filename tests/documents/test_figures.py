@@ -13,6 +13,7 @@ from contract.documents import metrics as measured
 from contract.storage import coming_back
 from emulator import settings as emulator
 from executors.docker import container, limits
+from executors.ray import standing as ray_standing
 from executors.slurm import standing
 from executors.slurm.settings import margin
 from job.model import DEFAULT_PATIENCE, DEFAULT_SESSION_LIMIT
@@ -131,6 +132,7 @@ COMPUTED: Final[dict[str, list[str]]] = {
         f"{aggregate.CONFIDENCE * 100:g} % confidence interval",
         f"{aggregate.RESAMPLES:,} times drawn again",
     ],
+    "docs/ray.md": [f"Ray is asked every {ray_standing.LONGEST_PAUSE_SECONDS:g} seconds at most"],
     "docs/resume.md": [
         f"segments of about {whole(SMALLEST_SEGMENT_BYTES, MIB)} MiB",
         f"a margin of {deadline.MARGIN_SHARE * 100:g} % ({deadline.MARGIN_SECONDS:g} s at least)",
@@ -176,6 +178,8 @@ BY_HAND: Final[dict[str, str]] = {
     "docs/kaggle.md: 30 h of GPU a week": "Kaggle's limit, as its documents say",
     "docs/kaggle.md: 20 GB of output": "Kaggle's limit, as its documents say",
     "docs/kaggle.md: a dataset of 60 files": "what `doit calibrate` sends: more than the limit",
+    "docs/ray.md: PENDING for 15 minutes": "Ray's own default, as its documents say",
+    "docs/ray.md: 0.7 s of CPU and 80 MB": "the client was imported by itself, once, and the process was looked at",
     "docs/report.md: about 1 MB, and 3 MB with a video": "the pages of bench/report.py and of the shipped job, rounded",
     "docs/slurm.md: (5 minutes)": "Slurm's own default of MinJobAge",
     "docs/unattended.md: 60 days": "GitHub's rule for workflows by the clock",

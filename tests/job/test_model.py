@@ -235,7 +235,8 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
         elif f"{prefix}{name}" in DURATIONS:
             keys[name] = f"`{DURATIONS[name]}`"
         else:
-            keys[prefix + name] = "required" if field.is_required() else f"`{json.dumps(field.default)}`"
+            default = field.get_default(call_default_factory=True, validated_data={})
+            keys[prefix + name] = "required" if field.is_required() else f"`{json.dumps(default)}`"
     return keys
 
 
