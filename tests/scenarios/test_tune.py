@@ -105,12 +105,12 @@ def uninterrupted(project: Project, folder: Path) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def cut_off(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A study whose command was killed: before the first session began, as one ran, and as a trial's end was told."""
+    """A study whose command was killed in the middle of its first trial."""
     project = Project(tmp_path_factory.mktemp("cut off") / "a project")
     try:
         write_study(project)
-        project.kill_at("lr-0000: sutton", *TUNE)
-        project.kill_at("lr-0000: ", *TUNE, operations=1)
+        project.kill_at("lr-0000: ", *TUNE, operations=30)
+        assert project.sessions("lr-0000")
         said = project.doit(*TUNE)
         assert "study lr: 2 trials, 1 complete, 1 pruned; the best is lr-0000 with " in said
         assert "`doit promote:lr` makes a job of it" in said
