@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,10 @@ def test_a_folder_may_name_a_variable_that_is_set(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("SCRATCH")
     with pytest.raises(InputError, match=r"\$SCRATCH/relay names a variable that is not set here; set it, or write"):
         storage_folder("cart", "$SCRATCH/relay", Path("/lab"))
+
+
+def test_whoever_reads_jobs_or_opens_the_backend_needs_no_ray() -> None:
+    program = (
+        "import sys; import runner.backends.ray.backend, runner.backends.ray.health; sys.exit('ray' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
