@@ -45,7 +45,8 @@ A_FIGURE = re.compile(
     r"(?![\w/])"
 )
 MEASURES = re.compile(
-    r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`|\((?:benchmarks\.md#[\w-]+|[\w-]+\.md#what-it-costs)\)"
+    r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`"
+    r"|\((?:benchmarks\.md#[\w-]+|[\w-]+\.md#what-it-costs)\)"
 )
 """A script, or a link to the section that names it: the test of the site follows links."""
 MIB, GIB, GB, MB = 1 << 20, 1 << 30, 10**9, 10**6
