@@ -45,8 +45,11 @@ A_FIGURE = re.compile(
     r"(?:CPU s|s|ms|µs|min|minutes?|seconds?|hours?|h|days?|%|[KMGT]i?B|steps/s|times|cores?|files?|bytes|lines)"
     r"(?![\w/])"
 )
-MEASURES = re.compile(r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`|\(benchmarks\.md#[\w-]+\)")
-"""A script, or the section of the benchmarks that names it: a test of the site follows the link."""
+MEASURES = re.compile(
+    r"`(?:python )?((?:bench|tests)/[\w/.]+\.py)\b|`(make gpu-test)`"
+    r"|\((?:benchmarks\.md#[\w-]+|[\w-]+\.md#what-it-costs)\)"
+)
+"""A script, or a link to the section that names it: the test of the site follows links."""
 MIB, GIB, GB, MB = 1 << 20, 1 << 30, 10**9, 10**6
 MINUTE, HOUR = 60, 3600
 
