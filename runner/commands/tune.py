@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from typing import TYPE_CHECKING
 
-from contract.errors import RelayError, UnavailableError, UnderWayError
+from contract.errors import RelayError, UnderWayError
 from contract.events import say
 from runner.commands.saying import AlreadySaidError
+from runner.extras import have
 from runner.lock import held
 from runner.studies import records, summary
 from runner.studies.driving import Driver
@@ -30,9 +30,7 @@ def tune(workspace: Workspace, name: str) -> int:
         RelayError: no trial has come to a value, or something is wrong that is no trial's fault.
     """
     study = workspace.jobs_file.study(name)
-    if importlib.util.find_spec("optuna") is None:
-        remedy = 'run `pip install "kaggle-relay[tune]"`, or in a clone `make setup`'
-        raise UnavailableError("a study", "needs optuna, which is not installed here", remedy)
+    have("a study", ["optuna"], "tune")
     from runner.studies.searching import Search  # noqa: PLC0415 - only this command needs Optuna
 
     command = f"doit tune:{name}"

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from runner.backends.base import Backend, Check
+    from runner.backends.base import Backend, Check, Known
+    from runner.scheduling.slots import Slot
 
 
 def _open(root: Path) -> Backend:
@@ -31,4 +32,10 @@ def _needs(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     return checks_of(root, job)
 
 
-ENTRY = BackendEntry(_open, Ray, _memory, needs=_needs)
+def _slot(job: Mapping[str, Any], _known: Known) -> Slot:
+    from runner.scheduling.slots import Slot  # noqa: PLC0415 - only who begins sessions asks
+
+    return Slot(has_gpu=bool(Ray.model_validate(job["ray"]).gpus))
+
+
+ENTRY = BackendEntry(_open, Ray, _memory, needs=_needs, slot=_slot)

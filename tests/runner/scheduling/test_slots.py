@@ -39,3 +39,10 @@ def test_slurm_has_a_queue_of_its_own(section: dict[str, Any], expected: bool) -
     taken = slot("slurm", slurm=section)
 
     assert (taken.most, taken.has_gpu) == (None, expected)
+
+
+@pytest.mark.parametrize(("section", "expected"), [({}, False), ({"gpus": 1}, True)])
+def test_ray_has_a_queue_of_its_own(section: dict[str, Any], expected: bool) -> None:
+    taken = slot("ray", ray=section)
+
+    assert (taken.most, taken.has_gpu) == (None, expected)
