@@ -390,6 +390,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a node of a Ray cluster dies, or its head is started anew": (
         "executors/ray/test_standing.py::test_a_job_that_is_said_to_run_on_a_node_that_is_dead_has_failed",
         "executors/ray/test_standing.py::test_a_job_that_ray_does_not_know_is_lost_only_after_its_node_has_ended_too",
+        "scenarios/test_ray_relay.py::test_a_head_that_is_started_anew_costs_what_was_not_saved",
         "scenarios/test_ray_relay.py::test_twenty_four_jobs_come_through_kills_of_commands_a_node_and_the_head",
     ),
     "somebody stops a session by `ray job stop`": (
