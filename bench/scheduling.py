@@ -29,7 +29,8 @@ from executors.base import Workload
 from executors.local import LocalExecutor
 from executors.local_launcher import STARTED_FILE
 from executors.sandbox import LOG_FILE
-from executors.slurm.executor import SUBMITTED_FILE, SlurmExecutor
+from executors.shared_sandboxes import SharedSandboxes
+from executors.slurm.executor import SUBMITTED_FILE
 from runner.backends.on_executor import sandbox_name
 from runner.backends.opened import OpenBackends
 from runner.layout import RunsFolder
@@ -124,7 +125,7 @@ def slurm_sessions(root: Path, count: int) -> Iterator[RunsFolder]:
     """Sandboxes whose jobs run, as `squeue` says."""
     runs = RunsFolder(root)
     sandboxes = runs.backend("slurm")
-    named = SlurmExecutor(sandboxes)._job_name  # noqa: SLF001 - what squeue says
+    named = SharedSandboxes(sandboxes).job_name
     answer = []
     for number in range(count):
         name = sandbox_name(_submitted(runs, number, "slurm"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PLACE_SUFFIX = ".place.json"
 NEVER_BEGAN = "its job was cancelled before it began"
+LAUNCHER = "local_launcher.py"
 _SCOPE_DIGITS = 8
 
 
@@ -109,7 +110,7 @@ def launcher_command(sandbox: Path, python: str) -> list[str]:
 
     The launcher lies in the sandbox: a job may wait for days, while this code is changed.
     """
-    own = sandbox / "local_launcher.py"
+    own = sandbox / LAUNCHER
     shutil.copyfile(launcher.__file__, own)
     return [python, str(own), str(sandbox)]
 

@@ -1,8 +1,9 @@
 """A real Ray cluster of several nodes on this machine, for the tests that need one.
 
-Where Ray is not installed they are skipped with a reason. The nodes share this machine's name and differ by their ports
-and by a resource of their own. Whatever they start has the cluster's folder in its variables, and ends with it: also
-where the tests are killed, since a process of its own waits for that (`python ray_cluster.py FOLDER`).
+Where Ray is not installed they are skipped with a reason, and in CI on Linux that is a failure. The nodes share this
+machine's name and differ by their ports and by a resource of their own. Whatever they start has the cluster's folder in
+its variables, and ends with it: also where the tests are killed, since a process of its own waits for that
+(`python ray_cluster.py FOLDER`).
 """
 
 from __future__ import annotations
@@ -199,8 +200,10 @@ def running_ray(*nodes: str, start_seconds: int = 900) -> Iterator[RayCluster]:
     """A cluster with these nodes beside its head, which this process and what it starts ask while the block lasts."""
     import pytest  # noqa: PLC0415 - see above
 
+    from tests.services import NEVER_SKIPPED  # noqa: PLC0415 - not found where this file runs by itself
+
     if not is_installed():
-        pytest.skip(NO_RAY)
+        (pytest.fail if NEVER_SKIPPED else pytest.skip)(NO_RAY)
     folder = Path(tempfile.mkdtemp(prefix="relay-ray-"))
     command = [sys.executable, "-I", __file__, str(folder)]
     # In a session of its own: what ends the tests by a signal to all of them is not to end it too.

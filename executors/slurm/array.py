@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract.storage import files
-from executors import local_launcher as launcher
 from executors.sandbox import LOG_FILE, read_if_there
+from executors.shared_sandboxes import LAUNCHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def write_array_script(script: Path, sandboxes: Sequence[Path], python: str) -> 
         python: the interpreter.
     """
     choices = [f"{index}) sandbox={shlex.quote(str(sandbox))} ;;" for index, sandbox in enumerate(sandboxes)]
-    own = f'"$sandbox/{launcher_copy(script.parent).name}" "$sandbox"'
+    own = f'"$sandbox/{LAUNCHER}" "$sandbox"'
     lines = (
         "#!/bin/sh",
         'case "$SLURM_ARRAY_TASK_ID" in',
@@ -68,8 +68,3 @@ def write_array_script(script: Path, sandboxes: Sequence[Path], python: str) -> 
         "",
     )
     files.write_bytes(script, "\n".join(lines).encode())
-
-
-def launcher_copy(sandbox: Path) -> Path:
-    """Where a sandbox has the launcher: a job may wait for days, while this code is changed."""
-    return sandbox / f"{launcher.__name__.rpartition('.')[2]}.py"

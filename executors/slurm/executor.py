@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
-import signal
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.errors import BackendError, RefusedError
 from contract.storage import files
-from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
 from executors.base import Closeable
-from executors.local_files import fetch_files
-from executors.sandbox import LOG_FILE, existing, lay_out, read_if_there, recorded_end, remove_tree
-from executors.short_folders import name_short_folder
+from executors.sandbox import LOG_FILE, read_if_there, recorded_end
+from executors.shared_sandboxes import SharedSandboxes, launcher_command
 from executors.slurm import commands
 from executors.slurm.array import (
     ARRAY_FILE,
     ARRAY_SCRIPT,
     MOST_TASKS,
     ArrayTask,
-    launcher_copy,
     noted_task,
     write_array_script,
 )
@@ -34,7 +28,9 @@ from executors.slurm.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from contract.storage.coming_back import ComingBack
     from executors.base import Status, Workload
     from executors.slurm.watches import Watch
     from executors.slurm.words import SlurmJob
@@ -42,9 +38,6 @@ if TYPE_CHECKING:
 BATCH_SCRIPT = "batch.sh"
 SUBMITTED_FILE = "submitted.json"
 LOCK_FILE = "submission.lock"
-NEVER_BEGAN = "its job was cancelled before it began"
-PLACE_SUFFIX = ".place.json"
-_SCOPE_DIGITS = 8
 _ARRAY_DIGITS = 16
 
 
@@ -60,13 +53,13 @@ class SlurmExecutor(Closeable):
     """
 
     def __init__(self, root: Path, settings: SlurmSettings | None = None) -> None:
-        self._root = root
+        self._sandboxes = SharedSandboxes(root)
         self._settings = settings or SlurmSettings()
         self._watches = Watches()
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and submit its job, unless that was done."""
-        sandbox = self._lay_out(workload)
+        sandbox = self._sandboxes.lay_out(workload, self._settings.folder)
         if self.has(workload.name):
             return
         (sandbox / ARRAY_FILE).unlink(missing_ok=True)
@@ -84,7 +77,7 @@ class SlurmExecutor(Closeable):
         A cluster that takes no such array gets a job for each.
         """
         for workload in workloads:
-            self._lay_out(workload)
+            self._sandboxes.lay_out(workload, self._settings.folder)
         rest = [each for each in workloads if not self.has(each.name)]
         for begin in range(0, len(rest), MOST_TASKS):
             part = rest[begin : begin + MOST_TASKS]
@@ -94,7 +87,7 @@ class SlurmExecutor(Closeable):
 
     def has(self, name: str) -> bool:
         """Whether its job was ever submitted, by what lies in its sandbox or by what Slurm says."""
-        sandbox = self._sandbox(name)
+        sandbox = self._sandboxes.path(name)
         if not sandbox.exists():
             return False
         if any((sandbox / each).exists() for each in (launcher.STARTED_FILE, SUBMITTED_FILE)):
@@ -104,7 +97,7 @@ class SlurmExecutor(Closeable):
 
     def status(self, name: str) -> Status:
         """What the launcher recorded; without a record, what Slurm says, which is asked now and then."""
-        sandbox = existing(self._sandbox(name))
+        sandbox = self._sandboxes.existing(name)
         is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
         if (end := recorded_end(sandbox)) is not None:
             return recorded(end, is_asked_to_stop=is_asked_to_stop)
@@ -117,57 +110,43 @@ class SlurmExecutor(Closeable):
 
     def standing(self, names: Sequence[str]) -> dict[str, Status]:
         """`status` of many, for which Slurm is asked once; those without a sandbox are left out."""
-        there = {name: sandbox for name in names if (sandbox := self._sandbox(name)).exists()}
+        there = {name: sandbox for name in names if (sandbox := self._sandboxes.path(name)).exists()}
         due = [name for name, box in there.items() if recorded_end(box) is None and self._watches.is_due(name)]
         if due:
             sought = {name: self._sought(name, there[name]) for name in due}
             known = commands.known_among([*sought.values()])
             for name in due:
-                self._watches.note(name, there[name] / LOG_FILE, known[sought[name]])
+                self._watches.note(name, there[name], known[sought[name]])
         return {name: self.status(name) for name in there}
 
     def logs(self, name: str, offset: int) -> bytes:
         """The bytes of the log from `offset` on; Slurm makes the file when the job begins."""
-        try:
-            with (existing(self._sandbox(name)) / LOG_FILE).open("rb") as log:
-                log.seek(offset)
-                return log.read()
-        except FileNotFoundError:
-            return b""
+        return self._sandboxes.logs(name, offset)
 
     def fetch(self, name: str, folder: Path, coming: ComingBack | None = None) -> None:
         """Copy the files of `kaggle/working`; links, special files and half-written ones stay behind."""
-        fetch_files(existing(self._sandbox(name)) / launcher.WORKING, folder, coming or ComingBack.all_of_it())
+        self._sandboxes.fetch(name, folder, coming)
 
     def stop(self, name: str) -> None:
         """Ask for a stop by a file, and cancel what has not begun.
 
-        A file and no signal: it needs no answer of the controller, and asking twice is asking once, where a second
-        SIGTERM would give the running rollout up. Whoever claims the sandbox first decides whether the script has
-        begun: once that is done here it never will, whatever becomes of its job.
+        A second SIGTERM of Slurm's would give the running rollout up.
         """
-        sandbox = existing(self._sandbox(name))
-        (sandbox / launcher.STOP_FILE).touch()
-        if not launcher.claim(sandbox):
-            return
-        end = {"exit_code": 128 + signal.SIGTERM, "error": NEVER_BEGAN}
-        files.write_json(sandbox / launcher.ENDED_FILE, end)
-        with contextlib.suppress(BackendError):
-            for job in self._jobs(name, sandbox):
-                if job.waits:
-                    commands.cancel(job)
+        if self._sandboxes.stop(name):
+            with contextlib.suppress(BackendError):
+                for job in self._jobs(name, self._sandboxes.path(name)):
+                    if job.waits:
+                        commands.cancel(job)
 
     def kill(self, name: str) -> None:
         """End the job with all that it started; one that has ended stays as it is."""
-        for job in self._jobs(name, existing(self._sandbox(name))):
+        for job in self._jobs(name, self._sandboxes.existing(name)):
             if not job.is_over:
                 commands.cancel(job)
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; what still writes into it may keep some of it."""
-        with contextlib.suppress(OSError):
-            remove_tree(self._sandbox(name))
-            self._place(name).unlink(missing_ok=True)
+        self._sandboxes.remove(name)
         self._watches.forget(name)
 
     def close(self) -> None:
@@ -176,7 +155,7 @@ class SlurmExecutor(Closeable):
     def _watch(self, name: str, sandbox: Path) -> Watch:
         """What Slurm says of its job, asked again only if that is due."""
         if self._watches.is_due(name):
-            return self._watches.note(name, sandbox / LOG_FILE, self._jobs(name, sandbox))
+            return self._watches.note(name, sandbox, self._jobs(name, sandbox))
         return self._watches.latest(name)
 
     def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:
@@ -187,20 +166,13 @@ class SlurmExecutor(Closeable):
         number: str | None = (read_if_there(sandbox / SUBMITTED_FILE) or {}).get("job")
         task = noted_task(sandbox)
         if task is None:
-            return commands.Sought(self._job_name(name), number)
+            return commands.Sought(self._sandboxes.job_name(name), number)
         return commands.Sought(task.array, number, task.index)
-
-    def _lay_out(self, workload: Workload) -> Path:
-        sandbox = self._choose_sandbox(workload.name)
-        if not sandbox.exists():
-            sandbox.parent.mkdir(parents=True, exist_ok=True)
-            lay_out(workload, sandbox, {launcher.OWN_NAME: name_short_folder().name})
-        return sandbox
 
     def _submit_array(self, names: Sequence[str]) -> bool:
         """Submit one array for several sandboxes; return whether the cluster has taken it."""
-        array = self._job_name(f"array-{files.sha256_of_bytes(' '.join(names).encode())[:_ARRAY_DIGITS]}")
-        sandboxes = [self._sandbox(name) for name in names]
+        array = self._sandboxes.job_name(f"array-{files.sha256_of_bytes(' '.join(names).encode())[:_ARRAY_DIGITS]}")
+        sandboxes = [self._sandboxes.path(name) for name in names]
         for index, sandbox in enumerate(sandboxes):
             _write_batch_script(sandbox, self._settings.python)
             ArrayTask(array, index, names[0]).note(sandbox)
@@ -230,40 +202,20 @@ class SlurmExecutor(Closeable):
     def _lock(self, sandbox: Path) -> Path:
         """What an sbatch holds that submits its job, alone or with others."""
         task = noted_task(sandbox)
-        first = sandbox if task is None else self._sandbox(task.first)
+        first = sandbox if task is None else self._sandboxes.path(task.first)
         return (first if first.exists() else sandbox) / LOCK_FILE
-
-    def _job_name(self, name: str) -> str:
-        """The same workload may stand in another folder's executor, and is another job."""
-        scope = files.sha256_of_bytes(str(self._root.resolve()).encode())[:_SCOPE_DIGITS]
-        return f"relay-{name}-{scope}"
 
     def _own_options(self, name: str, sandbox: Path) -> list[str]:
         """The options by which a job is found, run once, and heard."""
         comment = [f"--comment={self._settings.comment}"] if self._settings.comment else []
         return [
-            f"--job-name={self._job_name(name)}",
+            f"--job-name={self._sandboxes.job_name(name)}",
             *comment,
             f"--chdir={sandbox}",
             f"--output={LOG_FILE}",
             "--open-mode=append",
             "--no-requeue",
         ]
-
-    def _choose_sandbox(self, name: str) -> Path:
-        """Where a new sandbox goes, noted before it is there: later commands know no settings."""
-        folder = self._settings.folder
-        if folder is not None and not self._sandbox(name).exists():
-            files.write_json(self._place(name), {"folder": str(folder)})
-        return self._sandbox(name)
-
-    def _sandbox(self, name: str) -> Path:
-        place = read_if_there(self._place(name))
-        root = self._root if place is None else Path(place["folder"])
-        return root.absolute() / (name if place is None else self._job_name(name))
-
-    def _place(self, name: str) -> Path:
-        return self._root / f"{name}{PLACE_SUFFIX}"
 
     def _python(self, sandbox: Path) -> str:
         submitted = read_if_there(sandbox / SUBMITTED_FILE) or {}
@@ -272,7 +224,5 @@ class SlurmExecutor(Closeable):
 
 def _write_batch_script(sandbox: Path, python: str) -> None:
     """What Slurm runs: it becomes the launcher, so that the launcher is what signals reach."""
-    own = launcher_copy(sandbox)
-    shutil.copyfile(launcher.__file__, own)
-    words = shlex.join([python, str(own), str(sandbox)])
+    words = shlex.join(launcher_command(sandbox, python))
     files.write_bytes(sandbox / BATCH_SCRIPT, f"#!/bin/sh\nexec {words}\n".encode())

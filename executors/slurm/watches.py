@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from executors.shared_sandboxes import log_size
 from executors.slurm.standing import pause
 
 if TYPE_CHECKING:
@@ -49,17 +50,17 @@ class Watches:
         """What was seen last of a job that was asked after."""
         return self._latest[name]
 
-    def note(self, name: str, log: Path, jobs: Sequence[SlurmJob]) -> Watch:
+    def note(self, name: str, sandbox: Path, jobs: Sequence[SlurmJob]) -> Watch:
         """Keep what Slurm says now, with since when it has.
 
         Args:
             name: of the job's sandbox.
-            log: of its script.
+            sandbox: it.
             jobs: those of its name, oldest first.
         """
         watch, now = self._latest.get(name), time.monotonic()
         job = next((each for each in jobs if not each.is_over), jobs[-1] if jobs else None)
-        size = _size(log)
+        size = log_size(sandbox)
         is_new = watch is None or (watch.job, watch.log) != (job, size)
         since = now if watch is None or is_new else watch.since
         self._latest[name] = Watch(job, watch.asked + 1 if watch else 1, now, since, size)
@@ -68,10 +69,3 @@ class Watches:
     def forget(self, name: str) -> None:
         """A job is asked after no more."""
         self._latest.pop(name, None)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
