@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,14 @@ from runner.scheduling.coming import TheseJobs
 from runner.steering.answers import kept_for_answers, wants_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from contract.errors import RelayError
     from runner.doit.graph import Graph
     from runner.scheduling.slots import Caps
 
 _INTERRUPTED = 130
+_OBJECTS_BEFORE_A_COLLECTION = 100_000
 
 
 class RelayRun(Run):  # type: ignore[misc] # doit is untyped
@@ -113,7 +115,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         """
         chosen = graph.chosen
         if not chosen.runs_sessions:
-            code = self._pass(params, graph, chosen.tasks).code
+            with _collecting_rarely():
+                code = self._pass(params, graph, chosen.tasks).code
             if graph.workspace.runs.path.exists():  # nothing is begun here by a mere look
                 graph.workspace.remember()
             return code
@@ -188,6 +191,17 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         self.dep_manager = None
         code: int = super().execute(params, list(tasks))
         return PassCodes(by_job, worst(*by_job.values()) if by_job else code, executed, said, later)
+
+
+@contextlib.contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Look for garbage after many more objects: tasks of thousands of jobs are none, and are looked at again."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BEFORE_A_COLLECTION, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
