@@ -184,12 +184,12 @@ def test_two_packages_of_the_same_inputs_have_the_same_bytes(trained: Project) -
     assert trained.sessions("cart")[0].package_json.read_bytes() == key
 
 
-def test_loading_the_graph_writes_nothing(project: Project) -> None:
+def test_looking_at_a_project_writes_nothing_but_what_it_need_not_read_again(project: Project) -> None:
     project.write_jobs(cart=cart_pole())
     project.doit("list", "--all")
     project.doit("plan")
     project.doit("status")
-    assert project.written() == []
+    assert {name for name in project.written() if not name.startswith(".cache/")} == set()
 
 
 RUN_QUICK = """
