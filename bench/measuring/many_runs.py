@@ -1,4 +1,4 @@
-"""A command that goes on with many jobs, as `runner.doit.many_jobs.loop` does: with its waiting line, and without any session.
+"""A command that goes on with many jobs, as `runner.doit.many_jobs` does: its waiting line, and no session.
 
 What is on the disk is a value, written in the order in which the stages write; where the command is killed, the next
 one makes its line of that alone.
