@@ -72,8 +72,8 @@ COMPILED = (
     "runner",
     "emulator",
 )
-# File by file in the order of tests/conftest.py. Two processes more than the smallest machine has cores, since tests wait
-# for disks, containers and processes now and then.
+# File by file in the order of tests/conftest.py. Two processes more than the smallest machine has cores, since tests
+# wait for disks, containers and processes now and then.
 PYTEST = ("pytest", "--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 # Until Python 3.12, no thread may install a trace function while another one does, and each thread does when it starts:
 # it may then go unmeasured, which is no fault of what is tested.

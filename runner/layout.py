@@ -280,6 +280,6 @@ def sessions_below(folder: Path) -> list[SessionFolder]:
     """The sessions of a lineage, oldest first, wherever it lies."""
     try:
         names = [name for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208 - spares a Path for each file
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the second: a page of `report`, beside the jobs' folders
         return []
     return [SessionFolder(folder / name) for name in sorted(names, key=int)]

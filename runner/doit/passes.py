@@ -77,10 +77,12 @@ def going_on(
             sys.stdout.write(f"{plain(str(error))}\n")
             code = worst(code, error.exit_code)
             continue
-        if chains and not waits:
-            idle[job] = sessions_without_progress(done.after)
-        elif not isinstance(done.before.decision, Rejudge):
-            idle[job] = 0 if done.has_advanced else idle[job] + 1
+        passes = idle[job] if isinstance(done.before.decision, Rejudge) else 0 if done.has_advanced else idle[job] + 1
+        if chains and not waits:  # sessions of earlier commands count, and a pass that failed without any
+            sessions = sessions_without_progress(done.after)
+            idle[job] = max(sessions, passes) if ended.by_job.get(job) else sessions
+        else:
+            idle[job] = passes
         if goes_on(done, idle[job], chains=chains):
             again.append(job)
             continue

@@ -71,7 +71,9 @@ def check_variables(arguments: Sequence[str]) -> None:
     asked = {each.partition(":")[0] for each in arguments if "=" not in each} or {DEFAULT_TASK}
     for name, (tasks, remedy) in _BELONGS_TO.items():
         if get_var(name) is not None and asked.isdisjoint(tasks):
-            raise InputError(f"variable {name}", f"belongs to {_either(tasks)}", remedy)
+            is_meant_otherwise = name == "session" and not asked.isdisjoint(_RUNS)
+            instead = "for how many run at once write sessions=4" if is_meant_otherwise else remedy
+            raise InputError(f"variable {name}", f"belongs to {_either(tasks)}", instead)
 
 
 def caps_variables() -> Caps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ def write_project(folder: Path) -> None:
     say(f"{folder}: wrote {', '.join(sorted(names))}")
     if requirement.note:
         say(f"{folder}: {requirement.note}")
-    say(f"next: cd {folder} && {_NEXT_STEPS}")
+    there = shlex.quote(str(folder)) if os.name == "posix" else f'"{folder}"' if " " in str(folder) else folder
+    say(f"next: cd {there} && {_NEXT_STEPS}")
 
 
 def _refuse_what_is_there(folder: Path, names: list[str]) -> None:

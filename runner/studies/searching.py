@@ -163,7 +163,8 @@ class Search:
         if self._study.pruner.kind != "median":
             return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is less than what is kept of the others there"
         best = judging.value(self._evaluations(trial), "best", at.timesteps)
-        return f"as its best by {at.timesteps:,} timesteps, {best:,.1f}, is less than the median of the others there"
+        by = f"as its best by {at.timesteps:,} timesteps, {best:,.1f}"
+        return f"{by}, is less than the median of the complete trials there"
 
     def _outcome(self, trial: Trial) -> Outcome:
         """How a trial ended that was pruned, or met its goal."""

@@ -366,6 +366,13 @@ def test_without_waiting_one_command_does_all_that_can_be_done(unattended: Doit)
     assert unattended.asked == [["resume"], ["resume:cart"], ["resume:cart"]]
 
 
+def test_without_waiting_a_place_that_takes_no_session_is_not_asked_for_ever(unattended: Doit) -> None:
+    unattended.cart.add(Phase.PACKAGED)
+    unattended.passes = [unattended.fails("cart") for _ in range(5)]
+    assert unattended.run("resume") == 1
+    assert len(unattended.asked) == SESSIONS_WITHOUT_PROGRESS
+
+
 def test_without_waiting_a_job_that_another_process_holds_is_left_to_it(
     unattended: Doit, capsys: pytest.CaptureFixture[str]
 ) -> None:

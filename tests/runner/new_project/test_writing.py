@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 import zipfile
@@ -16,7 +17,7 @@ from docs.site import commands
 from runner import command_line
 from runner.new_project import requirement
 from runner.new_project.requirement import OwnRequirement, own_requirement
-from runner.new_project.writing import FILES, REQUIREMENTS_FILE
+from runner.new_project.writing import FILES, REQUIREMENTS_FILE, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,14 @@ def without_a_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def files_below(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="quotes of a POSIX shell")
+def test_what_comes_next_can_be_pasted_where_the_folder_has_a_space(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path / "my lab")
+    assert f"next: cd '{tmp_path / 'my lab'}' && make quick" in capsys.readouterr().out
 
 
 def test_a_project_is_written_into_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
