@@ -8,6 +8,7 @@ import pytest
 
 from contract.documents.runs import Execution, Restored
 from contract.errors import RelayError
+from runner.layout import RunsFolder
 from runner.lineage import Phase, read_lineage
 from tests.runner.conftest import JobOnDisk
 
@@ -96,3 +97,11 @@ def test_a_document_that_lacks_something_names_itself(tmp_path: Path) -> None:
     with pytest.raises(RelayError, match=r"execution\.json: has no 'key'; restore it") as caught:
         Execution.read(path)
     assert caught.value.subject == str(path)
+
+
+def test_files_beside_the_jobs_are_no_jobs(tmp_path: Path) -> None:
+    runs = RunsFolder(tmp_path)
+    (runs.path / "cart" / "0001").mkdir(parents=True)
+    for name in ("report.html", "learning_curve.x.png"):
+        (runs.path / name).write_text("a page", encoding="utf-8")
+    assert runs.jobs_with_sessions() == ["cart"]
