@@ -99,7 +99,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
             except KeyboardInterrupt:
                 sys.stderr.write(
                     "\nstopped watching; a running session goes on: "
-                    f"`{chosen.command}` attaches to it again, `doit cancel` asks it to stop\n"
+                    f"the same command attaches to it again, `{_cancelling(graph.jobs)}` asks it to stop\n"
                 )
                 code = _INTERRUPTED
         return code
@@ -225,3 +225,8 @@ def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
         if graph.chosen.runs_sessions:
             look_again(graph.workspace, job)
     return elsewhere
+
+
+def _cancelling(jobs: Sequence[str]) -> str:
+    """What asks the sessions of these jobs to stop."""
+    return f"doit cancel:{jobs[0]}" if len(jobs) == 1 else "doit cancel:NAME"

@@ -62,7 +62,7 @@ def check_variables(arguments: Sequence[str]) -> None:
         arguments: the whole command line.
 
     Raises:
-        InputError: one is unknown, or belongs to tasks that are not asked for.
+        InputError: one is unknown, belongs to tasks that are not asked for, or is no number where it must be one.
     """
     names = (argument.partition("=")[0] for argument in arguments if "=" in argument)
     unknown = sorted(name for name in names if name not in KNOWN and get_var(name) is not None)
@@ -74,6 +74,8 @@ def check_variables(arguments: Sequence[str]) -> None:
             is_meant_otherwise = name == "session" and not asked.isdisjoint(_RUNS)
             instead = "for how many run at once write sessions=4" if is_meant_otherwise else remedy
             raise InputError(f"variable {name}", f"belongs to {_either(tasks)}", instead)
+    if get_var("sessions") is not None or get_var("gpu_hours") is not None:
+        caps_variables()
 
 
 def caps_variables() -> Caps:

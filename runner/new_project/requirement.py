@@ -18,7 +18,7 @@ from contract.errors import InputError
 from contract.make import target
 
 DISTRIBUTION = "kaggle-relay"
-WITH_EXTRAS = f"{DISTRIBUTION}[report,export]"
+WITH_EXTRAS = f"{DISTRIBUTION}[report,export,tune]"
 """With what `report`, `video`, `export` and TensorBoard's files of `curve` need."""
 WHEELS = "wheels"
 _HOME = Path(__file__).parent.parent.parent

@@ -167,7 +167,7 @@ def test_a_further_project_is_made_where_there_is_no_clone(repository: OwnReposi
     assert "next: cd elsewhere" in again
     requirements = (repository.folder / "elsewhere" / "requirements.txt").read_text(encoding="utf-8")
     assert requirements.splitlines() == [
-        f"kaggle-relay[report,export]=={repository.wheel.name.split('-')[1]}",
+        f"kaggle-relay[report,export,tune]=={repository.wheel.name.split('-')[1]}",
         "pytest>=8",
     ]
 

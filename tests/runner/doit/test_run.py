@@ -315,7 +315,7 @@ def test_an_interrupted_command_says_how_to_attach_again(doit: Doit, capsys: pyt
 
     doit.passes = [interrupt]
     assert doit.run("resume:cart") == 130
-    assert "`doit resume:cart` attaches to it again, `doit cancel` asks it to stop" in capsys.readouterr().err
+    assert "the same command attaches to it again, `doit cancel:cart` asks it to stop" in capsys.readouterr().err
 
 
 def test_a_mistake_ends_the_command_before_anything_is_run(doit: Doit, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,14 +145,14 @@ def a_wheel(folder: Path) -> Path:
 
 
 SOURCES: dict[str, tuple[Callable[[Path], dict[str, Any] | None], str]] = {
-    "an index": (lambda _: None, "kaggle-relay[report,export]==0.7"),
+    "an index": (lambda _: None, "kaggle-relay[report,export,tune]==0.7"),
     "a git repository": (
         lambda _: {"url": "https://host/relay.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
-        "kaggle-relay[report,export] @ git+https://host/relay.git@abc",
+        "kaggle-relay[report,export,tune] @ git+https://host/relay.git@abc",
     ),
     "a web server": (
         lambda _: {"url": "https://host/kaggle_relay-0.7-py3-none-any.whl", "archive_info": {}},
-        "kaggle-relay[report,export] @ https://host/kaggle_relay-0.7-py3-none-any.whl",
+        "kaggle-relay[report,export,tune] @ https://host/kaggle_relay-0.7-py3-none-any.whl",
     ),
 }
 
@@ -169,7 +169,7 @@ def test_a_new_project_gets_kaggle_relay_from_where_it_came(tmp_path: Path, inst
 def test_a_wheel_from_this_machine_goes_into_the_project(tmp_path: Path, installed: Installed) -> None:
     wheel = a_wheel(tmp_path)
     installed.came_from(url=wheel.as_uri(), archive_info={})
-    assert own_requirement(tmp_path / "wheels") == OwnRequirement("kaggle-relay[report,export]==0.7", is_in_wheels=True)
+    assert own_requirement(tmp_path / "wheels") == OwnRequirement("kaggle-relay[report,export,tune]==0.7", is_in_wheels=True)
     assert (tmp_path / "wheels" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
