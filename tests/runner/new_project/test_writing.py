@@ -169,7 +169,9 @@ def test_a_new_project_gets_kaggle_relay_from_where_it_came(tmp_path: Path, inst
 def test_a_wheel_from_this_machine_goes_into_the_project(tmp_path: Path, installed: Installed) -> None:
     wheel = a_wheel(tmp_path)
     installed.came_from(url=wheel.as_uri(), archive_info={})
-    assert own_requirement(tmp_path / "wheels") == OwnRequirement("kaggle-relay[report,export,tune]==0.7", is_in_wheels=True)
+    assert own_requirement(tmp_path / "wheels") == OwnRequirement(
+        "kaggle-relay[report,export,tune]==0.7", is_in_wheels=True
+    )
     assert (tmp_path / "wheels" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
