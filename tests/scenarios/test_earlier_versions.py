@@ -125,7 +125,16 @@ def versions() -> list[str]:
     by_state: dict[str, str] = {}
     for commit in commits:
         by_state.setdefault(git("ls-tree", "-r", commit, "--", *WHAT_INPUTS_FOLLOW_FROM), commit)
-    return list(by_state.values())
+    return [commit for commit in by_state.values() if could_be_installed(commit)]
+
+
+def could_be_installed(commit: str) -> bool:
+    """Whether anybody can have finished a job with it: some merges left pyproject.toml broken until the next commit."""
+    try:
+        tomllib.loads(git("show", f"{commit}:pyproject.toml"))
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def evenly(commits: list[str], count: int) -> list[str]:
