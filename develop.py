@@ -72,9 +72,9 @@ COMPILED = (
     "runner",
     "emulator",
 )
-# File by file in the order of tests/conftest.py. Two processes more than the smallest machine has cores, since tests
-# wait for disks, containers and processes now and then.
-PYTEST = ("pytest", "--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+# File by file in the order of tests/conftest.py. One process more than the smallest machine has cores, since tests wait
+# for disks, containers and processes now and then; with two more the same took as long, and more CPU time.
+PYTEST = ("pytest", "--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 # Until Python 3.12, no thread may install a trace function while another one does, and each thread does when it starts:
 # it may then go unmeasured, which is no fault of what is tested.
 UNTRACED = "ignore:Exception ignored in PyEval_SetTrace:pytest.PytestUnraisableExceptionWarning"
