@@ -2,5 +2,6 @@
 
 `base`: the calls that every executor has. `sandbox`: the folder of a script that runs as a process. `local`,
 `local_launcher`: a detached process of this machine, with `short_folders` for its temporary files. `docker/`: a
-container. `slurm/`, `ray/`: a job of a cluster, with `shared_sandboxes` for what its nodes share with this machine.
+container. `slurm/`, `ray/`: a job of a cluster, with `shared_sandboxes` for what its nodes share with this machine, and
+`watches` for what was seen of each job, and when to look again.
 """

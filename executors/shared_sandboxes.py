@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from contract.states import State
 from contract.storage import files
 from contract.storage.coming_back import ComingBack
 from executors import local_launcher as launcher
 from executors.local_files import fetch_files
-from executors.sandbox import LOG_FILE, existing, lay_out, read_if_there, remove_tree
+from executors.sandbox import LOG_FILE, existing, lay_out, read_if_there, recorded_end, remove_tree
 from executors.short_folders import name_short_folder
 
 if TYPE_CHECKING:
-    from executors.base import Workload
+    from executors.base import Status, Workload
 
 PLACE_SUFFIX = ".place.json"
 NEVER_BEGAN = "its job was cancelled before it began"
 LAUNCHER = "local_launcher.py"
 _SCOPE_DIGITS = 8
+_TERMINATED = "SIGTERM"
 
 
 class SharedSandboxes:
@@ -68,6 +71,21 @@ class SharedSandboxes:
             lay_out(workload, sandbox, {launcher.OWN_NAME: name_short_folder().name})
         return sandbox
 
+    def recorded_end(self, name: str, stops: str) -> Status | None:
+        """How its script ended, by the launcher's record; None where there is none.
+
+        Args:
+            name: of the workload.
+            stops: in words, that the cluster ends it by a signal.
+
+        Raises:
+            SessionLostError: the sandbox is not there.
+        """
+        sandbox = self.existing(name)
+        is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
+        end = recorded_end(sandbox)
+        return None if end is None else with_who_asked(end, stops, is_asked_to_stop=is_asked_to_stop)
+
     def logs(self, name: str, offset: int) -> bytes:
         """The bytes of the log from `offset` on; there is none before the script begins."""
         try:
@@ -103,6 +121,13 @@ class SharedSandboxes:
 
     def _place(self, name: str) -> Path:
         return self._root / f"{name}{PLACE_SUFFIX}"
+
+
+def with_who_asked(end: Status, stops: str, *, is_asked_to_stop: bool) -> Status:
+    """A recorded end, with what is known of who asked for it."""
+    if end.state is State.CANCELLED and _TERMINATED in str(end.reason) and not is_asked_to_stop:
+        return replace(end, reason=f"{end.reason}, {stops}")
+    return end
 
 
 def launcher_command(sandbox: Path, python: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from contract.errors import BackendError, BackendUnreachableError
@@ -15,42 +15,24 @@ from executors import local_launcher as launcher
 from executors.base import Closeable, Status
 from executors.ray.cluster import connected, entrypoint, stated_address
 from executors.ray.settings import RaySettings, Request
-from executors.ray.standing import Seen, pause, recorded, standing
-from executors.ray.words import GAVE_UP_WAITING
-from executors.sandbox import LOG_FILE, read_if_there, recorded_end
-from executors.shared_sandboxes import SharedSandboxes, launcher_command, log_size
+from executors.ray.standing import STOPS, Seen, standing
+from executors.ray.words import GAVE_UP_WAITING, RayJob
+from executors.sandbox import LOG_FILE, read_if_there
+from executors.shared_sandboxes import SharedSandboxes, launcher_command
+from executors.watches import Watches
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from contract.storage.coming_back import ComingBack
     from executors.base import Workload
-    from executors.ray.words import RayJob
+    from executors.watches import Watch
 
 GIVEN_UP_SECONDS = 900.0
 """How long ago a stop was asked for, where neither the session nor its cluster gives an answer any more."""
 GIVEN_UP = "it was asked to stop, and neither it nor its cluster has answered since"
 REQUEST_FILE = "request.json"
 SUBMITTED_FILE = "submitted.json"
-
-
-@dataclass
-class _Watch:
-    """What this process has seen of a job at Ray.
-
-    Args:
-        job: Ray's latest answer.
-        asked: how often it was asked.
-        asked_at: when last, by the monotonic clock.
-        since: since when the answer has been the same, and the log as long.
-        log: how long that is.
-    """
-
-    job: RayJob | None
-    asked: int
-    asked_at: float
-    since: float
-    log: int
 
 
 class RayExecutor(Closeable):
@@ -67,7 +49,7 @@ class RayExecutor(Closeable):
     def __init__(self, root: Path, settings: RaySettings | None = None) -> None:
         self._sandboxes = SharedSandboxes(root)
         self._settings = settings or RaySettings()
-        self._watched: dict[str, _Watch] = {}
+        self._watches = Watches[RayJob]()
 
     def reach(self) -> None:
         """See that there is a cluster to submit to.
@@ -100,18 +82,18 @@ class RayExecutor(Closeable):
     def status(self, name: str) -> Status:
         """What the launcher recorded; without a record, what Ray says, which is asked now and then."""
         sandbox = self._sandboxes.existing(name)
-        is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
-        if (end := recorded_end(sandbox)) is not None:
-            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:
+            return end
         request = _request(sandbox) or Request.made(self._settings, "")
         try:
             watch = self._watch(name, sandbox, request)
         except BackendUnreachableError:
-            if is_asked_to_stop and _age(sandbox / launcher.STOP_FILE) > GIVEN_UP_SECONDS:
+            stop = sandbox / launcher.STOP_FILE
+            if stop.exists() and _age(stop) > GIVEN_UP_SECONDS:
                 return Status(State.CANCELLED, reason=GIVEN_UP)
             raise
-        if (end := recorded_end(sandbox)) is not None:  # it may have ended between the two looks
-            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:  # it may have ended between the two looks
+            return end
         has_started = (sandbox / launcher.STARTED_FILE).exists()
         seen = Seen(watch.job, has_started, time.monotonic() - watch.since, request.needs())
         return standing(seen, sandbox, request.python)
@@ -142,7 +124,7 @@ class RayExecutor(Closeable):
     def remove(self, name: str) -> None:
         """Remove the sandbox; what still writes into it may keep some of it."""
         self._sandboxes.remove(name)
-        self._watched.pop(name, None)
+        self._watches.forget(name)
 
     def close(self) -> None:
         """Nothing is open: each question of Ray's client is a connection of its own."""
@@ -153,21 +135,16 @@ class RayExecutor(Closeable):
         connected(request.address).submit(submission_id, command, request)
         files.write_json(sandbox / SUBMITTED_FILE, {"job": submission_id})
 
-    def _watch(self, name: str, sandbox: Path, request: Request) -> _Watch:
+    def _watch(self, name: str, sandbox: Path, request: Request) -> Watch[RayJob]:
         """What Ray says of its job, asked again only if that is due."""
-        watch = self._watched.get(name)
-        now = time.monotonic()
-        if watch is None or now - watch.asked_at >= pause(watch.asked):
-            job = self._known(name, request)
-            if job is not None and job.error == GAVE_UP_WAITING:
-                job = self._wait_on(name, sandbox, request) or job
-            log = log_size(sandbox)
-            is_new = watch is None or (watch.job, watch.log) != (job, log)
-            since = now if watch is None or is_new else watch.since
-            if job is None and not is_new:  # of several that a head has forgotten, the first one has waited for all
-                since = min(since, connected(request.address).answers_since)
-            watch = self._watched[name] = _Watch(job, watch.asked + 1 if watch else 1, now, since, log)
-        return watch
+        if not self._watches.is_due(name):
+            return self._watches.latest(name)
+        job = self._known(name, request)
+        if job is not None and job.error == GAVE_UP_WAITING:
+            job = self._wait_on(name, sandbox, request) or job
+        # Of several that a head has forgotten, the first one has waited for all.
+        since = connected(request.address).answers_since if job is None else None
+        return self._watches.note(name, sandbox, job, would_have_said_since=since)
 
     def _wait_on(self, name: str, sandbox: Path, request: Request) -> RayJob | None:
         """Hand a job in again that Ray gave up, as no node had room in time: it never began, and Ray has dropped it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract.states import State
@@ -22,8 +22,8 @@ LATEST_RECORD_SECONDS = 60.0
 FORGOTTEN_SECONDS = 120.0
 """For how long Ray may not know a job before it counts as lost. A head that is started anew knows nothing of what its
 nodes run, and those end a minute after they have lost theirs (`RAY_gcs_rpc_server_reconnect_timeout_s`)."""
-LONGEST_PAUSE_SECONDS = 30.0
-_TERMINATED = "SIGTERM"
+STOPS = "as `ray job stop` does"
+"""Who has ended a session by a signal that nobody here has asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,3 @@ def _forgotten(seen: Seen) -> Status:
         return Status(State.FAILED, reason=reason)
     reason = "Ray does not know its job any more, which never began: the cluster was started anew"
     return Status(State.FAILED, reason=reason)
-
-
-def recorded(status: Status, *, is_asked_to_stop: bool) -> Status:
-    """The same of a recorded end, with what is known of who asked for it."""
-    if status.state is State.CANCELLED and _TERMINATED in str(status.reason) and not is_asked_to_stop:
-        return replace(status, reason=f"{status.reason}, as `ray job stop` does")
-    return status
-
-
-def pause(asked: int) -> float:
-    """Seconds between two looks at Ray after so many: each costs the head of all its users something."""
-    return min(LONGEST_PAUSE_SECONDS, 0.5 * 1.5 ** min(asked, 20))

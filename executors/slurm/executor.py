@@ -23,8 +23,9 @@ from executors.slurm.array import (
     write_array_script,
 )
 from executors.slurm.settings import SlurmSettings, asked_for
-from executors.slurm.standing import Seen, recorded, standing
-from executors.slurm.watches import Watches
+from executors.slurm.standing import STOPS, Seen, standing
+from executors.slurm.words import SlurmJob, latest
+from executors.watches import Watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
 
     from contract.storage.coming_back import ComingBack
     from executors.base import Status, Workload
-    from executors.slurm.watches import Watch
-    from executors.slurm.words import SlurmJob
+    from executors.watches import Watch
 
 BATCH_SCRIPT = "batch.sh"
 SUBMITTED_FILE = "submitted.json"
@@ -55,7 +55,7 @@ class SlurmExecutor(Closeable):
     def __init__(self, root: Path, settings: SlurmSettings | None = None) -> None:
         self._sandboxes = SharedSandboxes(root)
         self._settings = settings or SlurmSettings()
-        self._watches = Watches()
+        self._watches = Watches[SlurmJob]()
 
     def start(self, workload: Workload) -> None:
         """Lay out the sandbox and submit its job, unless that was done."""
@@ -97,13 +97,12 @@ class SlurmExecutor(Closeable):
 
     def status(self, name: str) -> Status:
         """What the launcher recorded; without a record, what Slurm says, which is asked now and then."""
-        sandbox = self._sandboxes.existing(name)
-        is_asked_to_stop = (sandbox / launcher.STOP_FILE).exists()
-        if (end := recorded_end(sandbox)) is not None:
-            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:
+            return end
+        sandbox = self._sandboxes.path(name)
         watch = self._watch(name, sandbox)
-        if (end := recorded_end(sandbox)) is not None:  # it may have ended between the two looks
-            return recorded(end, is_asked_to_stop=is_asked_to_stop)
+        if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:  # it may have ended between the two looks
+            return end
         has_started = (sandbox / launcher.STARTED_FILE).exists()
         seen = Seen(watch.job, has_started, time.monotonic() - watch.since)
         return standing(seen, sandbox, self._python(sandbox))
@@ -116,7 +115,7 @@ class SlurmExecutor(Closeable):
             sought = {name: self._sought(name, there[name]) for name in due}
             known = commands.known_among([*sought.values()])
             for name in due:
-                self._watches.note(name, there[name], known[sought[name]])
+                self._watches.note(name, there[name], latest(known[sought[name]]))
         return {name: self.status(name) for name in there}
 
     def logs(self, name: str, offset: int) -> bytes:
@@ -152,10 +151,10 @@ class SlurmExecutor(Closeable):
     def close(self) -> None:
         """Nothing is open: each of Slurm's commands ends."""
 
-    def _watch(self, name: str, sandbox: Path) -> Watch:
+    def _watch(self, name: str, sandbox: Path) -> Watch[SlurmJob]:
         """What Slurm says of its job, asked again only if that is due."""
         if self._watches.is_due(name):
-            return self._watches.note(name, sandbox, self._jobs(name, sandbox))
+            return self._watches.note(name, sandbox, latest(self._jobs(name, sandbox)))
         return self._watches.latest(name)
 
     def _jobs(self, name: str, sandbox: Path) -> list[SlurmJob]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from contract.states import State
@@ -20,8 +20,8 @@ LATEST_RECORD_SECONDS = 60.0
 """The same where the job ended by itself, and so has left one."""
 FORGOTTEN_SECONDS = 60.0
 """For how long Slurm may not know a job before it counts as lost: its controller may just have started."""
-LONGEST_PAUSE_SECONDS = 30.0
-_TERMINATED = "SIGTERM"
+STOPS = "as Slurm does before the end of its time and to make way"
+"""Who has ended a session by a signal that nobody here has asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,3 @@ def _forgotten(seen: Seen) -> Status:
         reason = "Slurm does not know its job any more, and it left no record of its end: killed, or its node went down"
         return Status(State.FAILED, reason=reason)
     return Status(State.FAILED, reason="Slurm does not know its job any more, which never began: cancelled, say")
-
-
-def recorded(status: Status, *, is_asked_to_stop: bool) -> Status:
-    """The same of a recorded end, with what is known of who asked for it."""
-    if status.state is State.CANCELLED and _TERMINATED in str(status.reason) and not is_asked_to_stop:
-        return replace(status, reason=f"{status.reason}, as Slurm does before the end of its time and to make way")
-    return status
-
-
-def pause(asked: int) -> float:
-    """Seconds between two looks at Slurm after so many: each costs the controller of all its users something."""
-    return min(LONGEST_PAUSE_SECONDS, 0.5 * 1.5 ** min(asked, 20))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from contract.plain_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 LOOK_FORMAT = "%j|%i|%T|%r"
 """Of squeue: name, number, state, reason."""
@@ -120,6 +120,11 @@ def jobs_in(answer: str) -> Iterator[SlurmJob]:
         if _NUMBER.fullmatch(number) and len(rest) == 2:  # noqa: PLR2004 - the columns of the formats above
             state = rest[0].split(" ", 1)[0].rstrip("+")  # sacct says `CANCELLED by 1000`
             yield SlurmJob(number, state, rest[1].strip("()"))
+
+
+def latest(jobs: Sequence[SlurmJob]) -> SlurmJob | None:
+    """Of several of one script, oldest first, the one that counts: one that is not over, or else the last."""
+    return next((job for job in jobs if not job.is_over), jobs[-1] if jobs else None)
 
 
 def waiting_words(job: SlurmJob) -> str:

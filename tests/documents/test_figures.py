@@ -12,8 +12,8 @@ import develop
 from contract.documents import metrics as measured
 from contract.storage import coming_back
 from emulator import settings as emulator
+from executors import watches
 from executors.docker import container, limits
-from executors.ray import standing as ray_standing
 from executors.slurm import standing
 from executors.slurm.settings import margin
 from job.model import DEFAULT_PATIENCE, DEFAULT_SESSION_LIMIT
@@ -135,7 +135,7 @@ COMPUTED: Final[dict[str, list[str]]] = {
         f"{aggregate.CONFIDENCE * 100:g} % confidence interval",
         f"{aggregate.RESAMPLES:,} times drawn again",
     ],
-    "docs/ray.md": [f"Ray is asked every {ray_standing.LONGEST_PAUSE_SECONDS:g} seconds at most"],
+    "docs/ray.md": [f"Ray is asked every {watches.LONGEST_PAUSE_SECONDS:g} seconds at most"],
     "docs/resume.md": [
         f"segments of about {whole(SMALLEST_SEGMENT_BYTES, MIB)} MiB",
         f"a margin of {deadline.MARGIN_SHARE * 100:g} % ({deadline.MARGIN_SECONDS:g} s at least)",
@@ -147,7 +147,7 @@ COMPUTED: Final[dict[str, list[str]]] = {
         f"| {hours(EXAMPLE - 2 * margin(EXAMPLE))} | the session limit",
         f"| {hours(EXAMPLE - margin(EXAMPLE))} | Slurm's SIGTERM (`--signal=B:TERM@{margin(EXAMPLE):g}`)",
         f"| {hours(EXAMPLE)} | Slurm ends the job",
-        f"every {standing.LONGEST_PAUSE_SECONDS:g} seconds at most",
+        f"every {watches.LONGEST_PAUSE_SECONDS:g} seconds at most",
         f"waited for {standing.RECORD_SECONDS:g} seconds after Slurm says",
     ],
     "docs/troubleshooting.md": [

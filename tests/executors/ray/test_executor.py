@@ -12,6 +12,7 @@ import pytest
 
 from contract.errors import BackendError, SessionLostError
 from contract.states import State
+from executors import watches
 from executors.base import Status, Workload
 from executors.ray import standing
 from executors.ray.cluster import RayCluster as Asked
@@ -73,7 +74,7 @@ def executor(cluster: RayCluster, root: Path, monkeypatch: pytest.MonkeyPatch) -
     assert cluster.address
     for each in ("RECORD_SECONDS", "LATEST_RECORD_SECONDS", "FORGOTTEN_SECONDS"):
         monkeypatch.setattr(standing, each, 0.0)
-    monkeypatch.setattr(standing, "LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(watches, "LONGEST_PAUSE_SECONDS", 0.1)
     own = RayExecutor(root)
     yield own
     for name in (NAME, OTHER):

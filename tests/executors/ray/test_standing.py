@@ -12,12 +12,12 @@ from executors.ray.standing import (
     FORGOTTEN_SECONDS,
     LATEST_RECORD_SECONDS,
     RECORD_SECONDS,
+    STOPS,
     Seen,
-    pause,
-    recorded,
     standing,
 )
 from executors.ray.words import COMMAND_FAILED, RayJob
+from executors.shared_sandboxes import with_who_asked
 
 NODES_END_AFTER_SECONDS = 60
 """Ray's own default, once their head is gone."""
@@ -78,14 +78,7 @@ def test_a_job_that_ray_does_not_know_is_lost_only_after_its_node_has_ended_too(
 
 def test_who_asked_for_an_end_is_told() -> None:
     stopped = Status(State.CANCELLED, 143, "asked to stop (SIGTERM)")
-    assert recorded(stopped, is_asked_to_stop=True) == stopped
-    assert str(recorded(stopped, is_asked_to_stop=False).reason).endswith("as `ray job stop` does")
+    assert with_who_asked(stopped, STOPS, is_asked_to_stop=True) == stopped
+    assert str(with_who_asked(stopped, STOPS, is_asked_to_stop=False).reason).endswith("as `ray job stop` does")
     failed = Status(State.FAILED, 1, "exit code 1")
-    assert recorded(failed, is_asked_to_stop=False) == failed
-
-
-def test_ray_is_asked_ever_more_slowly() -> None:
-    pauses = [pause(asked) for asked in range(1, 30)]
-    assert pauses == sorted(pauses)
-    assert pauses[0] < 1
-    assert pauses[-1] == 30
+    assert with_who_asked(failed, STOPS, is_asked_to_stop=False) == failed

@@ -14,6 +14,7 @@ import pytest
 
 from contract.errors import BackendUnreachableError, RefusedError
 from contract.states import State
+from executors import watches
 from executors.base import Status, Workload
 from executors.slurm import standing
 from executors.slurm.executor import LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
@@ -65,7 +66,7 @@ def root(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     assert cluster.configuration.exists()
     for each in ("RECORD_SECONDS", "LATEST_RECORD_SECONDS", "FORGOTTEN_SECONDS"):
         monkeypatch.setattr(standing, each, 0.0)
-    monkeypatch.setattr(standing, "LONGEST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(watches, "LONGEST_PAUSE_SECONDS", 0.05)
     for name in set(os.environ) - set(own_variables()):
         monkeypatch.delenv(name)
     return tmp_path / "the sandboxes of 100 % of all"

@@ -16,6 +16,7 @@ import pytest
 
 from contract.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
 from contract.states import State
+from executors import watches
 from executors.base import Status, Workload
 from executors.slurm import commands, standing
 from executors.slurm.executor import BATCH_SCRIPT, LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
@@ -81,7 +82,7 @@ def executor(cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch) -> I
     assert cluster.configuration.exists()
     for each in ("RECORD_SECONDS", "LATEST_RECORD_SECONDS", "FORGOTTEN_SECONDS"):
         monkeypatch.setattr(standing, each, 0.0)
-    monkeypatch.setattr(standing, "LONGEST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(watches, "LONGEST_PAUSE_SECONDS", 0.05)
     for name in set(os.environ) - set(own_variables()):
         monkeypatch.delenv(name)  # signals are to reach the script itself
     own = SlurmExecutor(root, PLAIN)

@@ -8,13 +8,13 @@ import pytest
 
 from contract.states import State
 from executors.base import Status
+from executors.shared_sandboxes import with_who_asked
 from executors.slurm.standing import (
     FORGOTTEN_SECONDS,
     LATEST_RECORD_SECONDS,
     RECORD_SECONDS,
+    STOPS,
     Seen,
-    pause,
-    recorded,
     standing,
 )
 from executors.slurm.words import SlurmJob
@@ -70,14 +70,8 @@ def test_a_job_that_slurm_does_not_know_is_lost_only_after_a_while() -> None:
 
 def test_who_asked_for_an_end_is_told() -> None:
     stopped = Status(State.CANCELLED, 143, "asked to stop (SIGTERM)")
-    assert recorded(stopped, is_asked_to_stop=True) == stopped
-    assert "as Slurm does before the end of its time" in str(recorded(stopped, is_asked_to_stop=False).reason)
+    assert with_who_asked(stopped, STOPS, is_asked_to_stop=True) == stopped
+    told = with_who_asked(stopped, STOPS, is_asked_to_stop=False)
+    assert "as Slurm does before the end of its time" in str(told.reason)
     failed = Status(State.FAILED, 1, "exit code 1")
-    assert recorded(failed, is_asked_to_stop=False) == failed
-
-
-def test_slurm_is_asked_ever_more_slowly() -> None:
-    pauses = [pause(asked) for asked in range(1, 30)]
-    assert pauses == sorted(pauses)
-    assert pauses[0] < 1
-    assert pauses[-1] == 30
+    assert with_who_asked(failed, STOPS, is_asked_to_stop=False) == failed
