@@ -380,7 +380,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "`ray:` in jobs.yaml asks for what cannot be": (
         "runner/backends/ray/test_section.py::test_what_cannot_be_asked_for_is_named",
         "runner/backends/ray/test_section.py::test_a_gpu_has_to_be_asked_for",
-        "runner/backends/ray/test_section.py::test_a_folder_may_name_a_variable_that_is_set",
+        "runner/backends/test_shared_folder.py::test_a_folder_may_name_a_variable_that_is_set",
     ),
     "no node of a Ray cluster has room for a job": (
         "executors/ray/test_words.py::test_what_a_job_needs_is_said_in_words",
@@ -473,7 +473,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "`slurm:` in jobs.yaml asks for what cannot be": (
         "runner/backends/slurm/test_section.py::test_what_cannot_be_asked_for_is_named",
         "runner/backends/slurm/test_section.py::test_a_gpu_has_to_be_asked_for",
-        "runner/backends/slurm/test_section.py::test_a_folder_may_name_a_variable_that_is_set",
+        "runner/backends/test_shared_folder.py::test_a_folder_may_name_a_variable_that_is_set",
     ),
     "a limit on submissions of the cluster is reached": (
         "executors/slurm/test_words.py::test_a_limit_on_submissions_is_no_refusal_for_good",

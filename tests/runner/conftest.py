@@ -228,9 +228,19 @@ FITS = Trial(
 
 
 @pytest.fixture(autouse=True)
-def each_job_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the tests that are about something else the seconds of a trial; `tests/runner/preflight` has real ones."""
-    monkeypatch.setattr("runner.preflight.trial.try_job", lambda *_job: FITS)
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Spare the tests that are about something else the seconds of a trial; the jobs that would have been tried.
+
+    `tests/runner/preflight` has real ones.
+    """
+    jobs: list[str] = []
+
+    def try_job(job: dict[str, Any], *_more: object) -> Trial:
+        jobs.append(job["name"])
+        return FITS
+
+    monkeypatch.setattr("runner.preflight.trial.try_job", try_job)
+    return jobs
 
 
 @pytest.fixture

@@ -54,19 +54,6 @@ def looks() -> Iterator[list[str]]:
         _looks.remove(noted)
 
 
-@pytest.fixture(autouse=True)
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The jobs that were tried."""
-    jobs: list[str] = []
-
-    def try_job(job: dict[str, Any], *_more: object) -> object:
-        jobs.append(job["name"])
-        return FITS
-
-    monkeypatch.setattr(trial, "try_job", try_job)
-    return jobs
-
-
 def project(root: Path, jobs: int) -> Path:
     """A project of so many jobs by one matrix, which a command has read before; a session of one has ended."""
     root.mkdir()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
@@ -12,9 +10,11 @@ from executors.ray.executor import RayExecutor
 from executors.ray.settings import RaySettings
 from runner.backends.on_executor import ExecutorBackend, packaged_job
 from runner.backends.ray.section import Ray
+from runner.backends.shared_folder import stated_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
@@ -86,26 +86,16 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> RaySettings:
     if job["device"] == "cuda" and not own.gpus:
         remedy = "set `ray: {gpus: 1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Ray for no GPU", remedy)
+    folder = None
+    if own.storage is not None:
+        folder = stated_folder(job["name"], "ray.storage", own.storage, root.parents[2])
     return RaySettings(
         address=own.address,
         cpus=own.cpus,
         gpus=own.gpus,
         memory=own.memory,
         resources=own.resources,
-        folder=None if own.storage is None else storage_folder(job["name"], own.storage, root.parents[2]),
+        folder=folder,
         python=own.python or sys.executable,
         note=key,
     )
-
-
-def storage_folder(job: str, stated: str, project: Path) -> Path:
-    """The folder that a job states, with `~` and variables in it: one for everybody, in which each has its own.
-
-    Raises:
-        InputError: it names a variable that is not set.
-    """
-    path = os.path.expandvars(stated)
-    if "$" in path:
-        problem = f"{stated} names a variable that is not set here"
-        raise InputError(f"job {job}, key ray.storage", problem, "set it, or write the folder itself")
-    return (project / Path(path).expanduser()).absolute()

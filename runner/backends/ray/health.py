@@ -11,6 +11,7 @@ from executors.ray.settings import Request
 from executors.ray.words import amounts
 from runner.backends.base import Check, failed
 from runner.backends.ray.backend import job_settings
+from runner.backends.shared_folder import look_at_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,14 +42,7 @@ def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
         InputError: it cannot be asked for.
     """
     settings = job_settings(job, root, "")
-    folder = settings.folder or root
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if os.access(place, os.W_OK):
-        yield Check("sandboxes", f"lie in {folder}, which each node has to see under this path")
-    else:
-        yield Check("sandboxes", f"{place} is not writable: make it so, or set ray.storage", is_well=False)
+    yield look_at_folder(settings.folder or root, "ray.storage")
     try:
         cluster = RayCluster(stated_address(settings.address, os.environ))
         yield _answers(cluster)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,12 @@ from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
 from executors.slurm.settings import SlurmSettings, longest_session, time_for
 from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job, sandbox_name
+from runner.backends.shared_folder import stated_folder
 from runner.backends.slurm.section import Slurm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from executors.base import Status, Workload
     from runner.backends.base import Check, Origin, Provisions
@@ -110,6 +111,9 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
     if job["device"] == "cuda" and not asks_for_gpu(own):
         remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
+    folder = None
+    if own.folder is not None:
+        folder = stated_folder(job["name"], "slurm.folder", own.folder, root.parents[2])
     return SlurmSettings(
         partition=own.partition,
         account=own.account,
@@ -119,7 +123,7 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         memory=own.memory,
         time=own.time if own.time is not None else time_for(float(job["session_limit"])),
         extra=own.extra,
-        folder=None if own.folder is None else sandbox_folder(job["name"], own.folder, root.parents[2]),
+        folder=folder,
         python=own.python or sys.executable,
         comment=key,
     )
@@ -128,16 +132,3 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
 def asks_for_gpu(own: Slurm) -> bool:
     """Whether sessions with such a section ask for a GPU."""
     return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)
-
-
-def sandbox_folder(job: str, stated: str, project: Path) -> Path:
-    """The folder that a job states, with `~` and variables in it: one for everybody, in which each has its own.
-
-    Raises:
-        InputError: it names a variable that is not set.
-    """
-    path = os.path.expandvars(stated)
-    if "$" in path:
-        problem = f"{stated} names a variable that is not set here"
-        raise InputError(f"job {job}, key slurm.folder", problem, "set it, or write the folder itself")
-    return (project / Path(path).expanduser()).absolute()

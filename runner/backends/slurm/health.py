@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from contract.errors import BackendError
@@ -10,6 +9,7 @@ from executors.slurm.commands import partitions, would_start
 from executors.slurm.settings import asked_for, minutes
 from executors.slurm.words import seconds_of
 from runner.backends.base import Check
+from runner.backends.shared_folder import look_at_folder
 from runner.backends.slurm.backend import job_settings
 
 if TYPE_CHECKING:
@@ -43,14 +43,7 @@ def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
         InputError: it cannot be asked for.
     """
     settings = job_settings(job, root, "")
-    folder = settings.folder or root
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if os.access(place, os.W_OK):
-        yield Check("sandboxes", f"lie in {folder}, which each node has to see under this path")
-    else:
-        yield Check("sandboxes", f"{place} is not writable: make it so, or set slurm.folder", is_well=False)
+    yield look_at_folder(settings.folder or root, "slurm.folder")
     try:
         yield _partition(settings)
         yield Check("submission", would_start(asked_for(settings)))

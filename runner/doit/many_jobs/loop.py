@@ -206,7 +206,7 @@ class ManyJobs:
                 if job not in before or _code_after(ended, job):
                     failed.add(job)
                     self._see(job, before.get(job), ended)
-            plans = [self._graph.only(alike).plan(job) for job in alike if job not in failed]
+            plans = [self._graph.plan(job) for job in alike if job not in failed]
             self._submit_together(plans)
         if rest := [job for job in jobs if job not in failed]:
             self._pass(rest)
@@ -245,17 +245,17 @@ class ManyJobs:
             self._goes_on_later(job, ended.later.get(job))
         else:
             self._failures[job] = 0
-            again, found = going_on(self._graph.only([job]), {job: before}, ended, self._idle, self._notifier)
+            again, found = going_on(self._graph, {job: before}, ended, self._idle, self._notifier)
             if again and job in self._named:
                 self._line.was_taken(job)
-                self._put(self._graph.only([job]).plan(job))
+                self._put(self._graph.plan(job))
             else:
                 self._ends(job, found if again else worst(code, found))
 
     def _goes_on_later(self, job: str, error: RelayError | None) -> None:
         """Have a job wait that is not at its end: for its session, for its turn, or for an answer."""
         try:
-            plan = self._graph.only([job]).plan(job)
+            plan = self._graph.plan(job)
         except RelayError as unplanned:  # jobs.yaml has changed meanwhile; the session that may run goes on
             say(plain(str(unplanned)))
             self._ends(job, unplanned.exit_code)

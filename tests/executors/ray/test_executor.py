@@ -13,11 +13,22 @@ import pytest
 from contract.errors import BackendError, SessionLostError
 from contract.states import State
 from executors import watches
-from executors.base import Status, Workload
+from executors.base import Status
 from executors.ray import standing
 from executors.ray.cluster import RayCluster as Asked
 from executors.ray.executor import REQUEST_FILE, SUBMITTED_FILE, RayExecutor
 from executors.ray.settings import RaySettings
+from tests.executors.clusters import (
+    LISTENS,
+    NAME,
+    PATIENCE_SECONDS,
+    TELLS,
+    WAITS,
+    ended,
+    eventually,
+    wait_for_log,
+    workload,
+)
 from tests.project import Project, cart_pole
 from tests.ray_cluster import CPUS, running_ray
 
@@ -28,34 +39,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-NAME, OTHER = "0123456789abcdef", "fedcba9876543210"
-PATIENCE_SECONDS = 240
+OTHER = "fedcba9876543210"
 START_SECONDS = 15
 LONG = pytest.mark.long("each job of Ray's takes a second or two of CPU; those before have the ways that matter most")
-WAITS = """
-import os, sys, time
-from pathlib import Path
-print("waiting", flush=True)
-while not Path(os.environ["RELAY_STOP_FILE"]).exists():
-    time.sleep(0.01)
-sys.exit(143)
-"""
-LISTENS = """
-import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("waiting", flush=True)
-signal.pause()
-"""
-TELLS = """
-import os, tempfile
-from pathlib import Path
-assert Path(tempfile.gettempdir()) == Path(os.environ["TMPDIR"])
-Path("seen").mkdir()
-Path("seen/inputs.txt").write_text(" ".join(sorted(each.name for each in Path(os.environ["RELAY_INPUT"]).rglob("*"))))
-Path("seen/temporary.txt").write_text(tempfile.gettempdir())
-Path("seen/variables.txt").write_text(" ".join(os.environ))
-print("hello")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -80,33 +66,6 @@ def executor(cluster: RayCluster, root: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in (NAME, OTHER):
         with contextlib.suppress(BackendError):
             own.stop(name)
-
-
-def workload(tmp_path: Path, script: str, name: str = NAME) -> Workload:
-    path = tmp_path / f"{name}.py"
-    path.write_text(script, encoding="utf-8")
-    (tmp_path / "given").mkdir(exist_ok=True)
-    (tmp_path / "given" / "payload.json").write_text("{}", encoding="utf-8")
-    return Workload(name, path, {"cart": tmp_path / "given"}, {"GREETING": "hello"})
-
-
-def eventually(executor: RayExecutor, *states: State, name: str = NAME) -> Status:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (status := executor.status(name)).state not in states:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.05)
-    return status
-
-
-def ended(executor: RayExecutor) -> Status:
-    return eventually(executor, State.COMPLETE, State.FAILED, State.CANCELLED)
-
-
-def wait_for_log(executor: RayExecutor, text: bytes) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while text not in executor.logs(NAME, 0):
-        assert time.monotonic() < deadline, executor.status(NAME)
-        time.sleep(0.05)
 
 
 def test_a_script_runs_as_a_job_and_what_it_left_is_fetched(

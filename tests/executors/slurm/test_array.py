@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +19,7 @@ from executors.slurm import standing
 from executors.slurm.executor import LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
 from executors.slurm.settings import SlurmSettings
 from tests.cluster import running_cluster
+from tests.executors.clusters import LOCKS_ITS_INPUT, WAITS, ended, wait_for_log
 from tests.preloading import own_variables
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tests.cluster import Cluster
 
 NAMES = ("0123456789abcdef", "123456789abcdef0", "23456789abcdef01")
-PATIENCE_SECONDS = 120
 PLAIN = SlurmSettings(partition="main", time=600)
 CLOSED = SlurmSettings(partition="closed", time=600)
 TELLS = """
@@ -38,20 +37,6 @@ from pathlib import Path
 with Path("starts.txt").open("a") as starts:
     starts.write(os.environ["SLURM_ARRAY_TASK_ID"])
 print(Path(os.environ["RELAY_INPUT"], "cart", "own.txt").read_text())
-"""
-WAITS = """
-import os, sys, time
-from pathlib import Path
-print("waiting", flush=True)
-while not Path(os.environ["RELAY_STOP_FILE"]).exists():
-    time.sleep(0.01)
-sys.exit(143)
-"""
-LOCKS_ITS_INPUT = """
-import fcntl, os, signal
-fcntl.flock(0, fcntl.LOCK_EX)
-os.write(1, b"locked")
-signal.pause()
 """
 
 
@@ -84,21 +69,6 @@ def workloads(folder: Path, script: str) -> list[Workload]:
     return made
 
 
-def ended(executor: SlurmExecutor, name: str) -> Status:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (status := executor.status(name)).state.is_terminal:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.02)
-    return status
-
-
-def wait_for_log(executor: SlurmExecutor, name: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while b"waiting" not in executor.logs(name, 0):
-        assert time.monotonic() < deadline, executor.status(name)
-        time.sleep(0.02)
-
-
 def test_scripts_that_start_together_are_one_array_and_each_runs_once_in_its_own_sandbox(
     cluster: Cluster, root: Path, tmp_path: Path
 ) -> None:
@@ -127,7 +97,7 @@ def test_one_of_an_array_is_stopped_and_cancelled_without_the_others(root: Path,
     with SlurmExecutor(root, PLAIN) as executor:
         executor.start_together(workloads(tmp_path, WAITS))
         for name in NAMES:
-            wait_for_log(executor, name)
+            wait_for_log(executor, b"waiting", name)
         executor.stop(NAMES[0])
         assert ended(executor, NAMES[0]).state is State.CANCELLED
         executor.kill(NAMES[1])

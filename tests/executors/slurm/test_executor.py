@@ -17,11 +17,23 @@ import pytest
 from contract.errors import BackendError, BackendUnreachableError, RefusedError, SessionLostError
 from contract.states import State
 from executors import watches
-from executors.base import Status, Workload
+from executors.base import Status
 from executors.slurm import commands, standing
 from executors.slurm.executor import BATCH_SCRIPT, LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
 from executors.slurm.settings import SlurmSettings
 from tests.cluster import running_cluster
+from tests.executors.clusters import (
+    LISTENS,
+    LOCKS_ITS_INPUT,
+    NAME,
+    PATIENCE_SECONDS,
+    TELLS,
+    WAITS,
+    ended,
+    eventually,
+    wait_for_log,
+    workload,
+)
 from tests.preloading import own_variables
 
 if TYPE_CHECKING:
@@ -30,40 +42,7 @@ if TYPE_CHECKING:
     from executors.slurm.words import SlurmJob
     from tests.cluster import Cluster
 
-NAME = "0123456789abcdef"
-PATIENCE_SECONDS = 120
 PLAIN = SlurmSettings(partition="main", time=600)
-WAITS = """
-import os, sys, time
-from pathlib import Path
-print("waiting", flush=True)
-while not Path(os.environ["RELAY_STOP_FILE"]).exists():
-    time.sleep(0.01)
-sys.exit(143)
-"""
-LISTENS = """
-import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("waiting", flush=True)
-signal.pause()
-"""
-LOCKS_ITS_INPUT = """
-import fcntl, os, signal
-fcntl.flock(0, fcntl.LOCK_EX)
-os.write(1, b"locked")
-signal.pause()
-"""
-TELLS = """
-import os, tempfile
-from pathlib import Path
-Path("left.txt").write_text(os.environ["SLURM_JOB_NAME"])
-assert Path(tempfile.gettempdir()) == Path(os.environ["TMPDIR"])
-Path("seen").mkdir()
-Path("seen/inputs.txt").write_text(" ".join(sorted(each.name for each in Path(os.environ["RELAY_INPUT"]).rglob("*"))))
-Path("seen/temporary.txt").write_text(tempfile.gettempdir())
-Path("seen/variables.txt").write_text(" ".join(os.environ))
-print("hello")
-"""
 
 
 @pytest.fixture(scope="module")
@@ -89,33 +68,6 @@ def executor(cluster: Cluster, root: Path, monkeypatch: pytest.MonkeyPatch) -> I
     yield own
     with contextlib.suppress(BackendError):
         own.kill(NAME)
-
-
-def workload(tmp_path: Path, script: str) -> Workload:
-    path = tmp_path / "given.py"
-    path.write_text(script, encoding="utf-8")
-    (tmp_path / "given").mkdir(exist_ok=True)
-    (tmp_path / "given" / "payload.json").write_text("{}", encoding="utf-8")
-    return Workload(NAME, path, {"cart": tmp_path / "given"}, {"GREETING": "hello"})
-
-
-def eventually(executor: SlurmExecutor, *states: State) -> Status:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (status := executor.status(NAME)).state not in states:
-        assert time.monotonic() < deadline, status
-        time.sleep(0.02)
-    return status
-
-
-def ended(executor: SlurmExecutor) -> Status:
-    return eventually(executor, State.COMPLETE, State.FAILED, State.CANCELLED)
-
-
-def wait_for_log(executor: SlurmExecutor, text: bytes) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while text not in executor.logs(NAME, 0):
-        assert time.monotonic() < deadline, executor.status(NAME)
-        time.sleep(0.02)
 
 
 def test_a_script_runs_as_a_job_and_what_it_left_is_fetched(

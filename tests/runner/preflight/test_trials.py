@@ -7,28 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runner.commands.plan import show_plan
-from runner.preflight import trial
 from runner.preflight.trials import MOST_FOR_A_LOOK
 from runner.preflight.verdict import judge
 from runner.workspace import Workspace
 from tests.project import cart_pole
-from tests.runner.conftest import FITS, write_jobs
+from tests.runner.conftest import write_jobs
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The jobs that were tried."""
-    jobs: list[str] = []
-
-    def try_job(job: dict[str, Any], *_more: object) -> object:
-        jobs.append(job["name"])
-        return FITS
-
-    monkeypatch.setattr(trial, "try_job", try_job)
-    return jobs
 
 
 def a_search(root: Path, **matrix: list[Any]) -> Workspace:

@@ -12,7 +12,7 @@ import pytest
 from contract.errors import InputError
 from executors.ray.settings import RaySettings
 from job.problems import InvalidJobError
-from runner.backends.ray.backend import RayBackend, job_settings, storage_folder
+from runner.backends.ray.backend import RayBackend, job_settings
 from runner.backends.registry import backend_entry
 from tests.runner.conftest import job_json
 
@@ -80,14 +80,6 @@ def test_a_gpu_has_to_be_asked_for(tmp_path: Path) -> None:
         settings("cuda")
     with RayBackend(tmp_path / "runs" / ".backends" / "ray") as backend, pytest.raises(InputError, match="for no GPU"):
         backend.provisions(job_json(device="cuda"), None)
-
-
-def test_a_folder_may_name_a_variable_that_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SCRATCH", str(tmp_path))
-    assert storage_folder("cart", "$SCRATCH/relay", Path("/lab")) == tmp_path / "relay"
-    monkeypatch.delenv("SCRATCH")
-    with pytest.raises(InputError, match=r"\$SCRATCH/relay names a variable that is not set here; set it, or write"):
-        storage_folder("cart", "$SCRATCH/relay", Path("/lab"))
 
 
 def test_whoever_reads_jobs_or_opens_the_backend_needs_no_ray() -> None:

@@ -12,7 +12,7 @@ from contract.errors import InputError
 from executors.slurm.settings import SlurmSettings
 from job.problems import InvalidJobError
 from runner.backends.registry import backend_entry
-from runner.backends.slurm.backend import SlurmBackend, job_settings, sandbox_folder
+from runner.backends.slurm.backend import SlurmBackend, job_settings
 from tests.runner.conftest import job_json
 
 ROOT = Path("/lab/runs/.backends/slurm")
@@ -88,11 +88,3 @@ def test_a_gpu_has_to_be_asked_for() -> None:
     with pytest.raises(InputError, match=r"ask Slurm for no GPU; set `slurm: \{gres: gpu:1\}`"):
         settings("cuda")
     assert settings("cuda", extra=["--gpus=1"]).extra == ("--gpus=1",)
-
-
-def test_a_folder_may_name_a_variable_that_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SCRATCH", str(tmp_path))
-    assert sandbox_folder("cart", "$SCRATCH/relay", Path("/lab")) == tmp_path / "relay"
-    monkeypatch.delenv("SCRATCH")
-    with pytest.raises(InputError, match=r"\$SCRATCH/relay names a variable that is not set here; set it, or write"):
-        sandbox_folder("cart", "$SCRATCH/relay", Path("/lab"))
