@@ -57,6 +57,8 @@ class RayCluster:
         self._folder = folder
         self._nodes = nodes
         self._start_seconds = start_seconds
+        from tests.cluster import free_ports  # noqa: PLC0415 - not found where this file runs by itself
+
         self._gcs, self._dashboard, self._client, *self._agents = free_ports(4 + len(nodes))
         self.address = f"http://127.0.0.1:{self._dashboard}"
         self.python = folder / "python"
@@ -158,17 +160,6 @@ class RayCluster:
         while not holds():
             assert time.monotonic() < deadline, "the cluster did not come up"
             time.sleep(0.1)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at, chosen at once so that they differ."""
-    import socket  # noqa: PLC0415 - the process that waits for the end of the tests needs none
-
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def marked_processes(mark: str) -> set[psutil.Process]:

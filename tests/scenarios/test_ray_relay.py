@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract.documents.runs import Execution, Package
+from contract.documents.runs import Execution
 from executors.local_launcher import ENDED_FILE
 from tests.project import Project, cart_pole
 from tests.ray_cluster import HEAD, RayCluster, running_ray
+from tests.scenarios.slow_jobs import eventually, slow_cart, trains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -25,18 +25,6 @@ GOAL = 512
 PATIENCE_SECONDS = 1500
 """With two dozen jobs on a machine that does something else too."""
 LONG = pytest.mark.long("the executor's tests have the same ends in small, with scripts that train nothing")
-SLOW_STEPS = """
-import time
-import gymnasium as gym
-from gymnasium.envs.classic_control.cartpole import CartPoleEnv
-
-class Slow(CartPoleEnv):
-    def step(self, action):
-        time.sleep(0.02)  # as a simulator takes its time: a session is to last until it is cut off
-        return super().step(action)
-
-gym.register("Slow-v0", entry_point=Slow, max_episode_steps=500)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +34,7 @@ def cluster() -> Iterator[RayCluster]:
 
 
 def slow_steps(project: Project, **changes: Any) -> dict[str, Any]:
-    """A job whose sessions last for as many hundredths of a second as it has timesteps, or longer."""
-    (project.root / "slow").mkdir(exist_ok=True)
-    (project.root / "slow" / "__init__.py").write_text(SLOW_STEPS, encoding="utf-8")
-    job = {"env": {"id": "slow:Slow-v0", "n_envs": 2}, "sources": ["slow"], "save_freq": 64, "device": "cpu"}
-    return cart_pole(**job | changes)
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    return slow_cart(project, **{"save_freq": 64, **changes})
 
 
 def say(project: Project, *command: str) -> tuple[int, str]:
@@ -65,13 +42,6 @@ def say(project: Project, *command: str) -> tuple[int, str]:
     process = project.start(*command)
     said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, said
-
-
-def trains(project: Project, job: str) -> bool:
-    """Whether a session of a job has saved a checkpoint and is not over, as its sandbox says."""
-    (folder,) = project.sessions(job)
-    log = project.runs.backend("ray") / Package.read(folder.package_json).key[:16] / "log.txt"
-    return log.exists() and b"@relay checkpoint" in log.read_bytes()
 
 
 def under_way(project: Project) -> Iterator[Path]:
@@ -93,7 +63,7 @@ def test_a_head_that_is_started_anew_costs_what_was_not_saved(
 ) -> None:
     project.write_jobs(cart=slow_steps(project, total_timesteps=10**6))
     assert say(project, *GO_ON)[0] == UNDER_WAY
-    eventually(lambda: trains(project, "cart"))
+    eventually(lambda: trains(project, "cart", "ray"), PATIENCE_SECONDS)
     cluster.kill(HEAD)
     cluster.wait_for_the_end_of(*NODES)
     cluster.start_head()
@@ -124,14 +94,14 @@ def test_twenty_four_jobs_come_through_kills_of_commands_a_node_and_the_head(
     jobs[names[1]]["session_limit"] = "40s"
     project.write_jobs(**jobs)
     project.kill_at(f"execute   {names[3]}", *GO_ON)
-    eventually(lambda: trains(project, names[0]))
+    eventually(lambda: trains(project, names[0], "ray"), PATIENCE_SECONDS)
     cluster.kill("n1")
     for name in names[4:6]:
         project.kill_at(f"execute   {name}", *GO_ON)
     cluster.start_nodes("n1")
     assert say(project, *GO_ON)[0] == UNDER_WAY
     given = cluster.jobs()
-    eventually(lambda: any(under_way(project)))
+    eventually(lambda: any(under_way(project)), PATIENCE_SECONDS)
     cluster.kill(HEAD)
     code, said = say(project, *GO_ON)
     assert code == UNDER_WAY
@@ -139,7 +109,7 @@ def test_twenty_four_jobs_come_through_kills_of_commands_a_node_and_the_head(
     cluster.wait_for_the_end_of(*NODES)
     cluster.start_head()  # it knows of no job
     cluster.start_nodes(*NODES)
-    eventually(lambda: say(project, *GO_ON)[0] == 0)
+    eventually(lambda: say(project, *GO_ON)[0] == 0, PATIENCE_SECONDS)
     assert given.keys().isdisjoint(later := cluster.jobs())
     sessions = {name: project.sessions(name) for name in names}
     assert len(given) + len(later) == sum(map(len, sessions.values()))

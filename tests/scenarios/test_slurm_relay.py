@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contract.documents.runs import Execution, Package
+from contract.documents.runs import Execution
 from contract.states import State
 from tests.cluster import running_cluster
 from tests.preloading import own_variables
 from tests.project import KILLED, PATIENCE_SECONDS, Project, cart_pole
+from tests.scenarios.slow_jobs import eventually, slow_cart, trains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cluster import Cluster
@@ -29,18 +29,6 @@ GO_ON = ("resume", "backend=slurm", "wait=no")
 UNDER_WAY = 75
 GOAL = 512
 LONG = pytest.mark.long("the executor's tests have the same ends in small, with scripts that train nothing")
-SLOW_STEPS = """
-import time
-import gymnasium as gym
-from gymnasium.envs.classic_control.cartpole import CartPoleEnv
-
-class Slow(CartPoleEnv):
-    def step(self, action):
-        time.sleep(0.02)  # as a simulator takes its time: a session is to last until it is cut off
-        return super().step(action)
-
-gym.register("Slow-v0", entry_point=Slow, max_episode_steps=500)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +46,12 @@ def reached_by_signals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_slurm(**changes: Any) -> dict[str, Any]:
     slurm = {"partition": "main", "time": "10m", **changes.pop("slurm", {})}
-    return cart_pole(device="cpu", slurm=slurm, **changes)
+    return cart_pole(**{"device": "cpu", **changes, "slurm": slurm})
 
 
 def slow_steps(project: Project, **changes: Any) -> dict[str, Any]:
-    """A job whose sessions last until they are cut off: its goal comes after minutes."""
-    (project.root / "slow").mkdir(exist_ok=True)
-    (project.root / "slow" / "__init__.py").write_text(SLOW_STEPS, encoding="utf-8")
-    job = {
-        "env": {"id": "slow:Slow-v0", "n_envs": 2},
-        "sources": ["slow"],
-        "total_timesteps": 10**6,
-        "save_freq": 10**6,
-    }
-    return on_slurm(**job | changes)
+    """A job whose goal comes after minutes."""
+    return on_slurm(**slow_cart(project, **{"total_timesteps": 10**6, "save_freq": 10**6, **changes}))
 
 
 def uninterrupted(folder: Path, goal: int, **changes: Any) -> str:
@@ -80,13 +60,6 @@ def uninterrupted(folder: Path, goal: int, **changes: Any) -> str:
     project.write_jobs(cart=cart_pole(device="cpu", total_timesteps=goal, save_freq=10**6, **changes))
     project.doit("run_full")
     return project.digest("cart", 1)
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def wait_for_training(project: Project, number: int) -> None:
@@ -242,9 +215,9 @@ def test_twenty_four_jobs_come_through_kills_of_commands_nodes_and_controllers(
     project.write_jobs(**jobs)
     before = cluster.submissions()
     project.kill_at(f"execute   {names[3]}", *GO_ON)
-    eventually(lambda: trains(project, names[2]))
+    eventually(lambda: trains(project, names[2], "slurm"))
     cluster.ask("sbatch", "--partition=high", "--nodelist=n2", "--exclusive", "--output=/dev/null", "--wrap=true")
-    eventually(lambda: trains(project, names[0]))
+    eventually(lambda: trains(project, names[0], "slurm"))
     cluster.kill_node("n1")
     for name in names[4:6]:
         project.kill_at(f"execute   {name}", *GO_ON)
@@ -264,13 +237,6 @@ def test_twenty_four_jobs_come_through_kills_of_commands_nodes_and_controllers(
     whole.doit("run_full")
     for name in names:
         assert project.digest(name, len(sessions[name])) == whole.digest(name, 1), name
-
-
-def trains(project: Project, job: str) -> bool:
-    """Whether a session of a job has saved a checkpoint and is not over, as its sandbox says."""
-    (folder,) = project.sessions(job)
-    log = project.runs.backend("slurm") / Package.read(folder.package_json).key[:16] / "log.txt"
-    return log.exists() and b"@relay checkpoint" in log.read_bytes()
 
 
 def say(project: Project, *command: str) -> int:

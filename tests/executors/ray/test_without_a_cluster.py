@@ -15,7 +15,8 @@ from executors import local_launcher as launcher
 from executors.base import Status, Workload
 from executors.ray.executor import GIVEN_UP_SECONDS, REQUEST_FILE, SUBMITTED_FILE, RayExecutor
 from executors.ray.settings import RaySettings, Request
-from tests.ray_cluster import NO_RAY, free_ports, is_installed
+from tests.cluster import free_ports
+from tests.ray_cluster import NO_RAY, is_installed
 from tests.ray_dashboard import VERSION, dashboard
 
 if TYPE_CHECKING:

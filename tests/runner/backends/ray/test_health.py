@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from runner.backends.ray.health import checks, checks_of
-from tests.ray_cluster import NO_RAY, free_ports, is_installed
+from tests.cluster import free_ports
+from tests.ray_cluster import NO_RAY, is_installed
 from tests.ray_dashboard import ALIVE, VERSION, dashboard, listed
 from tests.runner.conftest import job_json
 
