@@ -1,4 +1,4 @@
-"""Sessions and trials that begin as forks of one process that has imported torch: see `guarded/preloaded.py`."""
+"""Sessions, trials and commands begin as forks of one process that has imported torch: see `guarded/preloaded.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from tests.guarded.sitecustomize import PRELOADED_VARIABLE
+from tests.guarded.sitecustomize import COMMAND_VARIABLE, PRELOADED_VARIABLE
 from tests.network_guard import GUARDED
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PROGRAM = GUARDED / "preloaded.py"
 PADDING = 4096
 """How long the longest command line of a fork may be."""
+COMMAND_MAY_FORK = {COMMAND_VARIABLE: "yes"}
+"""The variable by which a doit that nobody sends a signal begins as a fork too: a signal would not reach it."""
 
 
 @contextmanager

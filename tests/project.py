@@ -23,6 +23,7 @@ from contract.storage import files, layout
 from runner.layout import RunsFolder, SessionFolder
 from runner.sources.reading import SETTLING_NS, SourceReader
 from tests.network_guard import GUARDED
+from tests.preloading import COMMAND_MAY_FORK
 
 ROOT = Path(__file__).resolve().parent.parent
 CARRIED = ("contract", "job", "trainer", "restore")
@@ -130,10 +131,10 @@ class Project:
         return {name: (state.st_ino, state.st_mtime_ns) for name, state in states.items()}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start doit, its output in one pipe."""
+        """Start doit, its output in one pipe; it may be sent signals."""
         return self._start("-m", "doit", *arguments)
 
-    def _start(self, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         self._share_trials(before=True)
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -141,7 +142,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": str(GUARDED)},
+            env={**os.environ, "PYTHONPATH": str(GUARDED), **variables},
         )
         self._started.append(process)
         return process
@@ -160,7 +161,7 @@ class Project:
 
     def doit(self, *arguments: str, expect: int = 0) -> str:
         """Run doit to its end; return what it printed."""
-        process = self.start(*arguments)
+        process = self._start("-m", "doit", *arguments, **COMMAND_MAY_FORK)
         output, _ = process.communicate(timeout=PATIENCE_SECONDS)
         self._share_trials(before=False)
         assert process.returncode == expect, output
@@ -168,7 +169,7 @@ class Project:
 
     def start_struck(self, line_start: str, *arguments: str, operations: int) -> subprocess.Popen[str]:
         """Start doit as `kill_at` does; it dies only where it comes to that."""
-        return self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments)
+        return self._start(str(STRUCK_DOIT), line_start, str(operations), *arguments, **COMMAND_MAY_FORK)
 
     def kill_at(self, line_start: str, *arguments: str, operations: int = 0) -> str:
         """Start doit, which is killed (SIGKILL) as it has printed a line that begins with `line_start`.

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.network_guard import GUARDED
-from tests.preloading import preloaded
+from tests.preloading import COMMAND_MAY_FORK, preloaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +49,17 @@ def start(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[s
     (folder / "trainer").mkdir(exist_ok=True)
     (folder / "trainer" / "__init__.py").touch()
     (folder / "trainer" / "__main__.py").write_text(TELLS, encoding="utf-8")
-    (folder / "local_launcher.py").write_text(TELLS, encoding="utf-8")
+    for program in ("local_launcher.py", "struck_doit.py"):
+        (folder / program).write_text(TELLS, encoding="utf-8")
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(GUARDED), "elsewhere"]), **variables},
+        env={
+            **os.environ,
+            **COMMAND_MAY_FORK,
+            "PYTHONPATH": os.pathsep.join([str(GUARDED), "elsewhere"]),
+            **variables,
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -67,7 +73,7 @@ def told(process: subprocess.Popen[str], given: str = "") -> tuple[dict[str, Any
     return json.loads(output.partition("\n")[0]), errors
 
 
-@pytest.mark.parametrize("arguments", [["-m", "trainer"], ["local_launcher.py"]])
+@pytest.mark.parametrize("arguments", [["-m", "trainer"], ["local_launcher.py"], ["struck_doit.py"]])
 def test_it_is_what_it_would_be_but_for_torch(
     tmp_path: Path, arguments: list[str], request: pytest.FixtureRequest
 ) -> None:
@@ -95,6 +101,10 @@ def test_it_is_what_it_would_be_but_for_torch(
         ("os.kill(os.getpid(), 9)", -9, ""),
         ("os.kill(os.getpid(), 15)", -15, ""),
         ("import no_such_module", 1, "ModuleNotFoundError: No module named 'no_such_module'\n"),
+        ("left = open('left', 'w'); left.write('a line')", 0, ""),
+        ("import atexit; atexit.register(sys.stderr.write, 'the last')", 0, "the last"),
+        ("import threading, time; threading.Timer(0.1, print, ['later'], {'file': sys.stderr}).start()", 0, "later\n"),
+        ("import signal; signal.raise_signal(signal.SIGINT)", -2, "KeyboardInterrupt\n"),
     ],
 )
 def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code: int, said: str) -> None:
@@ -102,6 +112,7 @@ def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code:
     _, errors = told(process)
     assert process.returncode == code
     assert errors.endswith(said)
+    assert not (left := tmp_path / "left").exists() or left.read_text(encoding="utf-8") == "a line"
 
 
 def sleeping(folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:

@@ -13,6 +13,7 @@ from typing import Any
 
 LOG_VARIABLE = "RELAY_TESTS_NETWORK_LOG"
 PRELOADED_VARIABLE = "RELAY_TESTS_PRELOADED"
+COMMAND_VARIABLE = "RELAY_TESTS_PRELOADED_COMMAND"
 _ADDRESSES = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _NAMES = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 
@@ -83,6 +84,7 @@ else:
     if (_server := os.environ.get(PRELOADED_VARIABLE)) and (
         _command in (["-m", "trainer"], ["-m", "runner.verifying.loading_process"])
         or (len(sys.orig_argv) == 3 and _command[0].endswith(("local_launcher.py", "performer.py")))
+        or (COMMAND_VARIABLE in os.environ and (_command == ["-m", "doit"] or _command[0].endswith("struck_doit.py")))
     ):
         import importlib
 
