@@ -16,9 +16,11 @@ import atexit
 import contextlib
 import ctypes
 import gc
-import importlib
+import hashlib
+import importlib.machinery
 import io
 import json
+import marshal
 import os
 import resource
 import runpy
@@ -31,6 +33,8 @@ import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 assert sys.platform == "linux"
 
@@ -38,6 +42,9 @@ DECIDING = ("PYTHON", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "TORCH_", "CUDA", "CU
 """How the names of variables begin that are looked at when something is imported."""
 OF_NO_MATTER = frozenset({"PYTHONPATH", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONUTF8"})
 """Those of them that a fork heeds by itself; the last says what tests' machines do anyway."""
+ROOT = Path(__file__).resolve().parents[2]
+PAYLOAD = ("contract", "job", "trainer", "restore")
+"""What a session unpacks and imports."""
 LONGEST_REQUEST = 1 << 20
 STANDARD_STREAMS = 3
 
@@ -253,7 +260,31 @@ def load() -> None:
             del sys.modules[name]  # it remembers the standard output of when it is imported; what it imports may stay
         for each in list(vars(weakref.finalize)["_registry"]):
             each.atexit = False  # torch would take its operators apart
+        compile_once(*(ROOT / name for name in PAYLOAD))
         gc.freeze()
+
+
+def compile_once(*packages: Path) -> None:
+    """Import what stands in these packages without compiling it, wherever it lies: each session unpacks it anew."""
+    codes: dict[bytes, bytes] = {}
+    for source in (path for package in packages for path in package.rglob("*.py")):
+        text = source.read_bytes()
+        codes[hashlib.sha256(text).digest()] = marshal.dumps(compile(text, source, "exec", dont_inherit=True))
+    compiled_anew = importlib.machinery.SourceFileLoader.source_to_code
+
+    def source_to_code(loader: importlib.machinery.SourceFileLoader, data: Any, path: Any, **options: Any) -> CodeType:
+        known = codes.get(hashlib.sha256(data).digest()) if isinstance(data, bytes) else None
+        if known is None:
+            return compiled_anew(loader, data, path, **options)
+        return moved(marshal.loads(known), path)  # noqa: S302 - what was compiled above
+
+    importlib.machinery.SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]
+
+
+def moved(code: CodeType, path: str) -> CodeType:
+    """The same code as of another file."""
+    constants = tuple(moved(each, path) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_filename=path, co_consts=constants)
 
 
 def main() -> None:
