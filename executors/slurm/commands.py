@@ -16,7 +16,7 @@ from executors.slurm.words import (
     RECORD_FORMAT,
     gave_no_answer,
     is_busy,
-    jobs_in,
+    parse_jobs,
     refusal,
 )
 
@@ -90,7 +90,7 @@ def known_among(sought: Sequence[Sought]) -> dict[Sought, list[SlurmJob]]:
         raise _unreachable(str(error)) from None
     found: dict[str, list[SlurmJob]] = {name: [] for name in names}
     for name, _, rest in (line.strip().partition("|") for line in said.splitlines()):
-        found.get(name, []).extend(jobs_in(rest))
+        found.get(name, []).extend(parse_jobs(rest))
     return {each: each.among(found[each.name]) or _recorded(each) for each in sought}
 
 
@@ -100,7 +100,7 @@ def _recorded(sought: Sought) -> list[SlurmJob]:
     chosen = by_name if sought.number is None else [f"--jobs={sought.number}"]
     command = ["sacct", *chosen, "--allocations", "--parsable2", "--noheader", f"--format={RECORD_FORMAT}"]
     try:
-        return sought.among(jobs_in(_said(command)))
+        return sought.among(parse_jobs(_said(command)))
     except (_Failed, BackendError):
         return []
 

@@ -22,7 +22,7 @@ from executors.slurm.array import (
     noted_task,
     write_array_script,
 )
-from executors.slurm.settings import SlurmSettings, asked_for
+from executors.slurm.settings import SlurmSettings, request_options
 from executors.slurm.standing import STOPS, Seen, standing
 from executors.slurm.words import SlurmJob, latest
 from executors.watches import Watches
@@ -65,7 +65,7 @@ class SlurmExecutor(Closeable):
         (sandbox / ARRAY_FILE).unlink(missing_ok=True)
         _write_batch_script(sandbox, self._settings.python)
         number = commands.submit(
-            [*self._own_options(workload.name, sandbox), *asked_for(self._settings)],
+            [*self._own_options(workload.name, sandbox), *request_options(self._settings)],
             sandbox / BATCH_SCRIPT,
             sandbox / LOCK_FILE,
         )
@@ -186,7 +186,7 @@ class SlurmExecutor(Closeable):
             "--no-requeue",
         ]
         try:
-            number = commands.submit([*options, *asked_for(self._settings)], script, sandboxes[0] / LOCK_FILE)
+            number = commands.submit([*options, *request_options(self._settings)], script, sandboxes[0] / LOCK_FILE)
         except RefusedError as error:
             if "array" not in error.problem.lower():
                 raise

@@ -20,7 +20,7 @@ from executors.local_launcher import WORKING
 from runner.acting import performer
 from runner.acting.order import MADE, REFUSED, ExportOrder, Order, VideoOrder
 from runner.data import mounts
-from runner.preflight.sandbox import environment_in, lay_out
+from runner.preflight.sandbox import lay_out, session_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def _lay_out(workspace: Workspace, plan: Plan, folder: Path) -> None:
 
 def _run(folder: Path) -> Course:
     # Environments that draw with pygame want a display otherwise.
-    environment = {"SDL_VIDEODRIVER": "dummy", **environment_in(folder)}
+    environment = {"SDL_VIDEODRIVER": "dummy", **session_variables(folder)}
     command = [sys.executable, str(Path(performer.__file__).resolve()), str(folder / _ORDER)]
     return run_trial(command, folder, folder / WORKING, environment, LONGEST_SECONDS, end_group)
 

@@ -102,7 +102,7 @@ def sections() -> dict[str, type[BaseModel] | None]:
     return {name: backend_entry(name).section for name in known_backends()}
 
 
-def commands_for(command: str, has: Callable[[BackendEntry], object]) -> str:
+def spell_commands(command: str, has: Callable[[BackendEntry], object]) -> str:
     """What to type so that `command` finds a backend that `has` what it needs, of those that come along."""
     return " or ".join(f"`doit {command} backend={name}`" for name in BACKENDS if has(backend_entry(name)) is not None)
 

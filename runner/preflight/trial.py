@@ -17,7 +17,7 @@ from contract.errors import InputError
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
 from executors.local_launcher import INPUT, WORKING
-from runner.preflight.sandbox import environment_in, lay_out
+from runner.preflight.sandbox import lay_out, session_variables
 
 if TYPE_CHECKING:
     import subprocess
@@ -113,7 +113,7 @@ def _write_input(folder: Path, job: dict[str, Any], profile: Profile) -> None:
 
 def _run(option: str, folder: Path, seconds: float) -> Course:
     command = [sys.executable, "-m", "trainer", option, "--input", str(folder / INPUT)]
-    return run_trial(command, folder, folder / WORKING, environment_in(folder), seconds, _end)
+    return run_trial(command, folder, folder / WORKING, session_variables(folder), seconds, _end)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -33,7 +33,7 @@ _BY_NEED = tuple(_CODES)
 """From what needs nobody to what needs a person."""
 
 
-def standing_of(decision: Decision) -> Standing:
+def judge_standing(decision: Decision) -> Standing:
     """The word for a decision."""
     if isinstance(decision, Nothing):
         return Standing.NOTHING_TO_DO

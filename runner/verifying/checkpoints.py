@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from contract.make import target
 from contract.storage.files import human_bytes
 from runner.verifying.findings import Finding, Kind, Level
-from runner.verifying.store import final_name, models_in, stored_files, strangers
+from runner.verifying.store import damaged_models, final_name, stored_files, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def check_checkpoints(
         yield Finding(_KIND, Level.SKIPPED, f"{job}: checkpoints", "no session of it has left one that was adopted")
         return
     flaws = reading.flaws(job, stored)
-    bad = models_in(flaws)
+    bad = damaged_models(flaws)
     command = f"doit repair:{job}"
     for (session, name), problem in sorted(bad.items()):
         what = f"{job}: {session}/artifacts/{name}: {problem}"

@@ -70,7 +70,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
     spare_the_compiler()
     arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
-        return job.entry.load_class()(policy_of(job), env, seed=job.seed, device=device, **arguments)
+        return job.entry.load_class()(resolve_policy(job), env, seed=job.seed, device=device, **arguments)
     except torch.OutOfMemoryError:  # of the GPU, where it is said
         raise
     except MemoryError as error:
@@ -82,7 +82,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
         raise InputError(subject, problem, "correct them in jobs.yaml") from error
 
 
-def policy_of(job: Job) -> str | type[BasePolicy]:
+def resolve_policy(job: Job) -> str | type[BasePolicy]:
     """The job's policy as the constructor takes it: a name that the algorithm knows, or a class of the user's own.
 
     Raises:

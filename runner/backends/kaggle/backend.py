@@ -289,7 +289,7 @@ class KaggleBackend(Closeable):
                 lambda each: self._download(each, self._root).is_there(),
                 self._spending.in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
-                self._memory.seen_for,
+                self._memory.seconds_seen,
             )
         return self._watches[handle]
 

@@ -31,7 +31,7 @@ def checks() -> Iterator[Check]:
         yield Check("cluster", f"none is found where jobs name none: {error}")
 
 
-def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+def session_checks(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     """What a session of a job (as JSON) would need.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
-from executors.slurm.settings import SlurmSettings, longest_session, time_for
+from executors.slurm.settings import SlurmSettings, asked_seconds, longest_session
 from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job, sandbox_name
 from runner.backends.shared_folder import stated_folder
 from runner.backends.slurm.section import Slurm
@@ -121,7 +121,7 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
         gres=own.gres,
         cpus=own.cpus,
         memory=own.memory,
-        time=own.time if own.time is not None else time_for(float(job["session_limit"])),
+        time=own.time if own.time is not None else asked_seconds(float(job["session_limit"])),
         extra=own.extra,
         folder=folder,
         python=own.python or sys.executable,

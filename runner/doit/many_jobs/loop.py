@@ -101,7 +101,7 @@ class ManyJobs:
             if self._waits:
                 self._graph = self._graph.anew(self._backends)
             while True:
-                self._take_in()
+                self._take_up()
                 for job in self._watching.look(self._clock()):
                     self._line.has_ended(job, self._clock())
                 choice = self._choose()
@@ -138,7 +138,7 @@ class ManyJobs:
         change = self._line.next_change(now)
         return pause if change is None else min(pause, max(change - now, 0.0))
 
-    def _take_in(self) -> None:
+    def _take_up(self) -> None:
         """Look which jobs there are now."""
         named = self._jobs.now()
         if named is self._named or [*named] == [*self._named]:

@@ -13,7 +13,7 @@ _ELSEWHERE = {"RMSpropTFLike": "stable_baselines3.common.sb2_compat.rmsprop_tf_l
 _FROM_TORCH = frozenset({"nn", "th", "torch", "optim"})
 
 
-def value_of(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """What an expression stands for as plain data: calls of `dict`, literals, and names of classes as jobs write them.
 
     Raises:

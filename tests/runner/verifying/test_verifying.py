@@ -19,7 +19,7 @@ from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
 from runner.verifying.rendering import Page, as_answer
 from runner.verifying.resuming import Proof, prove_resuming
-from runner.verifying.sessions import documents_of
+from runner.verifying.sessions import list_documents
 from runner.verifying.store import Reading, stored_files
 from tests.runner.verifying.places import JOB, Place, truncate
 
@@ -130,7 +130,7 @@ def test_a_budget_reads_a_random_share_back_and_says_which(base: Path, tmp_path:
 def test_the_jobs_share_a_budget(base: Path) -> None:
     looks = iter(range(1_000))
     reading = Reading(8.0, jobs_left=2, clock=lambda: next(looks))
-    stored = [each for session in documents_of(Place(base).runs, JOB) for each in stored_files(session, JOB)]
+    stored = [each for session in list_documents(Place(base).runs, JOB) for each in stored_files(session, JOB)]
     read: list[int] = []
     for _ in range(2):
         assert reading.flaws(JOB, stored) == []

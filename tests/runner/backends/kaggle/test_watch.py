@@ -117,7 +117,7 @@ def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_
 ) -> None:
     handle = submitted(kaggle, "long-ago", until=str(tmp_path / "end"))
     memory, parsed = Memory(kaggle.runs.backend("kaggle")), Handle.parse(handle)
-    first = Watch(kaggle.backend().connection, parsed, lambda _: True, str, seen_for=memory.seen_for)
+    first = Watch(kaggle.backend().connection, parsed, lambda _: True, str, seconds_seen=memory.seconds_seen)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while first.status().state is not State.RUNNING:
         assert time.monotonic() < deadline
@@ -127,15 +127,15 @@ def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_
 
     def an_hour_later(handle: Handle, state: State) -> float:
         with mock.patch("time.time", return_value=now):
-            return memory.seen_for(handle, state)
+            return memory.seconds_seen(handle, state)
 
-    watched = Watch(kaggle.backend().connection, parsed, lambda _: True, str, limit=3600.0, seen_for=an_hour_later)
+    watched = Watch(kaggle.backend().connection, parsed, lambda _: True, str, limit=3600.0, seconds_seen=an_hour_later)
     while "beyond the limit at which Kaggle was to end it" not in str(watched.status().reason):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     watched.close()
-    assert memory.seen_for(Handle(parsed.slug, parsed.version + 1, parsed.key), State.RUNNING) == 0.0
-    assert memory.seen_for(Handle(parsed.slug, 1, "0" * 64), State.RUNNING) == 0.0
+    assert memory.seconds_seen(Handle(parsed.slug, parsed.version + 1, parsed.key), State.RUNNING) == 0.0
+    assert memory.seconds_seen(Handle(parsed.slug, 1, "0" * 64), State.RUNNING) == 0.0
     (tmp_path / "end").touch()
     follow(kaggle.backend(), handle)
 
@@ -164,7 +164,9 @@ def test_how_long_a_session_waits_is_counted_over_commands_that_only_look(
     memory.note(handle.key, {"id": handle.slug, "session_timeout_seconds": 600, "kernel_sources": []})
 
     def one_look() -> Status:
-        return Watch(kaggle.backend().connection, handle, lambda _: True, str, seen_for=memory.seen_for).status()
+        return Watch(
+            kaggle.backend().connection, handle, lambda _: True, str, seconds_seen=memory.seconds_seen
+        ).status()
 
     assert one_look().reason == "waits in Kaggle's queue"
     assert one_look().reason == "waits in Kaggle's queue"
@@ -172,4 +174,4 @@ def test_how_long_a_session_waits_is_counted_over_commands_that_only_look(
     monkeypatch.setattr("runner.backends.kaggle.memory.time.time", lambda: now)
     assert "still waits in Kaggle's queue" in str(one_look().reason)
     until_it_ends(watch(kaggle, str(handle)))
-    assert memory.seen_for(handle, State.COMPLETE) == 0.0
+    assert memory.seconds_seen(handle, State.COMPLETE) == 0.0

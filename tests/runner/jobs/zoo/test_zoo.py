@@ -13,7 +13,7 @@ from runner.commands.import_zoo import import_zoo
 from runner.jobs.file import load_jobs
 from runner.jobs.yaml_positions import read_yaml
 from runner.jobs.zoo.conversion import convert
-from runner.jobs.zoo.expressions import value_of
+from runner.jobs.zoo.expressions import parse_value
 from runner.jobs.zoo.reading import read_entry
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_what_makes_no_job_is_one_sentence(tmp_path: Path, name: str, environmen
 )
 def test_python_as_text_is_read(text: str, value: Any) -> None:
     expected = value or {"optimizer_class": "AdamW", "optimizer_kwargs": {"eps": 1e-5}}
-    assert value_of(text) == expected
+    assert parse_value(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_python_as_text_is_read(text: str, value: Any) -> None:
 )
 def test_python_that_does_something_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(it is|`)"):
-        value_of(text)
+        parse_value(text)
 
 
 def test_what_is_printed_is_a_jobs_file(tmp_path: Path) -> None:
