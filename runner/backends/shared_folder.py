@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from contract.errors import InputError
 from runner.backends.base import Check
+
+_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
+
+
+def _on_one_line(value: str) -> str:
+    if not _PATH.fullmatch(value):
+        raise ValueError("must be a path on one line")
+    return value
+
+
+StatedPath = Annotated[str, AfterValidator(_on_one_line)]
+"""A path as a section states it; it stands in scripts that a cluster runs."""
 
 
 def stated_folder(job: str, key: str, stated: str, project: Path) -> Path:

@@ -12,7 +12,7 @@ import msgspec
 import psutil
 
 from contract.documents.runs import Request
-from contract.documents.trial import Trial
+from contract.documents.trial import Tried
 from contract.errors import InputError
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
@@ -33,7 +33,7 @@ def try_job(
     seconds: float | None = None,
     wheels: Sequence[Path] = (),
     data: Mapping[str, Path] | None = None,
-) -> Trial:
+) -> Tried:
     """Make the job's environment and model once, step, save and load them.
 
     Args:
@@ -48,7 +48,7 @@ def try_job(
         InputError: no session of the job could train, or the trial hangs.
         UnavailableError: it needs what this machine lacks.
     """
-    return msgspec.convert(_found("--try", job, profile, bundle, seconds, wheels, data), Trial)
+    return msgspec.convert(_found("--try", job, profile, bundle, seconds, wheels, data), Tried)
 
 
 def measure_baselines(

@@ -87,8 +87,8 @@ def job_settings(job: Mapping[str, Any], root: Path, key: str) -> RaySettings:
         remedy = "set `ray: {gpus: 1}` in jobs.yaml, or `device: auto`"
         raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Ray for no GPU", remedy)
     folder = None
-    if own.storage is not None:
-        folder = stated_folder(job["name"], "ray.storage", own.storage, root.parents[2])
+    if own.folder is not None:
+        folder = stated_folder(job["name"], "ray.folder", own.folder, root.parents[2])
     return RaySettings(
         address=own.address,
         cpus=own.cpus,

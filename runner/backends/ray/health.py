@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import BackendError, UnavailableError
 from executors.ray.cluster import RayCluster, stated_address
-from executors.ray.settings import Request
+from executors.ray.settings import Submission
 from executors.ray.words import amounts
 from runner.backends.base import Check, failed
 from runner.backends.ray.backend import job_settings
@@ -42,11 +42,11 @@ def session_checks(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
         InputError: it cannot be asked for.
     """
     settings = job_settings(job, root, "")
-    yield look_at_folder(settings.folder or root, "ray.storage")
+    yield look_at_folder(settings.folder or root, "ray.folder")
     try:
         cluster = RayCluster(stated_address(settings.address, os.environ))
         yield _answers(cluster)
-        yield _room(cluster.nodes(), Request.made(settings, cluster.address).needs())
+        yield _room(cluster.nodes(), Submission.made(settings, cluster.address).needs())
     except (BackendError, UnavailableError) as error:
         yield failed("submission", error)
 

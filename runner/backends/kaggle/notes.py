@@ -61,7 +61,7 @@ class Remembered(msgspec.Struct, frozen=True):
     empty: str | None = None
 
 
-class Memory:
+class Notes:
     """Remembers in a file for each session and for each kernel.
 
     Args:
