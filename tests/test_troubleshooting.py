@@ -122,9 +122,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a job to adopt for is not what was trained": (
         "scenarios/test_adopted_checkpoints.py::test_a_job_that_is_not_what_was_trained_takes_nothing_in",
     ),
-    "an evaluation comes to no end": (
-        "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
-    ),
+    "an evaluation never ends": ("trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",),
     "nobody takes what a session prints any more, and its environment waits for that": (
         "trainer/test_hanging_sessions.py::test_a_log_that_nobody_takes_any_more_keeps_no_session",
     ),

@@ -255,7 +255,7 @@ def _answering(address: str | None) -> Iterator[None]:
         said = one_line(str(error), 200)
         if type(error).__name__ == "AuthenticationError":
             remedy = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's"
-            raise CredentialsError(SUBJECT, f"{_place(address)} does not let you in ({said})", remedy) from None
+            raise CredentialsError(SUBJECT, f"{_place(address)} refuses you ({said})", remedy) from None
         if address is None:
             remedy = "start one by `ray start --head`, or set RAY_ADDRESS or ray.address to one"
             raise BackendError(SUBJECT, f"there is no cluster on this machine ({said})", remedy) from None

@@ -130,7 +130,7 @@ def submit(options: Sequence[str], script: Path, lock: Path) -> str:
             raise RefusedError(SUBJECT, f"does not take the job: {problem}", remedy) from None
     number = said.strip().partition(";")[0]
     if not number.isdecimal():
-        raise _unreachable(f"sbatch said {number!r} and no number")
+        raise _unreachable(f"sbatch said {number!r} instead of a number")
     return number
 
 
@@ -208,7 +208,7 @@ def _said(command: list[str], *handed_on: int, with_errors: bool = False) -> str
 
 def _unreachable(said: str) -> BackendUnreachableError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    reason = one_line(lines[-1], 200) if lines else "a command failed without a word"
+    reason = one_line(lines[-1], 200) if lines else "a command failed, and did not say why"
     return BackendUnreachableError(SUBJECT, f"gives no answer ({reason})")
 
 

@@ -140,7 +140,7 @@ class _ObjectMachine(Machine):
     def find_stacked_global(self) -> None:
         module, name = self.pop_tuple(2)
         if not isinstance(module, str) or not isinstance(name, str):
-            raise UnsoundError("holds a damaged pickle (a name that is no text)")
+            raise UnsoundError("holds a damaged pickle (a name that is not text)")
         self.find_global(f"{module} {name}")
 
     def reduce(self) -> None:

@@ -93,7 +93,7 @@ def _answer(course: Course, environment_id: str, kind: type[Made]) -> Made:
     subject = f"environment {environment_id}"
     if course.code is None:
         problem = f"its agent was still acting after {course.seconds:,.0f} s"
-        raise InputError(subject, problem, "shorten its episodes, with max_episode_steps in env.kwargs say")
+        raise InputError(subject, problem, "shorten its episodes, for example by max_episode_steps in env.kwargs")
     said = f": {course.last_words}" if course.last_words else ""
     raise UnavailableError(subject, f"its agent's process ended with exit code {course.code}{said}", "correct that")
 

@@ -148,5 +148,5 @@ def _loaded(name: str, found: EntryPoint) -> BackendEntry:
         said = " ".join(str(error).split())
         raise InputError(subject, f"cannot be loaded ({type(error).__name__}: {said})", remedy) from error
     if not isinstance(entry, BackendEntry):
-        raise InputError(subject, f"is no backend: {found.value} is a {type(entry).__name__}", remedy)
+        raise InputError(subject, f"is not a backend: {found.value} is a {type(entry).__name__}", remedy)
     return entry

@@ -114,7 +114,7 @@ class Mp4:
 
     def _last_words(self) -> str:
         lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return one_line(lines[-1]) if lines else "it ended without a word"
+        return one_line(lines[-1]) if lines else "it ended, and did not say why"
 
 
 class Gif:

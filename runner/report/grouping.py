@@ -34,7 +34,7 @@ def _grouped(name: str, reports: Sequence[JobReport]) -> GroupReport:
     names = tuple(each.job for each in reports)
     environments = sorted({each.environment for each in reports})
     if len(environments) > 1:
-        note = f"They act in different environments ({', '.join(environments)}), whose returns are no common scale."
+        note = f"They act in different environments ({', '.join(environments)}), whose returns have no common scale."
         return GroupReport(name, names, notes=(note,))
     for key, what in _WHAT.items():
         lines = [(each, line) for each in reports if len(line := measured_line(each.curve, key)) >= _FEWEST]

@@ -93,7 +93,7 @@ def resolve_policy(job: Job) -> str | type[BasePolicy]:
     found = find_class("policy", job.policy)
     if not (isinstance(found, type) and issubclass(found, BasePolicy)):
         remedy = "derive it from a policy of Stable-Baselines3, such as ActorCriticPolicy for PPO"
-        raise InputError("policy", f"{job.policy} is no policy", remedy)
+        raise InputError("policy", f"{job.policy} is not a policy", remedy)
     return found
 
 

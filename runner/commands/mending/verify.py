@@ -114,7 +114,7 @@ def chosen_kinds() -> list[Kind]:
     words = [each.strip() for each in str(named).split(",")]
     for word in words:
         if word not in known:
-            raise InputError("variable only", f"{word!r} is no kind of check", f"known: {', '.join(known)}")
+            raise InputError("variable only", f"{word!r} is not a kind of check", f"known: {', '.join(known)}")
     return [kind for kind in Kind if kind.value in words]
 
 
