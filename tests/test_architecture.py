@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import shutil
 import subprocess
@@ -63,6 +64,26 @@ def test_an_import_that_points_up_is_found(copy_of_project: Path, importer: str,
     result = lint_imports(copy_of_project)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f"{importer}.wrong -> {imported}" in result.stdout
+
+
+def imported(module: Path, modules: dict[str, Path]) -> set[str]:
+    """Those of `modules` that a module imports, in whatever function and for whomever."""
+    named: set[str] = set()
+    for each in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(each, ast.Import):
+            named |= {alias.name for alias in each.names}
+        elif isinstance(each, ast.ImportFrom) and each.module:
+            named |= {each.module, *(f"{each.module}.{alias.name}" for alias in each.names)}
+    return named & modules.keys()
+
+
+def test_no_two_modules_import_each_other_by_whatever_way() -> None:
+    modules = {
+        ".".join(module.relative_to(ROOT).with_suffix("").parts): module
+        for package in PACKAGES
+        for module in (ROOT / package).rglob("*.py")
+    }
+    graphlib.TopologicalSorter({name: imported(module, modules) for name, module in modules.items()}).prepare()
 
 
 def test_modules_stay_short() -> None:

@@ -10,7 +10,7 @@ from executors.ray.cluster import RayCluster, stated_address
 from executors.ray.settings import Submission
 from executors.ray.words import amounts
 from runner.backends.base import Check, failed
-from runner.backends.ray.backend import job_settings
+from runner.backends.ray.settings import job_settings
 from runner.backends.shared_folder import look_at_folder
 
 if TYPE_CHECKING:

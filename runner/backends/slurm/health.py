@@ -10,7 +10,7 @@ from executors.slurm.settings import minutes, request_options
 from executors.slurm.words import parse_seconds
 from runner.backends.base import Check
 from runner.backends.shared_folder import look_at_folder
-from runner.backends.slurm.backend import job_settings
+from runner.backends.slurm.settings import job_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

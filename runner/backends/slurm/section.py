@@ -95,3 +95,8 @@ class Slurm(Section):
     extra: Annotated[tuple[Annotated[str, AfterValidator(_option)], ...], Field(strict=False)] = ()
     folder: StatedPath | None = None
     python: StatedPath | None = None
+
+
+def asks_for_gpu(own: Slurm) -> bool:
+    """Whether sessions with such a section ask for a GPU."""
+    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)

@@ -12,7 +12,8 @@ import pytest
 from contract.errors import InputError
 from executors.ray.settings import RaySettings
 from job.problems import InvalidJobError
-from runner.backends.ray.backend import RayBackend, job_settings
+from runner.backends.ray.backend import RayBackend
+from runner.backends.ray.settings import job_settings
 from runner.backends.registry import backend_entry
 from tests.runner.conftest import job_json
 
