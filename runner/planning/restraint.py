@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from runner.commands.outcome import has_advanced
 from runner.lineage import Phase
 from runner.planning.changes import changed_code, changed_inputs
 from runner.planning.decide import BEGINNING
 from runner.planning.endings import Ending, may_pass, what_next, why_ended
+from runner.planning.outcome import has_advanced
 
 if TYPE_CHECKING:
     from runner.lineage import SessionState

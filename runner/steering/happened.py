@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.differences import differences
 from contract.errors import RelayError
 from contract.storage import files, layout
-from runner.commands.outcome import outcome_sentence
 from runner.lineage import Phase
+from runner.planning.outcome import outcome_sentence
 from runner.steering.documents import Happening
 from runner.steering.ended import ended
 

@@ -12,9 +12,9 @@ from contract.errors import InputError, UnderWayError
 from contract.events import say
 from contract.storage import files
 from runner.backends.registry import backend_entry, open_backend
-from runner.commands.outcome import outcome_sentence
 from runner.display import Display
 from runner.lineage import Phase, SessionState, read_lineage
+from runner.planning.outcome import outcome_sentence
 from runner.record import read_record
 from runner.stages import download as downloading
 from runner.stages import execute as executing
