@@ -14,9 +14,7 @@ from contract.storage import files
 from contract.storage.layout import Artifacts
 from restore.documents import read_document
 from restore.reading.spans import UnsoundError
-from runner.backends.kaggle.gpu.accelerator import asked_accelerator
-from runner.backends.kaggle.section import NO_ACCELERATOR
-from runner.backends.registry import known_backends
+from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.lineage import Phase, read_lineage
 from runner.planning.changes import changes_between
 from runner.planning.endings import Ending, why_ended
@@ -167,9 +165,8 @@ def _machine(session: SessionState, checkpoint: CheckpointReference | None) -> t
     if checkpoint is not None and (gpu := checkpoint.libraries.get(GPU)):
         return gpu, True
     job = session.package.job
-    if _backend(session) == "kaggle":
-        accelerator = asked_accelerator(session.package)
-        return ("CPU", False) if accelerator == NO_ACCELERATOR else (accelerator, True)
+    if is_known(_backend(session)) and (given := backend_entry(_backend(session)).machine(session.package)):
+        return given
     has_cpu_build = checkpoint is not None and checkpoint.libraries.get("torch", "").endswith("+cpu")
     if job["device"] == "cpu" or has_cpu_build:
         return "CPU", False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from contract.documents.runs import Package
     from runner.backends.base import Backend, Check, Held, Known, Settled
     from runner.packages.places import Place
     from runner.scheduling.slots import Slot
@@ -95,6 +96,13 @@ def _slot(job: Mapping[str, Any], known: Known) -> Slot:
     return Slot("kaggle", "gpu", GPU_SESSIONS, has_gpu=True) if has_gpu else Slot("kaggle", "cpu", CPU_SESSIONS)
 
 
+def _machine(package: Package) -> tuple[str, bool]:
+    from runner.backends.kaggle.gpu.accelerator import asked_accelerator  # noqa: PLC0415 - it reads the job's model
+
+    accelerator = asked_accelerator(package)
+    return ("CPU", False) if accelerator == NO_ACCELERATOR else (accelerator, True)
+
+
 ENTRY = BackendEntry(
     _open,
     Kaggle,
@@ -107,6 +115,7 @@ ENTRY = BackendEntry(
     places=_places,
     settle=_settle,
     slot=_slot,
+    machine=_machine,
     log_is_streamed=True,
     needs=_needs,
 )
