@@ -89,7 +89,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "a callback ends the training": (
         "runner/planning/test_decide.py::test_what_a_callback_has_ended_is_met_until_it_is_another",
-        "runner/commands/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
+        "runner/planning/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
     ),
     "a model is loaded where a module of yours is not on the path": (
         "trainer/test_inference.py::test_a_module_that_is_not_on_the_path_is_named",
@@ -215,7 +215,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/preflight/test_memory.py::test_a_buffer_that_fills_beyond_the_memory_is_refused_with_the_numbers",
     ),
     "a session ends by a mistake, a NaN loss, or without progress at its limit, out of memory or by an error": (
-        "runner/commands/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
+        "runner/planning/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
         "runner/doit/test_run.py::test_a_session_is_repeated_only_where_its_reason_may_pass",
     ),
     "the project's path is long (200 characters), and workers or torch make sockets": (
