@@ -23,7 +23,7 @@ def pause(asked: int) -> float:
 
 
 @dataclass(frozen=True)
-class Watch(Generic[Job]):
+class Sighting(Generic[Job]):
     """What was seen of a job.
 
     Args:
@@ -45,20 +45,20 @@ class Watches(Generic[Job]):
     """What was seen of each job, by the name of its sandbox."""
 
     def __init__(self) -> None:
-        self._latest: dict[str, Watch[Job]] = {}
+        self._latest: dict[str, Sighting[Job]] = {}
 
     def is_due(self, name: str) -> bool:
         """Whether the cluster is to be asked after a job now."""
-        watch = self._latest.get(name)
-        return watch is None or time.monotonic() - watch.asked_at >= pause(watch.asked)
+        sighting = self._latest.get(name)
+        return sighting is None or time.monotonic() - sighting.asked_at >= pause(sighting.asked)
 
-    def latest(self, name: str) -> Watch[Job]:
+    def latest(self, name: str) -> Sighting[Job]:
         """What was seen last of a job that was asked after."""
         return self._latest[name]
 
     def note(
         self, name: str, sandbox: Path, job: Job | None, *, would_have_said_since: float | None = None
-    ) -> Watch[Job]:
+    ) -> Sighting[Job]:
         """Keep what the cluster says now, with since when it has.
 
         Args:
@@ -71,7 +71,7 @@ class Watches(Generic[Job]):
         since = now
         if before is not None and (before.job, before.log) == (job, log):
             since = before.since if would_have_said_since is None else min(before.since, would_have_said_since)
-        self._latest[name] = Watch(job, before.asked + 1 if before else 1, now, since, log)
+        self._latest[name] = Sighting(job, before.asked + 1 if before else 1, now, since, log)
         return self._latest[name]
 
     def forget(self, name: str) -> None:

@@ -119,7 +119,7 @@ class Environment(Section):
     check: bool = Field(default=True, exclude_if=lambda value: value is True)
 
 
-def normalization_of(env: Mapping[str, Any]) -> dict[str, Any] | None:
+def stated_normalization(env: Mapping[str, Any]) -> dict[str, Any] | None:
     """How the VecNormalize of an `env` block (as JSON) scales, whichever key names one; None where none does."""
     if env["wrapper"] is not None:
         return dict(env["wrapper_kwargs"])

@@ -244,7 +244,7 @@ def _judge_metrics(path: Path, entry: FileEntry | None) -> Finding | None:
         return Finding(
             file=path.name,
             verdict="sound" if count else "refused",
-            reason=f"{reader.skipped:,} of its lines are no rows, and are passed over",
+            reason=f"{reader.skipped:,} of its lines are not rows, and are passed over",
             entry=entry,
         )
     return Finding(file=path.name, verdict="sound", entry=entry)

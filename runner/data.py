@@ -39,7 +39,7 @@ def mounts(root: Path, job: Mapping[str, Any]) -> dict[str, Path]:
 def _mounts(root: Path, job: str, places: Mapping[str, str], folders: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     for name in folders:
         if name not in places:
-            problem = f"{name} is nothing that the job mounts on Kaggle"
+            problem = f"{name} is not mounted by the job on Kaggle"
             raise InputError(f"job {job}, key {DATA}", problem, to_list([*places]))
     for name, place in places.items():
         if name not in folders:
@@ -48,7 +48,9 @@ def _mounts(root: Path, job: str, places: Mapping[str, str], folders: Mapping[st
         folder = root / folders[name]
         if not folder.is_dir():
             remedy = "correct the path, which is relative to jobs.yaml, or put the files there"
-            raise UnavailableError(f"job {job}, key {DATA}", f"{name} is to be in {folders[name]}, no folder", remedy)
+            raise UnavailableError(
+                f"job {job}, key {DATA}", f"{name} should be in {folders[name]}, which is not a folder", remedy
+            )
         yield place, folder
 
 

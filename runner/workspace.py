@@ -229,11 +229,11 @@ class Workspace:
         job = plan.wanted.job
         if not job.get("packages"):
             return []
-        from runner.packages.carrying import wheels_for  # noqa: PLC0415 - few jobs have packages
+        from runner.packages.carrying import find_wheels  # noqa: PLC0415 - few jobs have packages
         from runner.packages.places import this_machine  # noqa: PLC0415 - likewise
 
         there = backend_entry(job["backend"]).places(job)
-        return wheels_for(self.runs, job, self._stated_packages(plan), (this_machine(),) if here else there)
+        return find_wheels(self.runs, job, self._stated_packages(plan), (this_machine(),) if here else there)
 
     def _stated_packages(self, plan: Plan) -> list[str]:
         """As jobs.yaml has them."""

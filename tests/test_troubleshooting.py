@@ -89,7 +89,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "a callback ends the training": (
         "runner/planning/test_decide.py::test_what_a_callback_has_ended_is_met_until_it_is_another",
-        "runner/commands/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
+        "runner/planning/test_outcome.py::test_a_session_that_a_callback_has_ended_has_met_its_goal",
     ),
     "a model is loaded where a module of yours is not on the path": (
         "trainer/test_inference.py::test_a_module_that_is_not_on_the_path_is_named",
@@ -122,9 +122,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
     "a job to adopt for is not what was trained": (
         "scenarios/test_adopted_checkpoints.py::test_a_job_that_is_not_what_was_trained_takes_nothing_in",
     ),
-    "an evaluation comes to no end": (
-        "trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",
-    ),
+    "an evaluation never ends": ("trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",),
     "nobody takes what a session prints any more, and its environment waits for that": (
         "trainer/test_hanging_sessions.py::test_a_log_that_nobody_takes_any_more_keeps_no_session",
     ),
@@ -217,7 +215,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "runner/preflight/test_memory.py::test_a_buffer_that_fills_beyond_the_memory_is_refused_with_the_numbers",
     ),
     "a session ends by a mistake, a NaN loss, or without progress at its limit, out of memory or by an error": (
-        "runner/commands/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
+        "runner/planning/test_outcome.py::test_going_on_is_not_promised_where_another_session_would_end_likewise",
         "runner/doit/test_run.py::test_a_session_is_repeated_only_where_its_reason_may_pass",
     ),
     "the project's path is long (200 characters), and workers or torch make sockets": (

@@ -84,7 +84,7 @@ def refuse_unusable_rows(name: str, rows: NDArray[Any]) -> None:
         DivergedError: one is infinite or no number.
     """
     if not _is_finite(rows):
-        problem = f"was to keep {name} that are infinite or no numbers"
+        problem = f"was to keep {name} with infinity or NaN among them"
         raise DivergedError(
             "the replay buffer", problem, "the checkpoints before it are intact: correct the environment"
         )

@@ -72,7 +72,7 @@ class Evaluator:
         """What is to be said before the training, or None."""
         if self._is_limited:
             return None
-        problem = "sets no limit to its episodes that is known here, so an evaluation may come to no end"
+        problem = "sets no limit to its episodes that is known here, so an evaluation may never end"
         remedy = "write `kwargs: {max_episode_steps: N}` in the job's env block"
         return f"environment {self._job.env.id}: {problem}; {remedy}"
 

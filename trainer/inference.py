@@ -14,10 +14,10 @@ from contract.errors import InputError, UnavailableError
 from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.registry import ALGORITHMS
 from job.components import CLASS_REFERENCE
-from job.model import Environment, normalization_of
+from job.model import Environment, stated_normalization
 from trainer.algorithms.compiler import spare_the_compiler
 from trainer.checkpoint.resume_state import ResumeState
-from trainer.environments.making import make_envs_to_act_in
+from trainer.environments.making import make_acting_envs
 from trainer.environments.wrapping.states import put_back
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def load_for_inference(path: Path) -> tuple[BaseAlgorithm, Callable[[Observation
     """
     record, state = _read(path)
     model = _load_model(path, record, None if state.replay is None else _SMALLEST_BUFFER)
-    settings = normalization_of(record.training["env"])
+    settings = stated_normalization(record.training["env"])
     if settings is None or not settings["norm_obs"]:
         return model, lambda observation: observation
     statistics = next(each["obs_rms"] for each in state.statistics if "obs_rms" in each)
@@ -86,7 +86,7 @@ def make_environment(path: Path) -> VecEnv:
     record, state = _read(path)
     env = Environment.model_validate(record.training["env"])
     try:
-        venv = make_envs_to_act_in(env)
+        venv = make_acting_envs(env)
     except UnavailableError as error:
         problem, remedy = f"{error.subject} {error.problem}", "install it, or put its folder on the path"
         raise InputError(path.name, problem, f"{remedy}, as with PYTHONPATH=FOLDER") from error
@@ -98,7 +98,7 @@ def put_back_what_was_learned(venv: VecEnv, env: Environment, state: ResumeState
     """Let the wrappers of one environment go by the running statistics of a checkpoint.
 
     Args:
-        venv: made as `make_envs_to_act_in` makes it.
+        venv: made as `make_acting_envs` makes it.
         env: the `env` block that it was made by.
         state: of the checkpoint.
     """

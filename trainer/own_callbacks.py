@@ -169,5 +169,5 @@ def _made(subject: str, named: Callback) -> BaseCallback:
     callback = make_component(subject, named)
     if not isinstance(callback, BaseCallback):
         remedy = "derive it from stable_baselines3.common.callbacks.BaseCallback"
-        raise InputError(subject, f"{named.name} gives no callback of Stable-Baselines3", remedy)
+        raise InputError(subject, f"{named.name} does not give a callback of Stable-Baselines3", remedy)
     return callback

@@ -15,7 +15,7 @@ from contract import events
 from contract.errors import SessionError
 from trainer.algorithms.model import make_model, use_threads
 from trainer.callback import RelayCallback
-from trainer.checkpoint.adopted import take_in
+from trainer.checkpoint.adopted import put_adopted
 from trainer.checkpoint.parent import load_parent
 from trainer.checkpoint.saving import Saver
 from trainer.determinism.failures import in_a_sentence
@@ -81,7 +81,7 @@ def prepared(
                 note(differs)
         model = make_model(job, venv, device)
         if session_input.adopts:
-            take_in(model, progress)
+            put_adopted(model, progress)
         evaluator = None
         if job.eval.frequency:
             evaluator = Evaluator(job, opened.enter_context(closing(making.make_evaluation_envs(job))))

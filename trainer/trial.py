@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contract import events
-from contract.documents.session import Memory, Trial
+from contract.documents.session import Memory, Tried
 from contract.errors import InputError, RelayError
 from contract.trying import TRYING
 from job.algorithms.off_policy import OffPolicyHyperparameters
@@ -42,7 +42,7 @@ _COPIES_OF_WEIGHTS = 4
 """The weights, their gradients, and the two averages that Adam keeps."""
 
 
-def try_job(job: Job) -> Trial:
+def try_job(job: Job) -> Tried:
     """What a session of `job` would find, and what it would need.
 
     Raises:
@@ -56,7 +56,7 @@ def try_job(job: Job) -> Trial:
         raise type(error)(f"job {job.name}, {error.subject}", error.problem, error.remedy) from error
 
 
-def _try(job: Job) -> Trial:
+def _try(job: Job) -> Tried:
     small = _smaller(job)
     _begin("the import of its module")
     is_native(job.env)
@@ -72,7 +72,7 @@ def _try(job: Job) -> Trial:
         _step(job, model, venv)
         OwnCallbacks(job).init_callback(model)
         _save_and_load(job, model, venv)
-        trial = Trial(
+        trial = Tried(
             observation_space=describe_space(model.observation_space),
             action_space=describe_space(model.action_space),
             parameters=parameter_shapes(model),

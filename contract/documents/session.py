@@ -235,7 +235,7 @@ class Memory(BaseModel):
     networks: Size
 
 
-class Trial(Record):
+class Tried(Record):
     """What came of making a job's environment and model, stepping, saving and loading them.
 
     Args:

@@ -17,8 +17,8 @@ class Memory(Value, frozen=True, kw_only=True):
     networks: int
 
 
-class Trial(Value, frozen=True, kw_only=True):
-    """What came of trying a job; the trainer writes it as `contract.documents.session.Trial`.
+class Tried(Value, frozen=True, kw_only=True):
+    """What came of trying a job; the trainer writes it as `contract.documents.session.Tried`.
 
     Args:
         observation_space, action_space, parameters: as a checkpoint of it would state them.

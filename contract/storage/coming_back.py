@@ -29,7 +29,7 @@ _OWN = re.compile(
     rf"|{layout.CHECKPOINTS_FOLDER}/[^/]+_checkpoint_[0-9]+_steps\.zip"
     rf"|{layout.CHECKPOINTS_FOLDER}/{layout.REPLAY_FOLDER}/[0-9a-f]{{64}}\.segment"
 )
-NO_PLAIN_FILE = "no plain file"
+NO_PLAIN_FILE = "not a plain file"
 ODD_NAME = "no name that every system has"
 UNREADABLE = "cannot be read"
 

@@ -11,7 +11,7 @@ from contract.storage import files
 from emulator.sessions.accelerators import is_trap, lent, trapped
 from emulator.sessions.scripts import UnrunnableError, as_script
 from emulator.sessions.sources import lay_out
-from emulator.sessions.streams import STDERR, STDOUT, apart, streams_of
+from emulator.sessions.streams import STDERR, STDOUT, apart, split_streams
 from emulator.settings import BeyondQuota, GpuGrant, LogForm, Stopped
 from emulator.store.values import KernelState, LogEntry, StoredFile
 from executors.base import Workload
@@ -145,7 +145,7 @@ class Sessions:
         else:
             records = [
                 (stream, printed[at : at + _RECORD_CHARACTERS])
-                for stream, printed in streams_of(text)
+                for stream, printed in split_streams(text)
                 for at in range(0, len(printed), _RECORD_CHARACTERS)
             ]
         entries = [LogEntry(stream, round(elapsed, 6), piece) for stream, piece in records]

@@ -19,7 +19,7 @@ def apart(source: str) -> str:
     return _APART.replace("SOURCE = ''", f"SOURCE = {source!r}", 1)
 
 
-def streams_of(text: str) -> Iterator[tuple[str, str]]:
+def split_streams(text: str) -> Iterator[tuple[str, str]]:
     """Which stream got what of a log, in order; whatever lies side by side in one stream comes together."""
     pieces: list[tuple[str, str]] = []
     for line in re.split(r"(?<=\n)", text):

@@ -29,7 +29,7 @@ from executors.ray.words import RUNNING, RayJob, RayNode, is_answer, is_refusal,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from executors.ray.settings import Request
+    from executors.ray.settings import Submission
 
 PATIENCE_SECONDS = 60.0
 """For one answer; Ray's own client would wait for ever."""
@@ -85,13 +85,13 @@ class RayCluster:
         is_gone = state == RUNNING and info.driver_node_id is not None and self._is_gone(info.driver_node_id)
         return RayJob(name, state, info.error_type, info.message or "", is_gone)
 
-    def submit(self, name: str, command: str, request: Request) -> None:
+    def submit(self, name: str, command: str, submission: Submission) -> None:
         """Submit a job once: one of that name that the cluster knows is left as it is.
 
         Args:
             name: its submission id.
             command: what a shell of its node runs.
-            request: what it asks for.
+            submission: what it asks for.
 
         Raises:
             RefusedError: Ray did not take it.
@@ -103,11 +103,11 @@ class RayCluster:
                     submission_id=name,
                     entrypoint=command,
                     runtime_env={"env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_SECONDS)}},
-                    metadata={"kaggle-relay": request.note} if request.note else {},
-                    entrypoint_num_cpus=request.cpus,
-                    entrypoint_num_gpus=request.gpus or None,
-                    entrypoint_memory=request.memory,
-                    entrypoint_resources=dict(request.resources) or None,
+                    metadata={"kaggle-relay": submission.note} if submission.note else {},
+                    entrypoint_num_cpus=submission.cpus,
+                    entrypoint_num_gpus=submission.gpus or None,
+                    entrypoint_memory=submission.memory,
+                    entrypoint_resources=dict(submission.resources) or None,
                 )
         except _RefusedByRayError as error:
             if is_taken(str(error)):
@@ -255,7 +255,7 @@ def _answering(address: str | None) -> Iterator[None]:
         said = one_line(str(error), 200)
         if type(error).__name__ == "AuthenticationError":
             remedy = "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to the cluster's"
-            raise CredentialsError(SUBJECT, f"{_place(address)} does not let you in ({said})", remedy) from None
+            raise CredentialsError(SUBJECT, f"{_place(address)} refuses you ({said})", remedy) from None
         if address is None:
             remedy = "start one by `ray start --head`, or set RAY_ADDRESS or ray.address to one"
             raise BackendError(SUBJECT, f"there is no cluster on this machine ({said})", remedy) from None

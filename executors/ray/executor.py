@@ -14,7 +14,7 @@ from contract.storage import files
 from executors import local_launcher as launcher
 from executors.base import Closeable, Status
 from executors.ray.cluster import connected, entrypoint, stated_address
-from executors.ray.settings import RaySettings, Request
+from executors.ray.settings import RaySettings, Submission
 from executors.ray.standing import STOPS, Seen, standing
 from executors.ray.words import GAVE_UP_WAITING, RayJob
 from executors.sandbox import LOG_FILE, read_if_there
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from contract.storage.coming_back import ComingBack
     from executors.base import Workload
-    from executors.watches import Watch
+    from executors.watches import Sighting
 
 GIVEN_UP_SECONDS = 900.0
 """How long ago a stop was asked for, where neither the session nor its cluster gives an answer any more."""
 GIVEN_UP = "it was asked to stop, and neither it nor its cluster has answered since"
-REQUEST_FILE = "request.json"
+REQUEST_FILE = "submission.json"
 SUBMITTED_FILE = "submitted.json"
 
 
@@ -66,27 +66,27 @@ class RayExecutor(Closeable):
         if self.has(workload.name):
             return
         cluster = connected(stated_address(self._settings.address, os.environ))
-        request = Request.made(self._settings, cluster.address)
+        submission = Submission.made(self._settings, cluster.address)
         # Noted first: whoever looks for the job has to know at which cluster.
-        files.write_json(sandbox / REQUEST_FILE, request.document())
-        self._submit(workload.name, sandbox, request)
+        files.write_json(sandbox / REQUEST_FILE, submission.document())
+        self._submit(workload.name, sandbox, submission)
 
     def has(self, name: str) -> bool:
         """Whether its job was ever submitted, by what lies in its sandbox or by what Ray says."""
         sandbox = self._sandboxes.path(name)
         if any((sandbox / each).exists() for each in (launcher.STARTED_FILE, SUBMITTED_FILE)):
             return True
-        request = _request(sandbox)
-        return request is not None and self._known(name, request) is not None
+        submission = _submission(sandbox)
+        return submission is not None and self._known(name, submission) is not None
 
     def status(self, name: str) -> Status:
         """What the launcher recorded; without a record, what Ray says, which is asked now and then."""
         sandbox = self._sandboxes.existing(name)
         if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:
             return end
-        request = _request(sandbox) or Request.made(self._settings, "")
+        submission = _submission(sandbox) or Submission.made(self._settings, "")
         try:
-            watch = self._watch(name, sandbox, request)
+            sighting = self._sighting(name, sandbox, submission)
         except BackendUnreachableError:
             stop = sandbox / launcher.STOP_FILE
             if stop.exists() and _age(stop) > GIVEN_UP_SECONDS:
@@ -95,8 +95,8 @@ class RayExecutor(Closeable):
         if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:  # it may have ended between the two looks
             return end
         has_started = (sandbox / launcher.STARTED_FILE).exists()
-        seen = Seen(watch.job, has_started, time.monotonic() - watch.since, request.needs())
-        return standing(seen, sandbox, request.python)
+        seen = Seen(sighting.job, has_started, time.monotonic() - sighting.since, submission.needs())
+        return standing(seen, sandbox, submission.python)
 
     def logs(self, name: str, offset: int) -> bytes:
         """The bytes of the log from `offset` on; there is none before the job begins."""
@@ -117,9 +117,9 @@ class RayExecutor(Closeable):
 
     def kill(self, name: str) -> None:
         """Have Ray end the job, which sends SIGKILL where SIGTERM has not sufficed for its stop wait."""
-        request = _request(self._sandboxes.existing(name))
-        if request is not None:
-            connected(request.address).stop(request.submission_id(self._sandboxes.job_name(name)))
+        submission = _submission(self._sandboxes.existing(name))
+        if submission is not None:
+            connected(submission.address).stop(submission.submission_id(self._sandboxes.job_name(name)))
 
     def remove(self, name: str) -> None:
         """Remove the sandbox; what still writes into it may keep some of it."""
@@ -129,43 +129,43 @@ class RayExecutor(Closeable):
     def close(self) -> None:
         """Nothing is open: each question of Ray's client is a connection of its own."""
 
-    def _submit(self, name: str, sandbox: Path, request: Request) -> None:
-        command = entrypoint(launcher_command(sandbox, request.python), str(sandbox / LOG_FILE))
-        submission_id = request.submission_id(self._sandboxes.job_name(name))
-        connected(request.address).submit(submission_id, command, request)
+    def _submit(self, name: str, sandbox: Path, submission: Submission) -> None:
+        command = entrypoint(launcher_command(sandbox, submission.python), str(sandbox / LOG_FILE))
+        submission_id = submission.submission_id(self._sandboxes.job_name(name))
+        connected(submission.address).submit(submission_id, command, submission)
         files.write_json(sandbox / SUBMITTED_FILE, {"job": submission_id})
 
-    def _watch(self, name: str, sandbox: Path, request: Request) -> Watch[RayJob]:
+    def _sighting(self, name: str, sandbox: Path, submission: Submission) -> Sighting[RayJob]:
         """What Ray says of its job, asked again only if that is due."""
         if not self._watches.is_due(name):
             return self._watches.latest(name)
-        job = self._known(name, request)
+        job = self._known(name, submission)
         if job is not None and job.error == GAVE_UP_WAITING:
-            job = self._wait_on(name, sandbox, request) or job
+            job = self._wait_on(name, sandbox, submission) or job
         # Of several that a head has forgotten, the first one has waited for all.
-        since = connected(request.address).answers_since if job is None else None
+        since = connected(submission.address).answers_since if job is None else None
         return self._watches.note(name, sandbox, job, would_have_said_since=since)
 
-    def _wait_on(self, name: str, sandbox: Path, request: Request) -> RayJob | None:
+    def _wait_on(self, name: str, sandbox: Path, submission: Submission) -> RayJob | None:
         """Hand a job in again that Ray gave up, as no node had room in time: it never began, and Ray has dropped it.
 
         Were it to begin all the same, the second one would find its sandbox taken.
         """
         if (sandbox / launcher.STARTED_FILE).exists():
             return None
-        again = replace(request, attempt=request.attempt + 1)
+        again = replace(submission, attempt=submission.attempt + 1)
         self._submit(name, sandbox, again)
         files.write_json(sandbox / REQUEST_FILE, again.document())
         return self._known(name, again)
 
-    def _known(self, name: str, request: Request) -> RayJob | None:
-        return connected(request.address).known_job(request.submission_id(self._sandboxes.job_name(name)))
+    def _known(self, name: str, submission: Submission) -> RayJob | None:
+        return connected(submission.address).known_job(submission.submission_id(self._sandboxes.job_name(name)))
 
 
-def _request(sandbox: Path) -> Request | None:
+def _submission(sandbox: Path) -> Submission | None:
     """What was submitted for a sandbox, or is about to be."""
     document = read_if_there(sandbox / REQUEST_FILE)
-    return None if document is None else Request.read(document)
+    return None if document is None else Submission.read(document)
 
 
 def _age(path: Path) -> float:

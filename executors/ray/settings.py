@@ -39,7 +39,7 @@ class RaySettings:
 
 
 @dataclass(frozen=True)
-class Request:
+class Submission:
     """What is submitted, as the sandbox keeps it: by it later commands find the job, and hand it in again.
 
     Args:
@@ -60,9 +60,9 @@ class Request:
     attempt: int = 1
 
     @staticmethod
-    def made(settings: RaySettings, address: str) -> Request:
-        """The first request of a script for a cluster."""
-        return Request(
+    def made(settings: RaySettings, address: str) -> Submission:
+        """The first submission of a script for a cluster."""
+        return Submission(
             address=address,
             python=settings.python,
             cpus=settings.cpus,
@@ -73,9 +73,9 @@ class Request:
         )
 
     @staticmethod
-    def read(document: Mapping[str, Any]) -> Request:
-        """A request that was written down."""
-        return Request(**document)
+    def read(document: Mapping[str, Any]) -> Submission:
+        """A submission that was written down."""
+        return Submission(**document)
 
     def document(self) -> dict[str, Any]:
         """To be written down."""

@@ -64,7 +64,7 @@ def standing(seen: Seen, sandbox: Path, python: str) -> Status:
 
 def _forgotten(seen: Seen) -> Status:
     if seen.has_started:
-        reason = "Ray does not know its job any more, and it left no record of its end: the cluster was started anew"
+        reason = "Ray no longer knows its job, which left no record of its end: the cluster was started anew"
         return Status(State.FAILED, reason=reason)
-    reason = "Ray does not know its job any more, which never began: the cluster was started anew"
+    reason = "Ray no longer knows its job, which never began: the cluster was started anew"
     return Status(State.FAILED, reason=reason)

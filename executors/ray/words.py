@@ -97,7 +97,7 @@ def ended_words(job: RayJob, sandbox: object, python: str, *, has_started: bool)
         return f"job {job.name} {did}: {one_line(job.message, 200) or job.error}"
     if not has_started:
         return (
-            f"job {job.name} ended before the session began: its node cannot see {sandbox} (set ray.storage to a "
+            f"job {job.name} ended before the session began: its node cannot see {sandbox} (set ray.folder to a "
             f"folder that all nodes share), or has no {python} (set ray.python)"
         )
     if job.state == SUCCEEDED:

@@ -16,7 +16,7 @@ from executors.slurm.words import (
     RECORD_FORMAT,
     gave_no_answer,
     is_busy,
-    jobs_in,
+    parse_jobs,
     refusal,
 )
 
@@ -90,7 +90,7 @@ def known_among(sought: Sequence[Sought]) -> dict[Sought, list[SlurmJob]]:
         raise _unreachable(str(error)) from None
     found: dict[str, list[SlurmJob]] = {name: [] for name in names}
     for name, _, rest in (line.strip().partition("|") for line in said.splitlines()):
-        found.get(name, []).extend(jobs_in(rest))
+        found.get(name, []).extend(parse_jobs(rest))
     return {each: each.among(found[each.name]) or _recorded(each) for each in sought}
 
 
@@ -100,7 +100,7 @@ def _recorded(sought: Sought) -> list[SlurmJob]:
     chosen = by_name if sought.number is None else [f"--jobs={sought.number}"]
     command = ["sacct", *chosen, "--allocations", "--parsable2", "--noheader", f"--format={RECORD_FORMAT}"]
     try:
-        return sought.among(jobs_in(_said(command)))
+        return sought.among(parse_jobs(_said(command)))
     except (_Failed, BackendError):
         return []
 
@@ -130,7 +130,7 @@ def submit(options: Sequence[str], script: Path, lock: Path) -> str:
             raise RefusedError(SUBJECT, f"does not take the job: {problem}", remedy) from None
     number = said.strip().partition(";")[0]
     if not number.isdecimal():
-        raise _unreachable(f"sbatch said {number!r} and no number")
+        raise _unreachable(f"sbatch said {number!r} instead of a number")
     return number
 
 
@@ -208,7 +208,7 @@ def _said(command: list[str], *handed_on: int, with_errors: bool = False) -> str
 
 def _unreachable(said: str) -> BackendUnreachableError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    reason = one_line(lines[-1], 200) if lines else "a command failed without a word"
+    reason = one_line(lines[-1], 200) if lines else "a command failed, and did not say why"
     return BackendUnreachableError(SUBJECT, f"gives no answer ({reason})")
 
 

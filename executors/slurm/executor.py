@@ -22,7 +22,7 @@ from executors.slurm.array import (
     noted_task,
     write_array_script,
 )
-from executors.slurm.settings import SlurmSettings, asked_for
+from executors.slurm.settings import SlurmSettings, request_options
 from executors.slurm.standing import STOPS, Seen, standing
 from executors.slurm.words import SlurmJob, latest
 from executors.watches import Watches
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from contract.storage.coming_back import ComingBack
     from executors.base import Status, Workload
-    from executors.watches import Watch
+    from executors.watches import Sighting
 
 BATCH_SCRIPT = "batch.sh"
 SUBMITTED_FILE = "submitted.json"
@@ -65,7 +65,7 @@ class SlurmExecutor(Closeable):
         (sandbox / ARRAY_FILE).unlink(missing_ok=True)
         _write_batch_script(sandbox, self._settings.python)
         number = commands.submit(
-            [*self._own_options(workload.name, sandbox), *asked_for(self._settings)],
+            [*self._own_options(workload.name, sandbox), *request_options(self._settings)],
             sandbox / BATCH_SCRIPT,
             sandbox / LOCK_FILE,
         )
@@ -100,11 +100,11 @@ class SlurmExecutor(Closeable):
         if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:
             return end
         sandbox = self._sandboxes.path(name)
-        watch = self._watch(name, sandbox)
+        sighting = self._sighting(name, sandbox)
         if (end := self._sandboxes.recorded_end(name, STOPS)) is not None:  # it may have ended between the two looks
             return end
         has_started = (sandbox / launcher.STARTED_FILE).exists()
-        seen = Seen(watch.job, has_started, time.monotonic() - watch.since)
+        seen = Seen(sighting.job, has_started, time.monotonic() - sighting.since)
         return standing(seen, sandbox, self._python(sandbox))
 
     def standing(self, names: Sequence[str]) -> dict[str, Status]:
@@ -151,7 +151,7 @@ class SlurmExecutor(Closeable):
     def close(self) -> None:
         """Nothing is open: each of Slurm's commands ends."""
 
-    def _watch(self, name: str, sandbox: Path) -> Watch[SlurmJob]:
+    def _sighting(self, name: str, sandbox: Path) -> Sighting[SlurmJob]:
         """What Slurm says of its job, asked again only if that is due."""
         if self._watches.is_due(name):
             return self._watches.note(name, sandbox, latest(self._jobs(name, sandbox)))
@@ -186,7 +186,7 @@ class SlurmExecutor(Closeable):
             "--no-requeue",
         ]
         try:
-            number = commands.submit([*options, *asked_for(self._settings)], script, sandboxes[0] / LOCK_FILE)
+            number = commands.submit([*options, *request_options(self._settings)], script, sandboxes[0] / LOCK_FILE)
         except RefusedError as error:
             if "array" not in error.problem.lower():
                 raise

@@ -43,7 +43,7 @@ class SlurmSettings:
     comment: str = ""
 
 
-def asked_for(settings: SlurmSettings) -> list[str]:
+def request_options(settings: SlurmSettings) -> list[str]:
     """The options of sbatch that say what a job needs, and not which one it is."""
     named = {
         "partition": settings.partition,
@@ -78,6 +78,6 @@ def longest_session(time: float) -> float:
     return time - 2 * margin(time)
 
 
-def time_for(session_limit: float) -> float:
+def asked_seconds(session_limit: float) -> float:
     """The time of a job whose session is to last so long: the other way round."""
     return min(session_limit + 2 * LONGEST_MARGIN_SECONDS, session_limit / (1 - 2 * MARGIN_SHARE))

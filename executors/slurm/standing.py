@@ -59,6 +59,6 @@ def standing(seen: Seen, sandbox: Path, python: str) -> Status:
 
 def _forgotten(seen: Seen) -> Status:
     if seen.has_started:
-        reason = "Slurm does not know its job any more, and it left no record of its end: killed, or its node went down"
+        reason = "Slurm no longer knows its job, which left no record of its end: killed, or its node went down"
         return Status(State.FAILED, reason=reason)
-    return Status(State.FAILED, reason="Slurm does not know its job any more, which never began: cancelled, say")
+    return Status(State.FAILED, reason="Slurm no longer knows its job, which never began: perhaps it was cancelled")

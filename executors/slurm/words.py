@@ -113,7 +113,7 @@ class SlurmJob:
         return self.state != "FAILED"
 
 
-def jobs_in(answer: str) -> Iterator[SlurmJob]:
+def parse_jobs(answer: str) -> Iterator[SlurmJob]:
     """The jobs in lines of number, state and reason; lines of another kind are left out."""
     for line in answer.splitlines():
         number, *rest = line.strip().split("|", 2)
@@ -194,7 +194,7 @@ def refusal(said: str) -> tuple[str, str]:
     return problem or "sbatch took nothing, and does not say why", remedy
 
 
-def seconds_of(time: str) -> float | None:
+def parse_seconds(time: str) -> float | None:
     """Seconds of a time as Slurm writes it, such as `1-12:00:00`; None where it sets no limit."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", time)
     if found is None:

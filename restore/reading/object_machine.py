@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contract.errors import shown
-from restore.reading.pickle_machine import ARGUMENTS, STEPS, Machine, counted, follow, kind_of, number_as
+from restore.reading.pickle_machine import ARGUMENTS, STEPS, Machine, counted, describe_value, follow, number_as
 from restore.reading.spans import UnsoundError
 from restore.reading.torch_names import Global
 
@@ -62,7 +62,7 @@ def read_object(pickle: bytes) -> Made:
     is_whole = follow(machine, pickle, _STEPS, _ARGUMENTS, _FOR)
     root = machine.result(whole=is_whole).root
     if not isinstance(root, Made):
-        raise UnsoundError(f"holds {kind_of(root)} instead of an object")
+        raise UnsoundError(f"holds {describe_value(root)} instead of an object")
     return root
 
 
@@ -73,7 +73,7 @@ def attributes(made: object, called: str) -> dict[str, Any]:
         UnsoundError: it would be none of Python's usual objects.
     """
     if not isinstance(made, Made) or not isinstance(made.state, dict):
-        raise UnsoundError(f"holds {kind_of(made)} as {called}")
+        raise UnsoundError(f"holds {describe_value(made)} as {called}")
     return {name: value for name, value in made.state.items() if isinstance(name, str)}
 
 
@@ -96,7 +96,7 @@ def array(value: object, called: str) -> npt.NDArray[Any]:
             return _array(content, dtype, shape, "F" if is_fortran else "C", called)
         case Made(made_by, (dtype, bytes(content))) if made_by in _SCALAR:
             return _array(content, dtype, (), "C", called)
-    raise UnsoundError(f"holds {kind_of(value)} instead of numbers as {called}")
+    raise UnsoundError(f"holds {describe_value(value)} instead of numbers as {called}")
 
 
 def _array(content: bytes, dtype: object, shape: tuple[Any, ...], order: Any, called: str) -> npt.NDArray[Any]:
@@ -140,20 +140,20 @@ class _ObjectMachine(Machine):
     def find_stacked_global(self) -> None:
         module, name = self.pop_tuple(2)
         if not isinstance(module, str) or not isinstance(name, str):
-            raise UnsoundError("holds a damaged pickle (a name that is no text)")
+            raise UnsoundError("holds a damaged pickle (a name that is not text)")
         self.find_global(f"{module} {name}")
 
     def reduce(self) -> None:
         function, arguments = self.pop_tuple(2)
         if not isinstance(function, Global) or not isinstance(arguments, tuple):
-            raise UnsoundError(f"would call {kind_of(function)} with {kind_of(arguments)}")
+            raise UnsoundError(f"would call {describe_value(function)} with {describe_value(arguments)}")
         is_dict = function.name == _ORDERED_DICT and not arguments
         self.stack.append(OrderedDict() if is_dict else Made(function.name, arguments))
 
     def build(self) -> None:
         target, state = self.pop_tuple(2)
         if not isinstance(target, Made) or target.state is not None:
-            raise UnsoundError(f"would set attributes of {kind_of(target)}")
+            raise UnsoundError(f"would set attributes of {describe_value(target)}")
         target.state = state
         self.stack.append(target)
 

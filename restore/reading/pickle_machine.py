@@ -183,17 +183,17 @@ class Machine:
         """Append to the list on top."""
         target = self.stack[-1]
         if not isinstance(target, list):
-            raise UnsoundError(f"holds a pickle that appends to {kind_of(target)}")
+            raise UnsoundError(f"holds a pickle that appends to {describe_value(target)}")
         target.extend(values)
 
     def set_items(self, values: list[Any]) -> None:
         """Set keys and values in the dict on top."""
         target = self.stack[-1]
         if not isinstance(target, dict) or len(values) % 2:
-            raise UnsoundError(f"holds a pickle that sets {len(values):,} keys and values in {kind_of(target)}")
+            raise UnsoundError(f"holds a pickle that sets {len(values):,} keys and values in {describe_value(target)}")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if type(key) not in {str, int}:
-                raise UnsoundError(f"holds a dict with {kind_of(key)} as a key")
+                raise UnsoundError(f"holds a dict with {describe_value(key)} as a key")
             if key in target:
                 raise UnsoundError(f"holds the key {shown(key)} twice")
             target[key] = value
@@ -209,7 +209,7 @@ class Machine:
         """Put what a known callable means on the stack."""
         function, arguments = self.pop_tuple(2)
         if not isinstance(function, Global) or function.name not in CALLABLES or not isinstance(arguments, tuple):
-            raise UnsoundError(f"would call {kind_of(function)} with {kind_of(arguments)}")
+            raise UnsoundError(f"would call {describe_value(function)} with {describe_value(arguments)}")
         self.stack.append(CALLABLES[function.name](*arguments))
 
     def build(self) -> None:
@@ -218,11 +218,11 @@ class Machine:
         # the dict's own.
         target, state = self.pop_tuple(2)
         if not isinstance(target, OrderedDict) or not isinstance(state, dict) or state.keys() != {"_metadata"}:
-            raise UnsoundError(f"would set attributes of {kind_of(target)}")
+            raise UnsoundError(f"would set attributes of {describe_value(target)}")
         self.stack.append(target)
 
 
-def kind_of(value: object) -> str:
+def describe_value(value: object) -> str:
     """What a value is, for a sentence."""
     return shown(value.name.replace(" ", ".")) if isinstance(value, Global) else f"a {type(value).__name__.strip('_')}"
 

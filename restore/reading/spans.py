@@ -47,7 +47,7 @@ class Span:
             UnsoundError: the range does not hold them.
         """
         if not 0 <= offset <= offset + length <= self.size:
-            raise UnsoundError(f"ends after {self.size:,} bytes, before what it says stands there")
+            raise UnsoundError(f"ends after {self.size:,} bytes, sooner than its own headers say")
         self._stream.seek(self._start + offset)
         content = self._stream.read(length)
         if len(content) != length:

@@ -13,11 +13,11 @@ from contract.errors import CheckpointError, InputError
 from contract.storage import files
 from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER
 from job.algorithms.off_policy import OffPolicyHyperparameters
-from job.model import normalization_of, parse_job
+from job.model import parse_job, stated_normalization
 from trainer.algorithms.model import construct, use_threads
 from trainer.checkpoint.resume_state import ResumeState
 from trainer.checkpoint.zip_file import load_tensors
-from trainer.environments.making import make_envs_to_act_in
+from trainer.environments.making import make_acting_envs
 from trainer.inference import put_back_what_was_learned
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def load_agent(order: Order, *, draws: bool = False) -> Agent:
     with zipfile.ZipFile(BytesIO(content)) as packed:
         record = CheckpointRecord.model_validate_json(packed.read(RECORD_MEMBER))
         state = packed.read(STATE_MEMBER) if _learns_outside_of_the_model(job) else None
-    venv = _drawing(job.env) if draws else make_envs_to_act_in(job.env)
+    venv = _drawing(job.env) if draws else make_acting_envs(job.env)
     model = construct(job, venv, "cpu", _smallest_buffers(job))
     try:
         load_tensors(model, content, ())
@@ -85,7 +85,7 @@ def load_agent(order: Order, *, draws: bool = False) -> Agent:
 
 def _learns_outside_of_the_model(job: Job) -> bool:
     env = job.env
-    return bool(env.wrappers or env.vec_wrappers) or normalization_of(env.model_dump(mode="json")) is not None
+    return bool(env.wrappers or env.vec_wrappers) or stated_normalization(env.model_dump(mode="json")) is not None
 
 
 def _put_back(venv: VecEnv, env: Environment, state: ResumeState, *, draws: bool) -> None:
@@ -96,7 +96,7 @@ def _put_back(venv: VecEnv, env: Environment, state: ResumeState, *, draws: bool
     if not (draws and env.wrappers and state.environments):
         put_back_what_was_learned(venv, env, state)
         return
-    plain = make_envs_to_act_in(env.model_copy(update={"vectorization": "dummy"}))
+    plain = make_acting_envs(env.model_copy(update={"vectorization": "dummy"}))
     try:
         put_back_what_was_learned(plain, env, state)
         (learned,) = plain.env_method("running_means")
@@ -123,9 +123,9 @@ def _drawing(env: Environment) -> VecEnv:
     kwargs: dict[str, Any] = {**env.kwargs, "render_mode": "rgb_array"}
     single = env.model_copy(update={"vectorization": "dummy"})
     try:
-        return make_envs_to_act_in(single.model_copy(update={"kwargs": kwargs}))
+        return make_acting_envs(single.model_copy(update={"kwargs": kwargs}))
     except InputError as error:
-        make_envs_to_act_in(single).close()  # what cannot be made at all says so itself
+        make_acting_envs(single).close()  # what cannot be made at all says so itself
         problem = f"draws no pictures: {error.problem}"
         remedy = "let its constructor take render_mode and its render() give an RGB array for rgb_array"
         raise InputError(f"environment {env.id}", problem, remedy) from error

@@ -20,7 +20,7 @@ from executors.local_launcher import WORKING
 from runner.acting import performer
 from runner.acting.order import MADE, REFUSED, ExportOrder, Order, VideoOrder
 from runner.data import mounts
-from runner.preflight.sandbox import environment_in, lay_out
+from runner.preflight.sandbox import lay_out, session_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def _lay_out(workspace: Workspace, plan: Plan, folder: Path) -> None:
 
 def _run(folder: Path) -> Course:
     # Environments that draw with pygame want a display otherwise.
-    environment = {"SDL_VIDEODRIVER": "dummy", **environment_in(folder)}
+    environment = {"SDL_VIDEODRIVER": "dummy", **session_variables(folder)}
     command = [sys.executable, str(Path(performer.__file__).resolve()), str(folder / _ORDER)]
     return run_trial(command, folder, folder / WORKING, environment, LONGEST_SECONDS, end_group)
 
@@ -93,7 +93,7 @@ def _answer(course: Course, environment_id: str, kind: type[Made]) -> Made:
     subject = f"environment {environment_id}"
     if course.code is None:
         problem = f"its agent was still acting after {course.seconds:,.0f} s"
-        raise InputError(subject, problem, "shorten its episodes, with max_episode_steps in env.kwargs say")
+        raise InputError(subject, problem, "shorten its episodes, for example by max_episode_steps in env.kwargs")
     said = f": {course.last_words}" if course.last_words else ""
     raise UnavailableError(subject, f"its agent's process ended with exit code {course.code}{said}", "correct that")
 

@@ -10,7 +10,7 @@ import numpy as np
 from contract.errors import CheckpointError, InputError, RelayError
 from contract.storage import files, layout
 from job.components import VEC_NORMALIZE
-from job.model import normalization_of
+from job.model import stated_normalization
 from restore.adoptable.model import read_model
 from restore.adoptable.normalization import Normalization, read_normalization
 from restore.adoptable.transitions import read_transitions
@@ -83,7 +83,7 @@ def _files(found: Found, job: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 def _refuse_other_normalization(found: Found, job: dict[str, Any], normalization: Normalization | None) -> None:
     """A policy that has learned from normalized observations is nothing without their statistics."""
     subject = f"job {job['name']}"
-    settings = normalization_of(job["env"])
+    settings = stated_normalization(job["env"])
     if normalization is None and settings is not None:
         pickle = found.model.name.replace(f"_{found.timesteps}_", f"_vecnormalize_{found.timesteps}_")
         problem = f"has the wrapper {VEC_NORMALIZE}, and beside {found.model.name} there are no statistics of one"

@@ -33,7 +33,7 @@ _ARRIVING = "adopting"
 _FIRST = 1
 
 
-def take_in(workspace: Workspace, job: str, source: Path) -> None:
+def make_first_session(workspace: Workspace, job: str, source: Path) -> None:
     """Make session 0001 of `job` of the newest checkpoint in `source`.
 
     Args:

@@ -163,6 +163,10 @@ def _queued(job: Mapping[str, Any], _known: Known) -> Slot:
     return Slot(has_gpu=job["device"] == "cuda")
 
 
+def _untold(_package: Package) -> None:
+    """What a session was given to compute on, where its package does not tell."""
+
+
 @dataclass(frozen=True)
 class BackendEntry:
     """What is known of a backend before it is opened: what an entry point of the group names.
@@ -188,6 +192,8 @@ class BackendEntry:
         settle: decides what a job (as JSON) leaves to the backend, from what is known of it: for `provisions`, and no
             part of the job's identity.
         slot: what a session of a job (as JSON) takes of the sessions that run there at once, as far as that is known.
+        machine: what the session of a package was given to compute on, in a few words, and whether that is a GPU; None
+            where the package does not tell.
         log_is_streamed: whether a log that grows comes by something that is held open for each session: whoever
             watches many reads it once they have ended.
     """
@@ -204,6 +210,7 @@ class BackendEntry:
     places: Callable[[Mapping[str, Any]], Sequence[Place]] = _here
     settle: Callable[[Mapping[str, Any], Known], Settled] = _as_it_is
     slot: Callable[[Mapping[str, Any], Known], Slot] = _queued
+    machine: Callable[[Package], tuple[str, bool] | None] = _untold
     log_is_streamed: bool = False
 
 

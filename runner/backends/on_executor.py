@@ -1,4 +1,4 @@
-"""A backend that runs sessions on an executor of this machine."""
+"""A backend that runs sessions on an executor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ExecutorBackend(Closeable):
         return Provisions()
 
     def prepare(self, folder: SessionFolder, key: str) -> None:
-        """Nothing: an executor of this machine starts a session at once, or says why not."""
+        """Nothing: an executor starts a session at once, or says why not."""
         del folder, key
 
     def submit(self, folder: SessionFolder, key: str) -> str:

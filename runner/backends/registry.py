@@ -102,7 +102,7 @@ def sections() -> dict[str, type[BaseModel] | None]:
     return {name: backend_entry(name).section for name in known_backends()}
 
 
-def commands_for(command: str, has: Callable[[BackendEntry], object]) -> str:
+def spell_commands(command: str, has: Callable[[BackendEntry], object]) -> str:
     """What to type so that `command` finds a backend that `has` what it needs, of those that come along."""
     return " or ".join(f"`doit {command} backend={name}`" for name in BACKENDS if has(backend_entry(name)) is not None)
 
@@ -148,5 +148,5 @@ def _loaded(name: str, found: EntryPoint) -> BackendEntry:
         said = " ".join(str(error).split())
         raise InputError(subject, f"cannot be loaded ({type(error).__name__}: {said})", remedy) from error
     if not isinstance(entry, BackendEntry):
-        raise InputError(subject, f"is no backend: {found.value} is a {type(entry).__name__}", remedy)
+        raise InputError(subject, f"is not a backend: {found.value} is a {type(entry).__name__}", remedy)
     return entry

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from contract.errors import InputError
 from runner.backends.base import Check
 
+_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 
-def stated_folder(job: str, key: str, stated: str, project: Path) -> Path:
+
+def _on_one_line(value: str) -> str:
+    if not _PATH.fullmatch(value):
+        raise ValueError("must be a path on one line")
+    return value
+
+
+StatedPath = Annotated[str, AfterValidator(_on_one_line)]
+"""A path as a section states it; it stands in scripts that a cluster runs."""
+
+
+def stated_folder(job: str, key: str, stated: str | None, project: Path) -> Path | None:
     """The folder that a job states, with `~` and variables in it: one for everybody, in which each has its own.
 
     Args:
         job: its name.
         key: of jobs.yaml, that states it.
-        stated: what it states.
+        stated: what it states, if anything.
         project: the folder of jobs.yaml.
 
     Raises:
         InputError: it names a variable that is not set.
     """
+    if stated is None:
+        return None
     path = os.path.expandvars(stated)
     if "$" in path:
         problem = f"{stated} names a variable that is not set here"

@@ -2,6 +2,6 @@
 
 `tune`, `promote`: searches. `import_zoo` takes jobs from elsewhere; `calibrate` asks a backend's own part, and so does
 `tidy`, after `runner.retention`. `showing/`: curves, pages, videos and what is handed on. `mending/`: what is broken,
-found and mended, and sessions brought back from what a backend holds. `outcome` says what a run came to, whichever
-command ran it. `saying`: an end at which all was said. `table`: rows between lines.
+found and mended, and sessions brought back from what a backend holds. `saying`: an end at which all was said. `table`:
+rows between lines.
 """

@@ -22,6 +22,6 @@ def adopt(workspace: Workspace, job: str) -> None:
     if source is None:
         problem = "needs the folder that the checkpoints lie in"
         raise InputError(f"doit adopt:{job}", problem, f"write `doit adopt:{job} from=FOLDER`")
-    from runner.adopting.taking_in import take_in  # noqa: PLC0415 - not for a command line that is refused
+    from runner.adopting.taking_in import make_first_session  # noqa: PLC0415 - not for a command line that is refused
 
-    take_in(workspace, job, workspace.runs.root / str(source))
+    make_first_session(workspace, job, workspace.runs.root / str(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.events import say
-from runner.backends.registry import backend_entry, commands_for
+from runner.backends.registry import backend_entry, spell_commands
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace
@@ -20,7 +20,7 @@ def calibrate(workspace: Workspace, jobs: list[str]) -> None:
     for name in sorted({workspace.backend_name(job) for job in jobs}):
         found = backend_entry(name).calibrate
         if found is None:
-            elsewhere = commands_for("calibrate", lambda entry: entry.calibrate)
+            elsewhere = spell_commands("calibrate", lambda entry: entry.calibrate)
             say(f"backend {name}: there is nothing to calibrate; {elsewhere} finds something out")
         else:
             found(workspace.runs.backend(name))

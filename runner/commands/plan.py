@@ -15,7 +15,7 @@ from runner.preflight.verdict import SPENDING, judge
 from runner.steering.answers import gather, wants_json
 from runner.steering.documents import PlanAnswer, PlannedJob, PlannedRun
 from runner.steering.estimate import estimate, in_words
-from runner.steering.standing import exit_code, standing_of
+from runner.steering.standing import exit_code, judge_standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
     try:
         lineage = workspace.lineage(job)
         plans = [workspace.plan(job, profile, lineage=lineage) for profile in PROFILES]
-        found = _of(plans, workspace.resume_command(job))
+        found = _decided(plans, workspace.resume_command(job))
         for run in found.runs:
             tell(f"{job}: run_{run.profile} {run.sentence}")
         for plan in (each for each in plans if isinstance(each.decision, SPENDING)):
@@ -64,12 +64,12 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
     return found, None
 
 
-def _of(plans: list[Plan], resume: str) -> PlannedJob:
+def _decided(plans: list[Plan], resume: str) -> PlannedJob:
     """What was decided, before anything is tried; `resume` is the command that goes on."""
     runs = tuple(
         PlannedRun(
             profile=plan.wanted.profile,
-            standing=standing_of(plan.decision),
+            standing=judge_standing(plan.decision),
             decision=type(plan.decision).__name__.lower(),
             sentence=str(plan.decision),
             goal=plan.wanted.goal,

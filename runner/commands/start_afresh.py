@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from contract.errors import InputError
 from contract.events import say
-from runner.commands.cancel import submitted_handle
 from runner.curve.showing import put_away
 from runner.layout import put_away_json
 from runner.lineage import Phase, PutAway, read_lineage
+from runner.stages.stopping import submitted_handle
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace

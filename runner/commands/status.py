@@ -15,7 +15,7 @@ from runner.planning.changes import changed_code
 from runner.steering.answers import answer, wants_json
 from runner.steering.documents import JobStatus, SessionStatus, StatusAnswer, StudyStatus
 from runner.steering.ended import ended
-from runner.steering.standing import exit_code, standing_of
+from runner.steering.standing import exit_code, judge_standing
 from runner.studies import records, summary
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_status(workspace: Workspace, jobs: list[str]) -> int:
     which ask for JSON, also where the jobs stand.
     """
     as_json = wants_json()
-    found = [status_of(workspace, job) for job in jobs]
+    found = [judge_status(workspace, job) for job in jobs]
     statuses = [status for status, _ in found]
     left = _left(workspace, jobs)
     if as_json:
@@ -87,7 +87,7 @@ def _left(workspace: Workspace, jobs: list[str]) -> dict[str, int]:
     return {job: len(workspace.runs.sessions(job)) for job in workspace.runs.jobs_with_sessions() if job not in known}
 
 
-def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:
+def judge_status(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | None]:
     """Where a job stands, and why nothing more can be planned for it."""
     lineage = workspace.lineage(job)
     sessions = tuple(map(session_status, lineage.sessions))
@@ -98,7 +98,7 @@ def status_of(workspace: Workspace, job: str) -> tuple[JobStatus, RelayError | N
     try:
         if workspace.has(job) or job in workspace.jobs_file.trials:
             plan = workspace.plan(job, "full", lineage=lineage)
-            standing, sentence = standing_of(plan.decision), str(plan.decision)
+            standing, sentence = judge_standing(plan.decision), str(plan.decision)
             change = changed_code(lineage.tip, plan.wanted)
             notes = (f"{change} since session {_number(lineage)}",) if change else ()
     except RelayError as error:

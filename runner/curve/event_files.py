@@ -59,11 +59,11 @@ def write_events(curve: Curve, folder: Path) -> Path:
 
 def _next_number(before: Iterable[Path]) -> int:
     """The time, or one more than the number of any file before, where the clock was set back."""
-    numbers = [int(number) for each in before if (number := _number_in(each)).isdecimal()]
+    numbers = [int(number) for each in before if (number := _file_number(each)).isdecimal()]
     return max(int(time.time()), *(number + 1 for number in numbers), 0)
 
 
-def _number_in(path: Path) -> str:
+def _file_number(path: Path) -> str:
     return path.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
 
 

@@ -23,7 +23,7 @@ MOST_LOG_BYTES = 1 << 30
 _MARK = MARK.encode()
 
 
-def rows_of(session: SessionState, job: str, begins: int, notes: list[str]) -> Iterator[Row]:
+def read_rows(session: SessionState, job: str, begins: int, notes: list[str]) -> Iterator[Row]:
     """The rows of a session, in the order in which they were measured.
 
     Args:

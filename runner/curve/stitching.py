@@ -14,7 +14,7 @@ from contract.documents import metrics
 from contract.plain_text import one_line
 from runner.curve.chain import links
 from runner.curve.measurements import Curve, Evaluation, Measurement, Stretch
-from runner.curve.session_rows import rows_of
+from runner.curve.session_rows import read_rows
 from runner.lineage import Phase, read_lineage
 from runner.planning.endings import why_ended
 
@@ -75,7 +75,7 @@ class _Seam:
         number, begins, reached = link.session.number, link.begins, link.begins
         held_back: dict[str, float] = {}
         times: list[float] = []
-        for row in rows_of(link.session, job, begins, self.notes):
+        for row in read_rows(link.session, job, begins, self.notes):
             if row.kind == "session":
                 times.append(row.at)
             if row.timesteps < begins or (link.ends is not None and row.timesteps > link.ends):

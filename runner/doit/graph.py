@@ -12,10 +12,10 @@ from doit.tools import config_changed
 
 from contract.errors import InputError, RelayError
 from contract.storage import files
-from runner.commands.outcome import announce
 from runner.doit.failures import exiting_on_error, in_one_sentence
 from runner.doit.selection import EVERYTHING, STAGES, Selection
 from runner.planning.decide import REFUSALS, Attach, Nothing
+from runner.planning.outcome import announce
 from runner.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contract.errors import RelayError
 from contract.plain_text import plain
-from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.lineage import Phase
 from runner.notifying import GOAL_MET, PERSON_NEEDED, Notice
 from runner.planning.decide import REFUSALS, Attach, Finish, Nothing, Rejudge
 from runner.planning.endings import may_pass, why_ended
 from runner.planning.restraint import sessions_without_progress, why_not
+from runner.steering.exit_codes import DONE, FAILED, UNDER_WAY, worst
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from doit.exceptions import TaskFailed, UnmetDependency
 from doit.reporter import ExecutedOnlyReporter
 
-from runner.doit.exit_codes import ERROR, FAILED, UNDER_WAY, worst
 from runner.doit.failures import TaskAnswered, TaskUnderWay
+from runner.steering.exit_codes import ERROR, FAILED, UNDER_WAY, worst
 
 if TYPE_CHECKING:
     from doit.exceptions import BaseFail

@@ -14,7 +14,6 @@ from doit.cmdparse import DefaultUpdate
 from contract.errors import HeldElsewhereError, InputError
 from runner.commands.mending.collect import look_again
 from runner.doit import reporter
-from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
@@ -28,6 +27,7 @@ from runner.doit.variables import caps_variables
 from runner.notifying import Notifier
 from runner.scheduling.coming import TheseJobs
 from runner.steering.answers import kept_for_answers, wants_json
+from runner.steering.exit_codes import DONE, FAILED, UNDER_WAY, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

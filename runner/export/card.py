@@ -102,7 +102,7 @@ def _what(handed: Handed) -> str:
 def _how_good(handed: Handed) -> str:
     made = handed.made
     if not made.rewards:
-        return "## Evaluation\n\nIts episodes come to no end by themselves, so none was measured."
+        return "## Evaluation\n\nIts episodes do not end by themselves, so none was measured."
     columns = {
         "mean reward": f"{handed.mean_reward:,.2f}",
         "standard deviation": f"{handed.std_reward:,.2f}",

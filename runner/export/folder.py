@@ -37,7 +37,7 @@ def write_folder(runs: RunsFolder, job: str, agent: BestAgent, made: Exported, o
         made: what its process found.
         output: the folder with what its process wrote.
     """
-    video = video_of(runs, job, agent)
+    video = find_video(runs, job, agent)
     handed = _handed(runs, job, agent, made, video)
     target = runs.export(job)
     with tempfile.TemporaryDirectory(prefix=files.TEMPORARY_PREFIX, dir=target.parent) as name:
@@ -61,7 +61,7 @@ def write_folder(runs: RunsFolder, job: str, agent: BestAgent, made: Exported, o
     return handed
 
 
-def video_of(runs: RunsFolder, job: str, agent: BestAgent) -> Path | None:
+def find_video(runs: RunsFolder, job: str, agent: BestAgent) -> Path | None:
     """The video of that very agent, if there is one."""
     found = (runs.best_agent(job, suffix) for suffix in VIDEO_SUFFIXES)
     return next((each for each in found if each.is_file() and shows(each, agent.reference.sha256)), None)

@@ -44,7 +44,7 @@ def learned(venv: VecEnv) -> VecNormalize | None:
     return None
 
 
-def scaling_of(normalize: VecNormalize) -> dict[str, Scaling]:
+def describe_scaling(normalize: VecNormalize) -> dict[str, Scaling]:
     """How each part of an observation is scaled; one that is no dictionary has the name `""`."""
     epsilon, clip = float(normalize.epsilon), float(normalize.clip_obs)
     return {

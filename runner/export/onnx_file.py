@@ -15,7 +15,7 @@ import torch
 from contract.plain_text import one_line
 from runner.acting.order import ONNX_FILE, OnnxMade
 from runner.export.modules import MASKED, RECURRENT, ExportablePolicy
-from runner.export.normalization import learned, scaling_of
+from runner.export.normalization import describe_scaling, learned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,9 @@ def write_onnx(agent: Agent, moments: Sequence[Moment], folder: Path) -> OnnxMad
     path = folder / ONNX_FILE
     normalize = learned(agent.venv)
     folds = normalize is not None and normalize is agent.venv  # one further inside is followed by stacked frames, say
-    policy = ExportablePolicy(agent.model, agent.job.algorithm, scaling_of(normalize) if normalize and folds else {})
+    policy = ExportablePolicy(
+        agent.model, agent.job.algorithm, describe_scaling(normalize) if normalize and folds else {}
+    )
     given = [_inputs(policy, agent, moment, raw=folds) for moment in moments]
     try:
         _trace(policy.eval(), given[0], path)

@@ -18,7 +18,7 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def name_in(requirement: str) -> str:
+def distribution_name(requirement: str) -> str:
     """The distribution that a requirement is about, spelled so."""
     return normalised(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0])
 
@@ -38,5 +38,7 @@ def requirements() -> Iterator[Distribution]:
         yield found
         # Of our own optional requirements, whatever is installed counts: sessions of some jobs import it.
         waiting += [
-            name_in(each) for each in found.requires or () if name == OWN_DISTRIBUTION or "extra ==" not in each
+            distribution_name(each)
+            for each in found.requires or ()
+            if name == OWN_DISTRIBUTION or "extra ==" not in each
         ]

@@ -285,7 +285,7 @@ class _Reader:
         if "quick" in values:
             yield Problem(("quick",), "a quick block holds no other", remedy="remove it")
         for name, known in unlisted(values):
-            yield Problem((DATA, name), "is nothing that the job mounts on Kaggle", remedy=to_list(known))
+            yield Problem((DATA, name), "is not mounted by the job on Kaggle", remedy=to_list(known))
         backend = values.get("backend")
         if isinstance(backend, str) and backend not in self._backends:
             yield Problem(("backend",), f"unknown backend {as_json(backend)}", backend, self._backends)

@@ -89,13 +89,13 @@ def combinations(name: str, matrix: object) -> list[Combination]:
         MatrixError: it stands for none, or for two of one name.
     """
     if not isinstance(matrix, dict) or not matrix:
-        found = f"must be a mapping, found {as_json(matrix)}" if matrix else "says in nothing how its jobs differ"
+        found = f"must be a mapping, found {as_json(matrix)}" if matrix else "does not say how its jobs differ"
         raise MatrixError((), found, "write keys of the job with the values to try, such as `seed: [0, 1, 2]`")
     grid = [_axis(key, values) for key, values in matrix.items() if key not in (CASES, EXCLUDE)]
     if CASES in matrix:
         grid.append([_row(each, (CASES, number)) for number, each in _rows(matrix[CASES], CASES)])
     if not grid:
-        raise MatrixError((), "says in nothing how its jobs differ", "write the values to try, such as `seed: [0, 1]`")
+        raise MatrixError((), "does not say how its jobs differ", "write the values to try, such as `seed: [0, 1]`")
     count = 1
     for axis in grid:
         count *= len(axis)

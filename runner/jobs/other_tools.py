@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from runner.jobs.zoo.expressions import value_of
+from runner.jobs.zoo.expressions import parse_value
 
 if TYPE_CHECKING:
     from runner.jobs.yaml_positions import KeyPath
@@ -54,7 +54,7 @@ def as_mapping(values: Any, path: KeyPath) -> str | None:
     for key in path:
         values = values.get(key) if isinstance(values, dict) else None
     try:
-        found = value_of(values) if isinstance(values, str) else None
+        found = parse_value(values) if isinstance(values, str) else None
     except ValueError:
         return None
     flow = yaml.safe_dump(found, default_flow_style=True, sort_keys=False, width=1_000).strip()

@@ -165,7 +165,7 @@ def _finite_number(text: str) -> float:
 
 
 _NO_JSON = "cannot be stored as JSON"
-_KINDS = {"int": "is no whole number", "float": "is no number", "bool": "is neither true nor false"}
+_KINDS = {"int": "is not a whole number", "float": "is not a number", "bool": "is neither true nor false"}
 """What is said of a text that a tag such as `!!int` states to be something else."""
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from contract.errors import InputError
 from contract.storage import files
 from contract.storage.layout import WHEEL_SUFFIX
-from runner.jobs.distributions import name_in, normalised
+from runner.jobs.distributions import distribution_name, normalised
 from runner.packages import pip
 from runner.packages.lockfile import Locked, Wheel, add, read_lock
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CHOOSE = "ask for a version that has a wheel there and fits what is there, or put its code into `sources`"
 
 
-def wheels_for(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], places: Sequence[Place]) -> list[Path]:
+def find_wheels(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], places: Sequence[Place]) -> list[Path]:
     """The wheels of a job's packages for some places, in the order of their names.
 
     Nothing is asked of anyone while the lock has them and they are kept.
@@ -80,7 +80,7 @@ def _lock(runs: RunsFolder, job: Mapping[str, Any], stated: Sequence[str], place
             raise _refusal(job, place, error.problem) from None
         chosen = [_keep(runs, each) for each in wheels]
     versions = {**place.has, **{each.name: each.version for each in chosen}}
-    listed = {name: versions[name] for name in map(name_in, stated)}
+    listed = {name: versions[name] for name in map(distribution_name, stated)}
     locked = Locked(tuple(stated), place.name, listed, tuple(chosen))
     add(runs.packages_lock, locked)
     return locked

@@ -87,7 +87,7 @@ def read_lock(path: Path) -> Lock:
     for wheel in (wheel for each in lock.locked for wheel in each.wheels):
         if wheel.file != wheel.file.replace("\\", "/").rpartition("/")[2] or not wheel.file.endswith(".whl"):
             raise InputError(
-                path.name, f"names a file {wheel.file!r}, which is no wheel's name", "put it back as it was"
+                path.name, f"names a file {wheel.file!r}, which is not the name of a wheel", "put it back as it was"
             )
     return lock
 

@@ -61,7 +61,7 @@ def resolve(place: Place, wanted: Sequence[str], also: Mapping[str, str], folder
     fetched.mkdir()
     has = {name: _marked(version) for name, version in place.has.items()}
     for name, version in has.items():
-        _stand_for(name, version, standing)
+        _write_stand_in_wheel(name, version, standing)
     chosen = {name: version for name, version in also.items() if name not in has}
     constraints = folder / "constraints.txt"
     _write(constraints, (f"{name}=={version}" for name, version in {**chosen, **has}.items()))
@@ -115,7 +115,7 @@ def _marked(version: str) -> str:
     return f"{version}{'.' if '+' in version else '+'}{_MARK}"
 
 
-def _stand_for(name: str, version: str, folder: Path) -> None:
+def _write_stand_in_wheel(name: str, version: str, folder: Path) -> None:
     """Write a wheel of nothing but a name and a version."""
     stem = f"{name.replace('-', '_')}-{version}"
     documents = {

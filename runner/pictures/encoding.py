@@ -28,14 +28,14 @@ _GIF_COLOURS = 96
 _LAST_FRAME_SECONDS = 1.0
 
 
-def comment_for(sha256: str) -> str:
+def agent_comment(sha256: str) -> str:
     """What a video says of itself: whose it is."""
     return f"agent sha256 {sha256}"
 
 
 def shows(video: Path, sha256: str) -> bool:
     """Whether a video is of the model with that digest."""
-    return comment_for(sha256).encode() in video.read_bytes()
+    return agent_comment(sha256).encode() in video.read_bytes()
 
 
 class EncoderError(Exception):
@@ -114,7 +114,7 @@ class Mp4:
 
     def _last_words(self) -> str:
         lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return one_line(lines[-1]) if lines else "it ended without a word"
+        return one_line(lines[-1]) if lines else "it ended, and did not say why"
 
 
 class Gif:

@@ -11,7 +11,7 @@ from contract.errors import InputError, RelayError
 from runner.acting.agent import load_agent
 from runner.acting.order import VideoMade
 from runner.acting.playing import Player
-from runner.pictures.encoding import EncoderError, Gif, Mp4, comment_for, mp4_encoder
+from runner.pictures.encoding import EncoderError, Gif, Mp4, agent_comment, mp4_encoder
 from trainer.environments.failures import in_words
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def record(order: Order, task: VideoOrder) -> VideoMade:
     agent = load_agent(order, draws=True)
     try:
         speed = frames_a_second(agent)
-        encoder, path, comment = mp4_encoder(), Path(order.output) / NAME, comment_for(order.sha256)
+        encoder, path, comment = mp4_encoder(), Path(order.output) / NAME, agent_comment(order.sha256)
         if encoder is None:
             return _recorded(agent, task, speed, lambda size: Gif(path, speed, size, comment))
         try:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from runner.commands.outcome import has_advanced
 from runner.lineage import Phase
 from runner.planning.changes import changed_code, changed_inputs
 from runner.planning.decide import BEGINNING
 from runner.planning.endings import Ending, may_pass, what_next, why_ended
+from runner.planning.outcome import has_advanced
 
 if TYPE_CHECKING:
     from runner.lineage import SessionState
@@ -49,7 +49,7 @@ def why_not(plan: Plan, resume: str) -> str | None:
     advanced = has_advanced(tip)
     subject = f"session {tip.folder.number} ended ({ending})" if ending is not None else "its latest sessions"
     if ending is None or (ending is not Ending.STOPPED and may_pass(ending, 0 if advanced else 1)):
-        return f"{subject}, and nothing was gained again and again; `{resume}` tries once more"
+        return f"{subject}, and several sessions in a row gained nothing; `{resume}` tries once more"
     return f"{subject}; {what_next(ending, resume, has_advanced=advanced)}"
 
 

@@ -12,16 +12,15 @@ import json
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from runner.backends.registry import installed
 from runner.layout import RunsFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
-
-    from runner.doit.selection import Selection
 
 CACHE = "settled"
 UNKNOWN = (OSError, ValueError, TypeError, KeyError, AttributeError)
@@ -30,6 +29,30 @@ State = tuple[int, ...]
 """What tells without reading a file that it is as it was."""
 Entry = tuple[str | int, ...]
 """The name of a file and its state, or the name of a folder alone."""
+
+
+class Asked(Protocol):
+    """What a command line asks for, as far as it matters here."""
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The tasks, `task` or `task:job`."""
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The tasks, without the jobs."""
+
+    @property
+    def run_task(self) -> str | None:
+        """The one that runs sessions, if any does."""
+
+    @property
+    def redoes(self) -> bool:
+        """Whether sessions are done again because somebody asks for it."""
+
+    @property
+    def profile(self) -> str:
+        """Which of each job's two forms the session to come has."""
 
 
 class Answer(NamedTuple):
@@ -126,7 +149,7 @@ def state_of_job(runs: RunsFolder, job: str, backend: str | None, sources: Seque
     return _digest([job, backend, carried, look.folder(str(runs.job(job))), sessions])
 
 
-def said_again(root: Path, chosen: Selection, backend: str | None) -> list[str] | None:
+def said_again(root: Path, chosen: Asked, backend: str | None) -> list[str] | None:
     """What is said where none of the jobs that were asked for has anything to do, None where that is not known.
 
     Args:
@@ -164,7 +187,7 @@ def read_memory(runs: RunsFolder) -> Memory:
     return Memory(**document, answers=answers)
 
 
-def _asked(chosen: Selection, known: list[str]) -> list[str]:
+def _asked(chosen: Asked, known: list[str]) -> list[str]:
     """The jobs that were asked for, as doit comes past them; a pattern is no job's name."""
     jobs: list[str] = []
     for task in chosen.asked:

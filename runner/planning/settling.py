@@ -17,9 +17,9 @@ import restore
 import runner
 import trainer
 from contract.storage import files
-from runner.commands.outcome import nothing_to_do
 from runner.layout import JOBS_FILE, PACKAGES_LOCK
 from runner.planning import settled
+from runner.planning.outcome import nothing_to_do
 from runner.planning.settled import Answer, Look, Memory
 from runner.sources.reading import SETTLING_NS
 from runner.sources.walk import is_left_out

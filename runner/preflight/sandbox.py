@@ -37,7 +37,7 @@ def lay_out(folder: Path, bundle: bytes, wheels: Sequence[Path], data: Mapping[s
         mount(each, folder / INPUT / place)
 
 
-def environment_in(folder: Path) -> dict[str, str]:
+def session_variables(folder: Path) -> dict[str, str]:
     """The variables of a process in a folder that was laid out so: this one's, and a session's over them."""
     paths = [str(folder / _SOURCES), str(folder / _PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {

@@ -12,12 +12,12 @@ import msgspec
 import psutil
 
 from contract.documents.runs import Request
-from contract.documents.trial import Trial
+from contract.documents.trial import Tried
 from contract.errors import InputError
 from contract.storage import files, layout
 from contract.trying import Course, found_by, run_trial
 from executors.local_launcher import INPUT, WORKING
-from runner.preflight.sandbox import environment_in, lay_out
+from runner.preflight.sandbox import lay_out, session_variables
 
 if TYPE_CHECKING:
     import subprocess
@@ -33,7 +33,7 @@ def try_job(
     seconds: float | None = None,
     wheels: Sequence[Path] = (),
     data: Mapping[str, Path] | None = None,
-) -> Trial:
+) -> Tried:
     """Make the job's environment and model once, step, save and load them.
 
     Args:
@@ -48,7 +48,7 @@ def try_job(
         InputError: no session of the job could train, or the trial hangs.
         UnavailableError: it needs what this machine lacks.
     """
-    return msgspec.convert(_found("--try", job, profile, bundle, seconds, wheels, data), Trial)
+    return msgspec.convert(_found("--try", job, profile, bundle, seconds, wheels, data), Tried)
 
 
 def measure_baselines(
@@ -113,7 +113,7 @@ def _write_input(folder: Path, job: dict[str, Any], profile: Profile) -> None:
 
 def _run(option: str, folder: Path, seconds: float) -> Course:
     command = [sys.executable, "-m", "trainer", option, "--input", str(folder / INPUT)]
-    return run_trial(command, folder, folder / WORKING, environment_in(folder), seconds, _end)
+    return run_trial(command, folder, folder / WORKING, session_variables(folder), seconds, _end)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from contract.documents.trial import Trial
+from contract.documents.trial import Tried
 from contract.storage import files
 from runner.backends.registry import installed
 
@@ -38,12 +38,12 @@ class Trials:
         self._wheels: dict[Path, str] = {}
 
     @functools.cached_property
-    def _known(self) -> dict[str, Trial]:
+    def _known(self) -> dict[str, Tried]:
         return self._read()
 
-    def _read(self) -> dict[str, Trial]:
+    def _read(self) -> dict[str, Tried]:
         try:
-            return msgspec.json.decode(self._cache.read_bytes(), type=dict[str, Trial])
+            return msgspec.json.decode(self._cache.read_bytes(), type=dict[str, Tried])
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return {}
 
@@ -52,7 +52,7 @@ class Trials:
         """Whether a command that only looks at jobs may make another one."""
         return self._made < MOST_FOR_A_LOOK
 
-    def found(self, job: dict[str, Any], sources: Sources, wheels: Sequence[Path], *, alike: bool) -> Trial | None:
+    def found(self, job: dict[str, Any], sources: Sources, wheels: Sequence[Path], *, alike: bool) -> Tried | None:
         """What is known of a job, if anything is.
 
         Args:
@@ -65,7 +65,7 @@ class Trials:
             return known
         return self._known.get(self._digest(job, sources, wheels))
 
-    def remember(self, job: dict[str, Any], sources: Sources, wheels: Sequence[Path], found: Trial) -> None:
+    def remember(self, job: dict[str, Any], sources: Sources, wheels: Sequence[Path], found: Tried) -> None:
         """Keep what a trial has found; what was refused is not, since its cause may be anywhere."""
         self._made += 1
         digests = [self._digest(each, sources, wheels) for each in (_alike(job), job)]

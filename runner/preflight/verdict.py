@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from contract.documents.trial import Trial
+    from contract.documents.trial import Tried
     from runner.backends.base import Settled
     from runner.workspace import Plan, Workspace
 
@@ -39,7 +39,7 @@ class Verdict:
         settled: its job with what that leaves to the backend decided.
     """
 
-    trial: Trial | None
+    trial: Tried | None
     notes: tuple[str, ...]
     settled: Settled
 
@@ -110,7 +110,7 @@ def _wheels(workspace: Workspace, plan: Plan) -> list[Path]:
         raise UnavailableError(error.subject, error.problem, error.remedy) from error
 
 
-def _tried(workspace: Workspace, plan: Plan, data: dict[str, Path], *, at_a_glance: bool) -> Trial | None:
+def _tried(workspace: Workspace, plan: Plan, data: dict[str, Path], *, at_a_glance: bool) -> Tried | None:
     """What a trial found; None where a look goes without one."""
     job, sources, wheels = plan.wanted.job, workspace.sources(plan), _wheels(workspace, plan)
     known = workspace.trials.found(job, sources, wheels, alike=at_a_glance)

@@ -22,8 +22,8 @@ from runner.repairing.copies import find_copies
 from runner.repairing.documents import BeyondRepairError, made_again
 from runner.verifying.folders import from_the_future, leftovers
 from runner.verifying.lineages import missing_numbers
-from runner.verifying.sessions import GAPS_FILE, KnownGaps, documents_of, known_gaps
-from runner.verifying.store import Reading, models_in, stored_files, strangers
+from runner.verifying.sessions import GAPS_FILE, KnownGaps, known_gaps, list_documents
+from runner.verifying.store import Reading, damaged_models, stored_files, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,7 +77,7 @@ def plan_repair(runs: RunsFolder, job: str, now: float) -> Repair:
     Raises:
         CheckpointError: nothing sound is left to go on from.
     """
-    sessions = documents_of(runs, job)
+    sessions = list_documents(runs, job)
     aside = [(each.path, each.what) for each in leftovers(runs, job)]
     whole: list[SessionDocuments] = []
     documents: dict[Path, bytes] = {}
@@ -95,7 +95,7 @@ def plan_repair(runs: RunsFolder, job: str, now: float) -> Repair:
     aside += [(path, "came later than its session") for each in whole for path in strangers(each, job)]
     aside += [(flaw.file.path, flaw.problem) for flaw in flaws if flaw.file.matters and flaw.file.path.exists()]
     documents |= _lists(whole, flaws)
-    adopted = _Adopting(runs, job, whole, models_in(flaws)).adopt()
+    adopted = _Adopting(runs, job, whole, damaged_models(flaws)).adopt()
     documents |= adopted.documents
     known = known_gaps(runs, job)
     if gone := [f"{each:04d}" for each in missing_numbers(runs, job, whole)]:

@@ -27,7 +27,7 @@ _OF_A_PACKAGE = ":"
 """In an environment's id: before it stands the module that brings it. Gymnasium's own have none, and no baselines."""
 
 
-def baselines_of(workspace: Workspace, job: str) -> tuple[Baseline, ...]:
+def job_baselines(workspace: Workspace, job: str) -> tuple[Baseline, ...]:
     """What the environment of a job offers, in the episodes in which the job's agent is evaluated.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from runner.report import colours
-from runner.report.series import Line, line_of, thinned
+from runner.report.series import Line, measured_line, thinned
 from runner.report.values import EVALUATED_RETURN, THROUGHPUT, TRAINING_RETURN
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NAMES = {TRAINING_RETURN: "in training", EVALUATED_RETURN: "evaluated"}
 
 def learning_curve(report: JobReport) -> go.Figure | None:
     """The returns in training and in evaluation, baselines beside them; None where nothing was measured."""
-    training, evaluated = line_of(report.curve, TRAINING_RETURN), line_of(report.curve, EVALUATED_RETURN)
+    training, evaluated = measured_line(report.curve, TRAINING_RETURN), measured_line(report.curve, EVALUATED_RETURN)
     if len(training) == 0 and len(evaluated) == 0:
         return None
     figure = go.Figure(layout=_layout("episode return"))
@@ -59,7 +59,7 @@ def throughput(report: JobReport) -> go.Figure | None:
 
 def measured(report: JobReport, key: str, title: str | None = None, *, from_zero: bool = False) -> go.Figure | None:
     """Anything that was measured, by its key; None where that was not."""
-    line = line_of(report.curve, key)
+    line = measured_line(report.curve, key)
     if len(line) == 0:
         return None
     figure = go.Figure(layout=_layout(title or key))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from runner.report.aggregate import aggregate
 from runner.report.page import GroupReport
-from runner.report.series import line_of
+from runner.report.series import measured_line
 from runner.report.values import EVALUATED_RETURN, TRAINING_RETURN
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def _grouped(name: str, reports: Sequence[JobReport]) -> GroupReport:
     names = tuple(each.job for each in reports)
     environments = sorted({each.environment for each in reports})
     if len(environments) > 1:
-        note = f"They act in different environments ({', '.join(environments)}), whose returns are no common scale."
+        note = f"They act in different environments ({', '.join(environments)}), whose returns have no common scale."
         return GroupReport(name, names, notes=(note,))
     for key, what in _WHAT.items():
-        lines = [(each, line) for each in reports if len(line := line_of(each.curve, key)) >= _FEWEST]
+        lines = [(each, line) for each in reports if len(line := measured_line(each.curve, key)) >= _FEWEST]
         if len(lines) < _FEWEST:
             continue
         whole = aggregate([line for _, line in lines], [each.kind for each, _ in lines])

@@ -78,7 +78,7 @@ class LineagePicture(NamedTuple):
     goal: float
 
 
-def picture_of(sessions: Sequence[SessionRow]) -> LineagePicture:
+def picture_lineage(sessions: Sequence[SessionRow]) -> LineagePicture:
     """The picture of a lineage."""
     goal = max((each.goal for each in sessions), default=0)
     width = max([goal, *(each.reached or each.begins for each in sessions)], default=0) or 1

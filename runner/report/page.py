@@ -14,7 +14,7 @@ from contract.storage.files import human_bytes
 from runner.display import duration_text
 from runner.report import colours, figures
 from runner.report.browser_script import TEMPLATES, browser_script
-from runner.report.lineage_picture import picture_of
+from runner.report.lineage_picture import picture_lineage
 from runner.report.values import EVALUATED_RETURN, End
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def render_job(report: JobReport, written_at: datetime, still: bytes | None = No
         drawn,
         written_at,
         report=report,
-        lineage_picture=picture_of(report.sessions),
+        lineage_picture=picture_lineage(report.sessions),
         measured=measured,
         still=_as_image(still),
         best_note=f"at {count(best.timesteps)} timesteps" if best is not None else "",
@@ -137,7 +137,7 @@ def render_index(
         written_at: when, UTC.
         studies: the searches.
     """
-    drawn = {f"group/{each.name}": _figure_of(each) for each in groups}
+    drawn = {f"group/{each.name}": _group_figure(each) for each in groups}
     return _render(
         "index.html",
         drawn,
@@ -167,7 +167,7 @@ def encoded(page: str) -> bytes:
     return page.encode(errors="backslashreplace")
 
 
-def _figure_of(group: GroupReport) -> go.Figure | None:
+def _group_figure(group: GroupReport) -> go.Figure | None:
     return figures.several_runs(group.whole, group.jobs, "episode return") if group.whole is not None else None
 
 

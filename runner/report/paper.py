@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from runner.report import colours
-from runner.report.series import line_of, thinned
+from runner.report.series import measured_line, thinned
 from runner.report.values import EVALUATED_RETURN, TRAINING_RETURN
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def shortened(value: float) -> str:
 
 def learning_curve(report: JobReport) -> Pictures | None:
     """The returns in training and in evaluation, baselines beside them; None where nothing was measured."""
-    training, evaluated = (thinned(line_of(report.curve, key)) for key in (TRAINING_RETURN, EVALUATED_RETURN))
+    training, evaluated = (thinned(measured_line(report.curve, key)) for key in (TRAINING_RETURN, EVALUATED_RETURN))
     if len(training) == 0 and len(evaluated) == 0:
         return None
     with mpl.rc_context(_STYLE):

@@ -14,9 +14,7 @@ from contract.storage import files
 from contract.storage.layout import Artifacts
 from restore.documents import read_document
 from restore.reading.spans import UnsoundError
-from runner.backends.kaggle.gpu.accelerator import asked_for
-from runner.backends.kaggle.section import NO_ACCELERATOR
-from runner.backends.registry import known_backends
+from runner.backends.registry import backend_entry, is_known, known_backends
 from runner.lineage import Phase, read_lineage
 from runner.planning.changes import changes_between
 from runner.planning.endings import Ending, why_ended
@@ -78,7 +76,7 @@ def read_job(runs: RunsFolder, job: str, configured: dict[str, Any], group: str,
         sessions=tuple(_session_rows(lineage, curve)),
         checkpoints=tuple(_checkpoint_rows(lineage, runs.job(job))),
         changes=tuple(_changes(lineage)),
-        settings=tuple(_settings(_told_of(told))),
+        settings=tuple(_settings(_without_silent(told))),
         versions=tuple(_versions(lineage)),
         notes=curve.notes,
         picture=read_picture(runs.job(job)),
@@ -167,9 +165,8 @@ def _machine(session: SessionState, checkpoint: CheckpointReference | None) -> t
     if checkpoint is not None and (gpu := checkpoint.libraries.get(GPU)):
         return gpu, True
     job = session.package.job
-    if _backend(session) == "kaggle":
-        accelerator = asked_for(session.package)
-        return ("CPU", False) if accelerator == NO_ACCELERATOR else (accelerator, True)
+    if is_known(_backend(session)) and (given := backend_entry(_backend(session)).machine(session.package)):
+        return given
     has_cpu_build = checkpoint is not None and checkpoint.libraries.get("torch", "").endswith("+cpu")
     if job["device"] == "cpu" or has_cpu_build:
         return "CPU", False
@@ -226,7 +223,7 @@ def _changes(lineage: Lineage) -> Iterator[Change]:
             yield Change(session.number, parent.timesteps, what)
 
 
-def _told_of(job: dict[str, Any]) -> dict[str, Any]:
+def _without_silent(job: dict[str, Any]) -> dict[str, Any]:
     """A job without its name and without what other backends than its own would read."""
     silent = {"name", *known_backends()} - {job["backend"]}
     return {name: value for name, value in job.items() if name not in silent}

@@ -32,7 +32,7 @@ class Line(NamedTuple):
         return len(self.timesteps)
 
 
-def line_of(curve: Curve, key: str) -> Line:
+def measured_line(curve: Curve, key: str) -> Line:
     """What was measured of `key`."""
     measured = curve.series(key)
     return Line(

@@ -95,7 +95,7 @@ def trial_rows(trials: Sequence[Trial], keys: Sequence[str], written: Collection
         TrialRow(
             job=each.name,
             number=each.number,
-            parameters=tuple(summary.shown(each.parameters.get(key)) for key in keys),
+            parameters=tuple(summary.readable(each.parameters.get(key)) for key in keys),
             end=_ENDS[each.state],
             state=each.state,
             value=each.outcome.value if each.outcome is not None else None,

@@ -119,7 +119,7 @@ def problem_with_name(name: str) -> str | None:
     except UnicodeEncodeError:
         return "has a name that is not UTF-8"
     if length > LONGEST_NAME_BYTES:
-        return f"has a name of {length} bytes, of which Linux takes {LONGEST_NAME_BYTES}"
+        return f"has a name of {length} bytes, and Linux takes at most {LONGEST_NAME_BYTES}"
     return None
 
 

@@ -11,11 +11,11 @@ from runner.planning.decide import Refuse
 
 if TYPE_CHECKING:
     from contract.documents.runs import Request
-    from contract.documents.trial import Trial
+    from contract.documents.trial import Tried
     from runner.lineage import SessionState
 
 
-def refuse_misfit(job: dict[str, Any], request: Request, made_by: SessionState, trial: Trial) -> None:
+def refuse_misfit(job: dict[str, Any], request: Request, made_by: SessionState, trial: Tried) -> None:
     """Compare spaces and tensors where the environment or the sources changed; settings were compared in the plan.
 
     Args:

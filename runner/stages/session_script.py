@@ -80,7 +80,7 @@ def find_input(mounted: Path) -> Path:
             continue
         if isinstance(payload, dict) and payload.get("key") == KEY:
             return candidate.parent
-    seen = ", ".join(shown(each.parent) for each in found) or "nothing"
+    seen = ", ".join(nameless(each.parent) for each in found) or "nothing"
     sys.exit(f"{mounted}: the input planned for this session (key {KEY[:12]}) is not mounted; found {seen}")
 
 
@@ -92,7 +92,9 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
     listed = json.loads((folder / PAYLOAD_FILE).read_text(encoding="utf-8"))["files"]
     canonical = json.dumps(listed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if hashlib.sha256(canonical.encode()).hexdigest() != KEY:
-        sys.exit(f"{shown(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again")
+        sys.exit(
+            f"{nameless(folder / PAYLOAD_FILE)}: does not add up to the key {KEY[:12]}: run the same command again"
+        )
     bundle = io.BytesIO()
     places = {}
     unpacked = open_packs(folder, mounted, listed)
@@ -104,11 +106,11 @@ def check_input(folder: Path, mounted: Path) -> tuple[bytes, dict[str, Path]]:
         try:
             found = file_digest(place, bundle if name == SOURCES_BUNDLE else None)
         except FileNotFoundError:
-            sys.exit(f"{shown(place)}: {NOT_MOUNTED}: run the same command again")
+            sys.exit(f"{nameless(place)}: {NOT_MOUNTED}: run the same command again")
         except OSError as error:
-            sys.exit(f"{shown(place)}: cannot be read ({error.strerror}): run the same command again")
+            sys.exit(f"{nameless(place)}: cannot be read ({error.strerror}): run the same command again")
         if found != entry["sha256"]:
-            sys.exit(f"{shown(place)}: is not the file that was packaged: run the same command again")
+            sys.exit(f"{nameless(place)}: is not the file that was packaged: run the same command again")
         places[name] = place
     return bundle.getvalue(), places
 
@@ -135,7 +137,7 @@ def open_packs(folder: Path, mounted: Path, listed: "dict[str, object]") -> Path
                             left -= target.write(piece)
         except (OSError, ValueError, KeyError, TypeError) as error:
             if pack.parent == folder:
-                sys.exit(f"{shown(pack)}: cannot be unpacked ({type(error).__name__}): run the same command again")
+                sys.exit(f"{nameless(pack)}: cannot be unpacked ({type(error).__name__}): run the same command again")
             # Another's file that ends so, in a mounted output; of a store of ours, what it should have held is missed.
     return unpacked
 
@@ -255,7 +257,7 @@ def require_gpu(wanted: str) -> None:
         sys.exit(f"accelerator {wanted}: Kaggle gave this session no GPU, and on the CPU it would take long: {remedy}")
 
 
-def shown(path: Path) -> str:
+def nameless(path: Path) -> str:
     """A path without the name of the account, which stands in one of Kaggle's layouts."""
     return re.sub(r"(?<=/)(datasets|notebooks)/[^/]+(?=/)", r"\1/...", path.as_posix() if os.sep == "/" else str(path))
 

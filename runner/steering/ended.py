@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contract.documents.runs import Outcome
 from contract.states import State
-from runner.commands.outcome import has_met
 from runner.lineage import Phase
 from runner.planning.endings import Ending, ending_from
+from runner.planning.outcome import has_met
 
 if TYPE_CHECKING:
     from runner.lineage import SessionState

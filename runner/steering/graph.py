@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from contract.events import say
 from contract.storage import files
 from runner.steering.drawing import draw
-from runner.steering.stages import Look, picture_of
+from runner.steering.stages import Look, picture_stages
 
 if TYPE_CHECKING:
     from runner.workspace import Workspace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def draw_graph(workspace: Workspace, jobs: list[str]) -> None:
     """Draw how the stages of `jobs` stand."""
-    pictures = [picture_of(workspace, job) for job in jobs]
+    pictures = [picture_stages(workspace, job) for job in jobs]
     target = workspace.runs.graph
     files.write_bytes(target, draw(pictures, f"stages of {', '.join(jobs)}").encode())
     looks = [look for picture in pictures for row in picture.rows for look in row.looks]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from contract.differences import differences
 from contract.errors import RelayError
 from contract.storage import files, layout
-from runner.commands.outcome import outcome_sentence
 from runner.lineage import Phase
+from runner.planning.outcome import outcome_sentence
 from runner.steering.documents import Happening
 from runner.steering.ended import ended
 
@@ -31,7 +31,7 @@ class _Times(NamedTuple):
     ended: dt.datetime | None
 
 
-def history_of(lineages: Sequence[Lineage]) -> list[tuple[dt.datetime, Happening]]:
+def tell_history(lineages: Sequence[Lineage]) -> list[tuple[dt.datetime, Happening]]:
     """What happened to one job, each with the time by which it stands among what happened to others.
 
     Within a job one thing stands after the other that it followed from, whatever the clocks of two machines say.

@@ -10,7 +10,7 @@ from contract.plain_text import plain
 from runner.lineage import every_lineage
 from runner.steering.answers import answer, wants_json
 from runner.steering.documents import HistoryAnswer
-from runner.steering.happened import history_of
+from runner.steering.happened import tell_history
 
 if TYPE_CHECKING:
     from runner.steering.documents import Happening
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show_history(workspace: Workspace, jobs: list[str]) -> None:
     """Say what happened to `jobs`, oldest first."""
-    found = [each for job in jobs for each in history_of(every_lineage(workspace.runs, job))]
+    found = [each for job in jobs for each in tell_history(every_lineage(workspace.runs, job))]
     happenings = tuple(happening for _, happening in sorted(found, key=lambda each: each[0]))
     if wants_json():
         answer(HistoryAnswer(happenings=happenings))

@@ -67,15 +67,17 @@ class Picture:
     rows: tuple[Row, ...]
 
 
-def picture_of(workspace: Workspace, job: str) -> Picture:
+def picture_stages(workspace: Workspace, job: str) -> Picture:
     """How the stages of a job stand, and what its run would do."""
     try:
         plan = workspace.plan(job, "full")
     except RelayError as error:
         lineage = read_lineage(workspace.runs, job)
-        return Picture(job, str(error), is_refused=True, rows=tuple(_row(each, None, lineage) for each in _of(lineage)))
+        return Picture(
+            job, str(error), is_refused=True, rows=tuple(_row(each, None, lineage) for each in _begun(lineage))
+        )
     decision, lineage = plan.decision, plan.lineage
-    rows = [_row(each, decision, lineage) for each in _of(lineage)]
+    rows = [_row(each, decision, lineage) for each in _begun(lineage)]
     if isinstance(decision, BEGINNING):
         parent = decision.parent if isinstance(decision, Continue | Redo) else None
         begins = decision.timesteps if isinstance(decision, Continue) else 0
@@ -87,7 +89,7 @@ def picture_of(workspace: Workspace, job: str) -> Picture:
     return Picture(job, str(decision), isinstance(decision, REFUSALS), tuple(rows))
 
 
-def _of(lineage: Lineage) -> list[SessionState]:
+def _begun(lineage: Lineage) -> list[SessionState]:
     return [each for each in lineage.sessions if each.phase is not Phase.PLANNED]
 
 

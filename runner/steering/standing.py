@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from runner.doit.exit_codes import DONE, REFUSED, UNDER_WAY, WOULD_RUN
 from runner.planning.decide import REFUSALS, Attach, Nothing
+from runner.steering.exit_codes import DONE, REFUSED, UNDER_WAY, WOULD_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ _BY_NEED = tuple(_CODES)
 """From what needs nobody to what needs a person."""
 
 
-def standing_of(decision: Decision) -> Standing:
+def judge_standing(decision: Decision) -> Standing:
     """The word for a decision."""
     if isinstance(decision, Nothing):
         return Standing.NOTHING_TO_DO

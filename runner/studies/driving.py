@@ -22,7 +22,6 @@ from contract.errors import (
 from contract.plain_text import plain
 from runner.backends.opened import OpenBackends, opened
 from runner.backends.registry import backend_entry
-from runner.commands.cancel import ask_to_stop
 from runner.display import Display
 from runner.lineage import Phase, read_lineage
 from runner.lock import held
@@ -33,6 +32,7 @@ from runner.scheduling.watching import standing
 from runner.stages import execute as executing
 from runner.stages import wiring
 from runner.stages.execute import NotYetItsTurnError
+from runner.stages.stopping import ask_to_stop
 from runner.studies.measured import Measured
 from runner.studies.sessions import Stand, Went
 

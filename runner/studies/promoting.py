@@ -14,7 +14,7 @@ from job.model import parse_job
 from runner.jobs.adding import in_blocks
 from runner.jobs.layers import merged
 from runner.studies.search_space import nested
-from runner.studies.summary import shown
+from runner.studies.summary import readable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,7 +45,7 @@ def promoted(study: Study, trial: Trial, taken: Collection[str]) -> Promoted:
     """
     name = first_free(f"{study.name}-best", taken)
     outcome = trial.outcome
-    came_to = "" if outcome is None else f", whose {study.metric} evaluation was {shown(outcome.value)}"
+    came_to = "" if outcome is None else f", whose {study.metric} evaluation was {readable(outcome.value)}"
     comment = f"# Trial {trial.number} of the study {study.name}{came_to} in {study.goal:,} timesteps."
     return Promoted(name, textwrap.indent(f"{comment}\n{in_blocks({name: _entry(study, trial)})}", "  "))
 

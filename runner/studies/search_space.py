@@ -50,7 +50,7 @@ def space(key: str, stated: Any, where: KeyPath, find: Find) -> Space | None:
     """
     if key.partition(".")[0] not in SEARCHED:
         remedy = _ELSEWHERE.get(key, f"what can be searched lies in {', '.join(SEARCHED)}")
-        find(where, "is no key that can be searched", remedy)
+        find(where, "is not a key that can be searched", remedy)
         return None
     if not isinstance(stated, dict):
         find(where, f"must say which values to try, found {as_json(stated)}", _A_SPACE)

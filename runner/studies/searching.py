@@ -161,10 +161,10 @@ class Search:
 
     def _why_pruned(self, trial: Trial, at: judging.Evaluated) -> str:
         if self._study.pruner.kind != "median":
-            return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is less than what is kept of the others there"
+            return f"as {at.value:,.1f} at {at.timesteps:,} timesteps is not among the best there, which go on"
         best = judging.value(self._evaluations(trial), "best", at.timesteps)
         by = f"as its best by {at.timesteps:,} timesteps, {best:,.1f}"
-        return f"{by}, is less than the median of the complete trials there"
+        return f"{by}, is less than the median of the complete trials"
 
     def _outcome(self, trial: Trial) -> Outcome:
         """How a trial ended that was pruned, or met its goal."""

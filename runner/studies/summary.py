@@ -45,10 +45,10 @@ def sentence(study: str, trials: Sequence[Trial], planned: int | None = None) ->
 
 def parameters(trial_parameters: Mapping[str, Any]) -> str:
     """Hyperparameters in a line: `learning_rate 0.0003, n_epochs 4`."""
-    return ", ".join(f"{key.rpartition('.')[2]} {shown(value)}" for key, value in trial_parameters.items())
+    return ", ".join(f"{key.rpartition('.')[2]} {readable(value)}" for key, value in trial_parameters.items())
 
 
-def shown(value: object) -> str:
+def readable(value: object) -> str:
     """A value as a person reads it; what is written down has all digits."""
     return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else as_json(value)
 

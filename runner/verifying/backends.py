@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contract.errors import InputError
-from runner.commands.doctor import backend_checks, job_checks, trial_check
+from runner.preflight.checks import backend_checks, job_checks, trial_check
 from runner.verifying.findings import Finding, Kind, Level
 
 if TYPE_CHECKING:

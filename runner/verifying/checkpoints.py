@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from contract.make import target
 from contract.storage.files import human_bytes
 from runner.verifying.findings import Finding, Kind, Level
-from runner.verifying.store import final_name, models_in, stored_files, strangers
+from runner.verifying.store import damaged_models, final_name, stored_files, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ def check_checkpoints(
         yield Finding(_KIND, Level.SKIPPED, f"{job}: checkpoints", "no session of it has left one that was adopted")
         return
     flaws = reading.flaws(job, stored)
-    bad = models_in(flaws)
+    bad = damaged_models(flaws)
     command = f"doit repair:{job}"
     for (session, name), problem in sorted(bad.items()):
         what = f"{job}: {session}/artifacts/{name}: {problem}"
@@ -71,7 +71,7 @@ def _intact(job: str, intact: list[StoredFile], reading: Reading) -> Iterator[Fi
         yield Finding(_KIND, Level.SUCCESS, f"{job}: {len(read)} file(s) are as they were adopted, to the last byte")
     if len(read) < len(intact):
         what = f"{job}: {len(intact) - len(read)} of {len(intact)} model(s) were not read back"
-        yield Finding(_KIND, Level.SKIPPED, what, "the budget was over; each is there, and as long as it was")
+        yield Finding(_KIND, Level.SKIPPED, what, "the budget was used up; each is there, and as long as it was")
 
 
 def _loaded(
@@ -104,5 +104,5 @@ def told_share(share: Share) -> Finding | None:
     of_all = (
         f"{share.files:,} of {share.all_files:,} files, {human_bytes(share.bytes)} of {human_bytes(share.all_bytes)}"
     )
-    reason = "the budget was over; another run reads another share"
+    reason = "the budget was used up; another run reads another share"
     return Finding(_KIND, Level.SKIPPED, f"read back at random {of_all} ({percent:.0f} %)", reason)

@@ -61,7 +61,7 @@ def check_folders(
     for job in jobs:
         if is_held(runs, job):
             what = f"{job}: is held by {holder(runs, job)}"
-            yield Finding(_KIND, Level.SKIPPED, what, "what it is at is not looked at")
+            yield Finding(_KIND, Level.SKIPPED, what, "what it works on is not looked at")
             continue
         yield from _of_job(runs, job, now)
 
@@ -134,7 +134,7 @@ def _size(session: SessionFolder) -> int:
 def _memory(root: Path) -> Iterator[Finding]:
     for damaged in damaged_memories(root):
         why = "what is done is looked at again, which costs time and nothing else"
-        was = "was no database, and was put aside" if damaged.name != DOIT_MEMORY else "is a database no more"
+        was = "was not a database, and was put aside" if damaged.name != DOIT_MEMORY else "is no longer a database"
         level = Level.WARNING if damaged.name != DOIT_MEMORY else Level.ISSUE
         yield Finding(_KIND, level, f"doit's memory {damaged} {was}", why, "doit repair")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contract.make import target
-from runner.jobs.distributions import OWN_DISTRIBUTION, name_in, normalised
+from runner.jobs.distributions import OWN_DISTRIBUTION, distribution_name, normalised
 from runner.verifying.findings import Finding, Kind, Level
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _missing() -> Iterator[Finding]:
         required = metadata.distribution(OWN_DISTRIBUTION).requires or ()
     except metadata.PackageNotFoundError:
         return
-    names = sorted({name_in(each) for each in required if "extra ==" not in each})
+    names = sorted({distribution_name(each) for each in required if "extra ==" not in each})
     gone = [name for name in names if _installed(name) is None]
     for name in gone:
         why = "what imports it ends in an error"

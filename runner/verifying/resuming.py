@@ -65,7 +65,7 @@ def prove_resuming() -> Iterator[Finding]:
                 proof.end(backend)
                 why = "no session can be relied on to go on here"
                 yield Finding(
-                    _KIND, Level.ISSUE, f"the proof came to no end: {error}", why, "doit doctor backend=local"
+                    _KIND, Level.ISSUE, f"the proof did not come to an end: {error}", why, "doit doctor backend=local"
                 )
                 return
     goal, seconds = PROOF["total_timesteps"], time.monotonic() - began

@@ -79,7 +79,7 @@ class SessionDocuments:
         return {each.file: each for each in every if each is not None and each.verdict == "sound"}
 
 
-def documents_of(runs: RunsFolder, job: str) -> list[SessionDocuments]:
+def list_documents(runs: RunsFolder, job: str) -> list[SessionDocuments]:
     """The documents of each session of a job, oldest first."""
     return [read_documents(folder) for folder in runs.sessions(job)]
 

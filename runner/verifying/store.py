@@ -140,7 +140,7 @@ def stored_files(documents: SessionDocuments, job: str) -> list[StoredFile]:
     for name, judgement in sound.items():
         replay = judgement.record.replay if judgement.record is not None else None
         for segment in replay.segments if replay is not None else ():
-            needed.setdefault(segment_of(segment.sha256), []).append(name)
+            needed.setdefault(segment_place(segment.sha256), []).append(name)
     return [
         _stored(documents, name, entry, name in sound, needed.get(name, ()))
         for name, entry in documents.manifest.files.items()
@@ -154,7 +154,7 @@ def final_name(job: str) -> str:
     return Artifacts(Path(), job).final_model.name
 
 
-def segment_of(sha256: str) -> str:
+def segment_place(sha256: str) -> str:
     """The name of a replay segment in the artifacts."""
     return f"{CHECKPOINTS_FOLDER}/{REPLAY_FOLDER}/{segment_name(sha256)}"
 
@@ -207,7 +207,7 @@ def _read_back(stored: StoredFile, job: str, *, inspects: bool) -> str | None:
     return None if is_same else "has another sha256 than when it came"
 
 
-def models_in(flaws: Iterable[Flaw]) -> dict[tuple[str, str], str]:
+def damaged_models(flaws: Iterable[Flaw]) -> dict[tuple[str, str], str]:
     """The models that cannot be relied on, by session and name, each with what is wrong with it or a part of it."""
     found: dict[tuple[str, str], str] = {}
     for flaw in flaws:

@@ -465,8 +465,8 @@ def test_odd_metrics_keep_no_checkpoint_from_being_adopted(download: Download) -
     row = b'{"kind":"log","timesteps":32,"at":1.0,"values":{"train/loss":0.5}}\n'
     for content, verdict, reason in (
         (row, "sound", None),
-        (row + b"odd\n" + row, "sound", "1 of its lines are no rows, and are passed over"),
-        (b"odd\nodd\n", "refused", "2 of its lines are no rows, and are passed over"),
+        (row + b"odd\n" + row, "sound", "1 of its lines are not rows, and are passed over"),
+        (b"odd\nodd\n", "refused", "2 of its lines are not rows, and are passed over"),
         (row + row[:20], "sound", None),
         (b"", "sound", None),
     ):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from contract.documents.runs import Identity, Inputs, Request
-from contract.documents.trial import Memory, Trial
+from contract.documents.trial import Memory, Tried
 from contract.identity import training_inputs
 from contract.libraries import library_versions
 from contract.storage import files
@@ -218,7 +218,7 @@ def each_source_is_parsed_once() -> Iterator[None]:
         yield
 
 
-FITS = Trial(
+FITS = Tried(
     observation_space={"text": "Box(4,)"},
     action_space={"text": "Discrete(2)"},
     parameters={"w": (8,)},
@@ -235,7 +235,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     jobs: list[str] = []
 
-    def try_job(job: dict[str, Any], *_more: object) -> Trial:
+    def try_job(job: dict[str, Any], *_more: object) -> Tried:
         jobs.append(job["name"])
         return FITS
 

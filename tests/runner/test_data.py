@@ -46,11 +46,15 @@ def test_folders_are_counted_from_jobs_yaml(tmp_path: Path) -> None:
     ("data", "kind", "sentence"),
     [
         ({}, UnavailableError, "bob/heights has no folder on this machine; name the folder with the same files"),
-        ({"bob/heights": "nowhere"}, UnavailableError, "bob/heights is to be in nowhere, no folder; correct the path"),
+        (
+            {"bob/heights": "nowhere"},
+            UnavailableError,
+            "bob/heights should be in nowhere, which is not a folder; correct the path",
+        ),
         (
             {"bob/heights": ".", "bob/highs": "."},
             InputError,
-            "bob/highs is nothing that the job mounts on Kaggle; list it under kaggle: datasets, competitions, models",
+            "bob/highs is not mounted by the job on Kaggle; list it under kaggle: datasets, competitions, models",
         ),
     ],
 )

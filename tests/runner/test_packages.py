@@ -14,7 +14,7 @@ from contract.errors import InputError
 from contract.storage import files
 from runner.backends.kaggle import place as kaggle
 from runner.layout import RunsFolder
-from runner.packages.carrying import as_payload, wheels_for
+from runner.packages.carrying import as_payload, find_wheels
 from runner.packages.lockfile import read_lock
 from runner.packages.places import Place, linux, this_machine
 from runner.stages import session_script
@@ -40,7 +40,7 @@ def names(wheels: list[Path]) -> list[str]:
 
 
 def test_what_a_package_needs_comes_along_and_what_the_place_has_does_not(index: Path, runs: RunsFolder) -> None:
-    wheels = wheels_for(runs, JOB, ["gridlab>=1"], [KAGGLE])
+    wheels = find_wheels(runs, JOB, ["gridlab>=1"], [KAGGLE])
     assert names(wheels) == ["gridlab-1.2-py3-none-any.whl", "gridtools-0.3-py3-none-any.whl"]
     assert [each.read_bytes() for each in wheels] == [(index / name).read_bytes() for name in names(wheels)]
     (locked,) = read_lock(runs.packages_lock).locked
@@ -49,25 +49,25 @@ def test_what_a_package_needs_comes_along_and_what_the_place_has_does_not(index:
 
 
 def test_the_lock_holds_when_a_newer_version_comes_out(index: Path, runs: RunsFolder) -> None:
-    first = wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+    first = find_wheels(runs, JOB, ["gridlab"], [KAGGLE])
     make_gridlab(index, "2.0")
-    assert wheels_for(runs, JOB, ["gridlab"], [KAGGLE]) == first
+    assert find_wheels(runs, JOB, ["gridlab"], [KAGGLE]) == first
     # In another place too, and where nothing of it is kept.
     for each in first:
         each.unlink()
-    elsewhere = wheels_for(runs, JOB, ["gridlab"], [KAGGLE, this_machine()])
+    elsewhere = find_wheels(runs, JOB, ["gridlab"], [KAGGLE, this_machine()])
     assert names(elsewhere) == names(first)
     assert read_lock(runs.packages_lock).pinned(["gridlab"]) == ["gridlab==1.2"]
 
 
 def test_a_wheel_that_is_not_the_one_that_was_locked_is_refused(index: Path, runs: RunsFolder) -> None:
-    first = wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+    first = find_wheels(runs, JOB, ["gridlab"], [KAGGLE])
     first[1].unlink()
     make_gridlab(index, length=7)
     with pytest.raises(
         InputError, match=r"gridtools-0.3-py3-none-any.whl cannot be had with the digest in packages.lo"
     ):
-        wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+        find_wheels(runs, JOB, ["gridlab"], [KAGGLE])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_has_no_wheel_for_the_place_is_refused_by_name(
     make_wheel(index, "needy", "1.0", {}, ["numpy<2"])
     make_wheel(index, "numpy", "1.26.4", {})
     with pytest.raises(InputError, match=sentence) as refused:
-        wheels_for(runs, JOB, [package], [KAGGLE])
+        find_wheels(runs, JOB, [package], [KAGGLE])
     assert str(refused.value).startswith("job walk, key packages: ")
     assert not runs.packages_lock.exists()
 
@@ -97,7 +97,7 @@ def test_what_has_no_wheel_for_the_place_is_refused_by_name(
 def test_a_lock_that_cannot_be_read_says_so(runs: RunsFolder) -> None:
     runs.packages_lock.write_text('{"locked": 1}', encoding="utf-8")
     with pytest.raises(InputError, match=r"packages.lock: cannot be read as the lock of packages"):
-        wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+        find_wheels(runs, JOB, ["gridlab"], [KAGGLE])
 
 
 def test_compiled_wheels_are_carried_for_each_python_and_the_one_that_fits_is_unpacked(
@@ -109,7 +109,7 @@ def test_compiled_wheels_are_carried_for_each_python_and_the_one_that_fits_is_un
         tag = f"cp3{minor}-cp3{minor}-manylinux_2_17_x86_64"
         make_wheel(index, "fast", "1.0", {"fast.py": f"MINOR = {minor}", "fast-1.0.data/purelib/more.py": ""}, tag=tag)
     places = [Place(f"there-{each}", "there", {}, f"3.{each}", linux(35)) for each in pythons]
-    payload = as_payload(wheels_for(runs, JOB, ["fast"], places))
+    payload = as_payload(find_wheels(runs, JOB, ["fast"], places))
     assert len(payload) == 2
     given = tmp_path / "given"
     given.mkdir()
@@ -136,7 +136,7 @@ def test_what_kaggle_has_is_what_the_lists_of_its_images_say(monkeypatch: pytest
 
 
 def test_a_session_knows_a_wheel_by_the_name_that_it_is_packaged_under(index: Path, runs: RunsFolder) -> None:
-    payload = as_payload(wheels_for(runs, JOB, ["gridlab"], [KAGGLE]))
+    payload = as_payload(find_wheels(runs, JOB, ["gridlab"], [KAGGLE]))
     assert all(map(session_script.is_wheel, payload))
     assert not any(name.endswith(session_script.PACKAGE_SUFFIX) for name in payload)
     assert zipfile.is_zipfile(index / "gridlab-1.2-py3-none-any.whl")
@@ -149,6 +149,6 @@ def test_a_project_that_may_only_be_read_says_what_would_be_written(runs: RunsFo
         with pytest.raises(
             InputError, match=r"packages.lock: is to say which wheels were chosen, and cannot be written"
         ):
-            wheels_for(runs, JOB, ["gridlab"], [KAGGLE])
+            find_wheels(runs, JOB, ["gridlab"], [KAGGLE])
     finally:
         runs.root.chmod(0o700)

@@ -229,12 +229,12 @@ def test_what_is_listed_long_after_a_cancel_is_collected(
         said, _ = doit.communicate(timeout=240)
         assert "session 0001 left no manifest on Kaggle" in said
         assert project.restored("cart", 1).checkpoint is None
-        assert "of session 0001 there is nothing yet" in project.doit("collect")
+        assert "nothing has come of session 0001 yet" in project.doit("collect")
         late.let_time_pass(3600)
         assert "session 0001 has left something after all" in project.doit("collect:cart")
         project.doit("run_full", expect=1)
         assert project.adopted("cart", 1).timesteps >= 128
-        assert "nothing is missing" in project.doit("collect")
+        assert "all that its newest session left is here" in project.doit("collect")
 
 
 def test_a_user_without_credentials_is_told_what_to_set(

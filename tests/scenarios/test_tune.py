@@ -168,7 +168,7 @@ def test_the_report_has_a_page_of_the_study(cut_off: Project, capsys: pytest.Cap
     assert "study lr: runs/report.lr.html" in capsys.readouterr().out
     page = cut_off.runs.study_report("lr").read_text(encoding="utf-8")
     assert all(f"<td>{each.name}" in page for each in trials(cut_off))
-    assert "is less than the median of the complete trials there" in page
+    assert "is less than the median of the complete trials" in page
     assert '"history"' in page
     assert 'href="report.lr.html"' in cut_off.runs.report_of_all.read_text(encoding="utf-8")
 

@@ -129,7 +129,7 @@ def test_one_that_goes_by_evaluations_needs_some() -> None:
             {"policy": f"{LAB}:Min"},
             f"job balance, policy: names {LAB}:Min, and {LAB} has no Min; did you mean {LAB}:Mine?",
         ),
-        ({"policy": COUNTING}, f"policy: {COUNTING} is no policy; derive it from a policy of Stable-Baselines3"),
+        ({"policy": COUNTING}, f"policy: {COUNTING} is not a policy; derive it from a policy of Stable-Baselines3"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(changes: dict[str, Any], said: str) -> None:

@@ -171,7 +171,7 @@ def test_an_evaluation_that_meets_a_fault_says_so(relay: Relay) -> None:
     job = job_values(env=env, total_timesteps=64, eval={"frequency": 16, "episodes": 3})
     ended = relay.session(job)
     assert ended.metadata.interrupted_by == FAULTY_ENVIRONMENT
-    assert "the reward of environment 0 is no number in the evaluation at 16 timesteps" in str(ended.metadata.error)
+    assert "the reward of environment 0 is not a number in the evaluation at 16 timesteps" in str(ended.metadata.error)
 
 
 def test_who_wants_no_check_trains_the_same(relay: Relay) -> None:

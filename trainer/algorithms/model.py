@@ -70,7 +70,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
     spare_the_compiler()
     arguments = constructor_arguments(job, env.action_space.shape or ()) | dict(sizes)
     try:
-        return job.entry.load_class()(policy_of(job), env, seed=job.seed, device=device, **arguments)
+        return job.entry.load_class()(resolve_policy(job), env, seed=job.seed, device=device, **arguments)
     except torch.OutOfMemoryError:  # of the GPU, where it is said
         raise
     except MemoryError as error:
@@ -82,7 +82,7 @@ def construct(job: Job, env: VecEnv, device: str, sizes: Mapping[str, int]) -> B
         raise InputError(subject, problem, "correct them in jobs.yaml") from error
 
 
-def policy_of(job: Job) -> str | type[BasePolicy]:
+def resolve_policy(job: Job) -> str | type[BasePolicy]:
     """The job's policy as the constructor takes it: a name that the algorithm knows, or a class of the user's own.
 
     Raises:
@@ -93,7 +93,7 @@ def policy_of(job: Job) -> str | type[BasePolicy]:
     found = find_class("policy", job.policy)
     if not (isinstance(found, type) and issubclass(found, BasePolicy)):
         remedy = "derive it from a policy of Stable-Baselines3, such as ActorCriticPolicy for PPO"
-        raise InputError("policy", f"{job.policy} is no policy", remedy)
+        raise InputError("policy", f"{job.policy} is not a policy", remedy)
     return found
 
 

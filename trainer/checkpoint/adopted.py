@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _STATISTICS = ("obs_rms", "ret_rms")
 
 
-def take_in(model: BaseAlgorithm, progress: Progress) -> None:
+def put_adopted(model: BaseAlgorithm, progress: Progress) -> None:
     """Put what a session is to take in into its model, and note why going on from it is not exact.
 
     Raises:

@@ -58,7 +58,7 @@ class Pretended(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if ended:
             for number, info in enumerate(infos):
-                info["terminal_observation"] = _of(observations, number)
+                info["terminal_observation"] = _of_one(observations, number)
                 info["TimeLimit.truncated"] = False
         return observations, rewards, np.full(self.num_envs, ended), infos
 
@@ -104,7 +104,7 @@ class Pretended(VecEnv):
         return [None for _ in range(self.num_envs)]
 
 
-def _of(observations: VecEnvObs, number: int) -> Any:
+def _of_one(observations: VecEnvObs, number: int) -> Any:
     if isinstance(observations, dict):
         return {name: each[number] for name, each in observations.items()}
     return np.asarray(observations)[number]

@@ -72,7 +72,7 @@ def _updated(job: Job, like: VecEnv, device: str) -> Bits:
     sizes, timesteps = course(job)
     model = construct(job, Pretended(like, job.seed), device, sizes)
     model.learn(timesteps)
-    return bits_of(model)
+    return copy_bits(model)
 
 
 def course(job: Job) -> tuple[dict[str, int], int]:
@@ -95,7 +95,7 @@ def course(job: Job) -> tuple[dict[str, int], int]:
     return sizes, 2 * rollout
 
 
-def bits_of(model: BaseAlgorithm) -> Bits:
+def copy_bits(model: BaseAlgorithm) -> Bits:
     """Every tensor of a model, of its optimizers too, by name."""
     found: Bits = {}
     for part, state in model.get_parameters().items():

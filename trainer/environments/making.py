@@ -100,7 +100,7 @@ def make_evaluation_envs(job: Job) -> VecEnv:
     return _wrapped(VecMonitor(made), job.env, training=False)
 
 
-def make_envs_to_act_in(env: Environment) -> VecEnv:
+def make_acting_envs(env: Environment) -> VecEnv:
     """One environment for who only acts, wrapped as for evaluation; all that learn nothing there go by what they have.
 
     Raises:

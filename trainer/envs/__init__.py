@@ -1,4 +1,8 @@
-"""Environments that come with kaggle-relay; importing this package registers them with gymnasium."""
+"""Environments that come with kaggle-relay; importing this package registers them with gymnasium.
+
+`traffic_light/`: one intersection, in NumPy. `sumo`: one that SUMO simulates, registered when that is imported.
+`vector_adapter`: gymnasium's vectorised environments as Stable-Baselines3 takes them.
+"""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ from runner.backends.kaggle.kernels.metadata import (
     kernel_metadata,
     timeout_seconds,
 )
-from runner.backends.kaggle.memory import Memory, Remembered
 from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.notes import Notes, Remembered
 from runner.backends.kaggle.watch import Watch
 from runner.display import duration_text
 from runner.stages.session_script import ACCELERATOR_FILE
@@ -86,7 +86,7 @@ class KaggleBackend(Closeable):
         self._settings = settings or settings_from()
         self._watches: dict[str, Watch] = {}
         self._prepared: dict[str, _Prepared] = {}
-        self._memory = Memory(root)
+        self._notes = Notes(root)
         self._spending = Spending(lambda: self.connection, self._busy_pause)
 
     @cached_property
@@ -104,7 +104,7 @@ class KaggleBackend(Closeable):
         Raises:
             InputError: a session of the job may last longer than Kaggle lets it, or a package is not as installed.
         """
-        known, facts = self._memory.of(job_slug(job)), read_facts(self._root)
+        known, facts = self._notes.of(job_slug(job)), read_facts(self._root)
         if facts is not None and facts.own_output is False:
             known = Remembered(known.image, mounts_itself=False)
         told = kernel_metadata(job, parent, known)
@@ -122,7 +122,7 @@ class KaggleBackend(Closeable):
             RefusedError: it refuses the input.
         """
         metadata = files.read_json(folder.package / METADATA_FILE)
-        self._memory.note(key, metadata)
+        self._notes.note(key, metadata)
         kernel = Kernel(self.connection, metadata["id"])
         try:
             latest = kernel.latest()
@@ -152,13 +152,13 @@ class KaggleBackend(Closeable):
         if version is None:
             metadata["dataset_sources"] += prepared.stores
             script = self._within_quota(folder.script.read_text(encoding="utf-8"), metadata, prepared.seconds)
-            self._memory.note(key, metadata)
+            self._notes.note(key, metadata)
             version = self._push(Kernel(self.connection, slug), metadata, script, key)
         return str(Handle(slug, version, key))
 
     def find(self, key: str) -> str | None:
         """The handle of the session with `key`, if Kaggle ever got it."""
-        noted = self._memory.noted(key)
+        noted = self._notes.noted(key)
         if noted is None:  # it is written before anything leaves this machine
             return None
         version = Kernel(self.connection, noted.slug).find(key)
@@ -189,15 +189,15 @@ class KaggleBackend(Closeable):
         if not told.state.is_terminal:
             subject = f"session {parsed.slug}/{parsed.version}"
             raise BackendUnreachableError(subject, "goes on", "run the same command again")
-        self._memory.keep_image(kernel, parsed)
+        self._notes.keep_image(kernel, parsed)
         facts = read_facts(self._root)
         longest = max(self._settings.settling, 3 * facts.longest_lag if facts is not None else 0.0)
-        patience = 0.0 if self._memory.of(parsed.slug).empty == parsed.key else longest
+        patience = 0.0 if self._notes.of(parsed.slug).empty == parsed.key else longest
         is_whole = told.state is State.COMPLETE
         try:
             return self._download(parsed, folder).run(earlier_files(folder), is_whole=is_whole, settling=patience)
         except SessionLostError:
-            self._memory.keep_empty(kernel, parsed)
+            self._notes.keep_empty(kernel, parsed)
             raise
 
     def cancel(self, handle: str) -> None:
@@ -217,7 +217,7 @@ class KaggleBackend(Closeable):
     def release(self, handle: str) -> None:
         """Forget the note of its submission; kernel and dataset stay on Kaggle, private, for the sessions to come."""
         with contextlib.suppress(SessionLostError):
-            self._memory.forget(Handle.parse(handle).key)
+            self._notes.forget(Handle.parse(handle).key)
         if (watch := self._watches.pop(handle, None)) is not None:
             watch.close()
 
@@ -282,14 +282,14 @@ class KaggleBackend(Closeable):
     def _watch(self, handle: str) -> Watch:
         if handle not in self._watches:
             parsed = Handle.parse(handle)
-            noted = self._memory.noted(parsed.key)
+            noted = self._notes.noted(parsed.key)
             self._watches[handle] = Watch(
                 self.connection,
                 parsed,
                 lambda each: self._download(each, self._root).is_there(),
                 self._spending.in_words,
                 (noted.limit if noted is not None else None) or LONGEST_SESSION_SECONDS,
-                self._memory.seen_for,
+                self._notes.seconds_seen,
             )
         return self._watches[handle]
 

@@ -12,9 +12,12 @@ from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from contract.documents.runs import Package
     from runner.backends.base import Backend, Check, Held, Known, Settled
+    from runner.backends.kaggle.api.connection import Connection
     from runner.packages.places import Place
     from runner.scheduling.slots import Slot
 
@@ -45,45 +48,41 @@ def _settle(job: Mapping[str, Any], known: Known) -> Settled:
     return settle(job, known)
 
 
-def _calibrate(root: Path) -> None:
+def _connected() -> AbstractContextManager[Connection]:
     from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
-    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
+    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - likewise
     from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
-    from runner.backends.kaggle.calibration.steps import calibrate  # noqa: PLC0415 - likewise
 
-    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+    return contextlib.closing(Connection(find_credentials(), settings_from()))
+
+
+def _calibrate(root: Path) -> None:
+    from runner.backends.kaggle.calibration.steps import calibrate  # noqa: PLC0415 - only needed here
+
+    with _connected() as connection:
         calibrate(connection, root)
 
 
 def _tidy(root: Path, jobs: Sequence[Mapping[str, Any]], agrees: Callable[[], bool]) -> None:
-    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
-    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
-    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
-    from runner.backends.kaggle.tidying import tidy  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.tidying import tidy  # noqa: PLC0415 - only needed here
 
-    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+    with _connected() as connection:
         tidy(connection, root, jobs, agrees)
 
 
 def _held(root: Path, job: Mapping[str, Any], known: AbstractSet[str]) -> Sequence[Held]:
-    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
-    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
-    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
-    from runner.backends.kaggle.recovery import held  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.recovery import held  # noqa: PLC0415 - only needed here
 
-    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+    with _connected() as connection:
         return held(connection, root, job, known)
 
 
 def _needs(_root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     if not (datasets := job["kaggle"].get("datasets", ())):
         return
-    from runner.backends.kaggle.api.connection import Connection  # noqa: PLC0415 - it imports Kaggle's SDK
-    from runner.backends.kaggle.api.credentials import find_credentials  # noqa: PLC0415 - only needed here
-    from runner.backends.kaggle.api.settings import settings_from  # noqa: PLC0415 - likewise
-    from runner.backends.kaggle.health import datasets_there  # noqa: PLC0415 - likewise
+    from runner.backends.kaggle.health import datasets_there  # noqa: PLC0415 - only needed here
 
-    with contextlib.closing(Connection(find_credentials(), settings_from())) as connection:
+    with _connected() as connection:
         yield from datasets_there(connection, datasets)
 
 
@@ -93,6 +92,13 @@ def _slot(job: Mapping[str, Any], known: Known) -> Slot:
 
     has_gpu = choose(job, known.parameters, known.earlier).accelerator != NO_ACCELERATOR
     return Slot("kaggle", "gpu", GPU_SESSIONS, has_gpu=True) if has_gpu else Slot("kaggle", "cpu", CPU_SESSIONS)
+
+
+def _machine(package: Package) -> tuple[str, bool]:
+    from runner.backends.kaggle.gpu.accelerator import asked_accelerator  # noqa: PLC0415 - it reads the job's model
+
+    accelerator = asked_accelerator(package)
+    return ("CPU", False) if accelerator == NO_ACCELERATOR else (accelerator, True)
 
 
 ENTRY = BackendEntry(
@@ -107,6 +113,7 @@ ENTRY = BackendEntry(
     places=_places,
     settle=_settle,
     slot=_slot,
+    machine=_machine,
     log_is_streamed=True,
     needs=_needs,
 )

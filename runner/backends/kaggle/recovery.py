@@ -9,8 +9,8 @@ from contract.storage.layout import stated_key
 from runner.backends.base import Held
 from runner.backends.kaggle.kernels.kernel import Kernel
 from runner.backends.kaggle.kernels.metadata import job_slug, kaggle_section, timeout_seconds
-from runner.backends.kaggle.memory import ORIGINAL, Memory, Noted
 from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.notes import ORIGINAL, Noted, Notes
 from runner.record import read_record
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def held(connection: Connection, root: Path, job: Mapping[str, Any], known: Abst
         BackendError: Kaggle gives no answer, or refuses.
     """
     slug = job_slug(job)
-    kernel, memory = Kernel(connection, slug), Memory(root)
+    kernel, notes = Kernel(connection, slug), Notes(root)
     latest = kernel.latest()
     there = [parsed for parsed in map(_parsed, known) if parsed is not None and parsed.slug == slug]
     versions, keys = {each.version for each in there}, {each.key for each in there}
@@ -52,7 +52,7 @@ def held(connection: Connection, root: Path, job: Mapping[str, Any], known: Abst
             packaged, parent = record.package.job, record.request.parent
             is_first = parent is None and kaggle_section(packaged).image == ORIGINAL
             limit = timeout_seconds(float(packaged["session_limit"]))
-            memory.note_again(key, Noted(slug, limit, is_first, mounts=parent is not None))
+            notes.note_again(key, Noted(slug, limit, is_first, mounts=parent is not None))
         found.append(Held(str(Handle(slug, version, key)), version, script))
     return found
 

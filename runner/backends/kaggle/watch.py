@@ -43,7 +43,7 @@ class Watch:
         left_its_output: whether the output that Kaggle gives is that session's.
         quota_in_words: what is left of the quota, to be said while it waits.
         limit: seconds after which Kaggle is to end it.
-        seen_for: seconds since it was first seen in a state, by this command or one before.
+        seconds_seen: seconds since it was first seen in a state, by this command or one before.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Watch:
         left_its_output: Callable[[Handle], bool],
         quota_in_words: Callable[[], str],
         limit: float = math.inf,
-        seen_for: Callable[[Handle, State], float] = lambda _handle, _state: 0.0,
+        seconds_seen: Callable[[Handle, State], float] = lambda _handle, _state: 0.0,
     ) -> None:
         self._connection = connection
         self._handle = handle
         self._left_its_output = left_its_output
         self._quota_in_words = quota_in_words
         self._limit = limit
-        self._seen_for = seen_for
+        self._seconds_seen = seconds_seen
         self._kernel = Kernel(connection, handle.slug)
         self._status: Status | None = None
         self._asked_at = 0.0
@@ -86,7 +86,7 @@ class Watch:
             self._asked_at, self._has_noted_end = time.monotonic(), has_ended
             told = self._ask()
             if told.state is not self._state:
-                self._state, self._since = told.state, time.monotonic() - self._seen_for(self._handle, told.state)
+                self._state, self._since = told.state, time.monotonic() - self._seconds_seen(self._handle, told.state)
                 self._status = self._waiting(told) if told.state is State.QUEUED else told
             if told.state is State.QUEUED:
                 self._status = self._long_queued() or self._status

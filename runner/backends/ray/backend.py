@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import InputError
 from executors.ray.executor import RayExecutor
-from executors.ray.settings import RaySettings
 from runner.backends.on_executor import ExecutorBackend, packaged_job
-from runner.backends.ray.section import Ray
-from runner.backends.shared_folder import stated_folder
+from runner.backends.ray.settings import job_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,33 +65,3 @@ class RayBackend(ExecutorBackend):
         from runner.backends.ray.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
         return checks()
-
-
-def job_settings(job: Mapping[str, Any], root: Path, key: str) -> RaySettings:
-    """What the sessions of `job` (as JSON) ask for.
-
-    Args:
-        job: the job.
-        root: the backend's folder, which lies in the project's.
-        key: of the session, for people who look at the jobs.
-
-    Raises:
-        InputError: it needs a GPU and asks for none, or its folder cannot be.
-    """
-    own = Ray.model_validate(job.get("ray", {}))
-    if job["device"] == "cuda" and not own.gpus:
-        remedy = "set `ray: {gpus: 1}` in jobs.yaml, or `device: auto`"
-        raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Ray for no GPU", remedy)
-    folder = None
-    if own.storage is not None:
-        folder = stated_folder(job["name"], "ray.storage", own.storage, root.parents[2])
-    return RaySettings(
-        address=own.address,
-        cpus=own.cpus,
-        gpus=own.gpus,
-        memory=own.memory,
-        resources=own.resources,
-        folder=folder,
-        python=own.python or sys.executable,
-        note=key,
-    )

@@ -27,9 +27,9 @@ def _memory(job: Mapping[str, Any]) -> int | None:
 
 
 def _needs(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
-    from runner.backends.ray.health import checks_of  # noqa: PLC0415 - few commands ask
+    from runner.backends.ray.health import session_checks  # noqa: PLC0415 - few commands ask
 
-    return checks_of(root, job)
+    return session_checks(root, job)
 
 
 def _slot(job: Mapping[str, Any], _known: Known) -> Slot:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import BackendError, UnavailableError
 from executors.ray.cluster import RayCluster, stated_address
-from executors.ray.settings import Request
+from executors.ray.settings import Submission
 from executors.ray.words import amounts
 from runner.backends.base import Check, failed
-from runner.backends.ray.backend import job_settings
+from runner.backends.ray.settings import job_settings
 from runner.backends.shared_folder import look_at_folder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def checks() -> Iterator[Check]:
         yield Check("cluster", f"none is found where jobs name none: {error}")
 
 
-def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+def session_checks(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     """What a session of a job (as JSON) would need.
 
     Args:
@@ -42,11 +42,11 @@ def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
         InputError: it cannot be asked for.
     """
     settings = job_settings(job, root, "")
-    yield look_at_folder(settings.folder or root, "ray.storage")
+    yield look_at_folder(settings.folder or root, "ray.folder")
     try:
         cluster = RayCluster(stated_address(settings.address, os.environ))
         yield _answers(cluster)
-        yield _room(cluster.nodes(), Request.made(settings, cluster.address).needs())
+        yield _room(cluster.nodes(), Submission.made(settings, cluster.address).needs())
     except (BackendError, UnavailableError) as error:
         yield failed("submission", error)
 

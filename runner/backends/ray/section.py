@@ -9,12 +9,12 @@ from pydantic import AfterValidator, Field
 
 from job.algorithms.hyperparameters import NotNegative, Positive
 from job.model import Section, Size
+from runner.backends.shared_folder import StatedPath
 
 OURS = {"CPU": "cpus", "GPU": "gpus", "memory": "memory"}
 """Ray's names of what has a key of its own."""
 _ADDRESS = re.compile(r"https?://[^\s/?#@]+(?::\d+)?/?[^\s?#@]*")
 _RESOURCE = re.compile(r"[A-Za-z0-9][\w.:/-]{0,254}", re.ASCII)
-_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -38,22 +38,16 @@ def _whole_above_one(value: float) -> float:
     return value
 
 
-def _path(value: str) -> str:
-    if not _PATH.fullmatch(value):
-        raise ValueError("must be a path on one line")
-    return value
-
-
 def _folder(value: str) -> str:
     if _URL.match(value):
         raise ValueError("must be a folder that all nodes see: mount what is at that address")
-    return _path(value)
+    return value
 
 
 class Ray(Section):
     """What a session asks of a Ray cluster.
 
-    `address` is the dashboard's, as Ray finds it if None. `memory` in bytes. `storage` is where sandboxes lie, which
+    `address` is the dashboard's, as Ray finds it if None. `memory` in bytes. `folder` is where sandboxes lie, which
     all nodes share, and `python` what runs a session there.
     """
 
@@ -62,5 +56,5 @@ class Ray(Section):
     gpus: Annotated[NotNegative, AfterValidator(_whole_above_one)] = 0.0
     memory: Size | None = None
     resources: dict[Annotated[str, AfterValidator(_resource)], Positive] = Field(default_factory=dict)
-    storage: Annotated[str, AfterValidator(_folder)] | None = None
-    python: Annotated[str, AfterValidator(_path)] | None = None
+    folder: Annotated[StatedPath, AfterValidator(_folder)] | None = None
+    python: StatedPath | None = None

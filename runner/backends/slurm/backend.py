@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contract.errors import InputError
 from executors.slurm.executor import SlurmExecutor
-from executors.slurm.settings import SlurmSettings, longest_session, time_for
 from runner.backends.on_executor import KILL_GRACE_SECONDS, ExecutorBackend, packaged_job, sandbox_name
-from runner.backends.shared_folder import stated_folder
-from runner.backends.slurm.section import Slurm
+from runner.backends.slurm.settings import job_settings, session_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from executors.base import Status, Workload
+    from executors.slurm.settings import SlurmSettings
     from runner.backends.base import Check, Origin, Provisions
     from runner.layout import SessionFolder
 
@@ -88,47 +84,3 @@ class SlurmBackend(ExecutorBackend):
         from runner.backends.slurm.health import checks  # noqa: PLC0415 - only `doit doctor` asks
 
         return checks()
-
-
-def session_limit(job: Mapping[str, Any]) -> float:
-    """As `job` (as JSON) has it, or what fits into the time that it asks for: a session ends before Slurm ends it."""
-    stated, time = float(job["session_limit"]), Slurm.model_validate(job.get("slurm", {})).time
-    return stated if time is None else min(stated, longest_session(time))
-
-
-def job_settings(job: Mapping[str, Any], root: Path, key: str) -> SlurmSettings:
-    """What the sessions of `job` (as JSON) ask for.
-
-    Args:
-        job: the job.
-        root: the backend's folder, which lies in the project's.
-        key: of the session, for people who look at the queue.
-
-    Raises:
-        InputError: it needs a GPU and asks for none, or its folder cannot be.
-    """
-    own = Slurm.model_validate(job.get("slurm", {}))
-    if job["device"] == "cuda" and not asks_for_gpu(own):
-        remedy = "set `slurm: {gres: gpu:1}` in jobs.yaml, or `device: auto`"
-        raise InputError(f"job {job['name']}", "device: cuda, but its sessions ask Slurm for no GPU", remedy)
-    folder = None
-    if own.folder is not None:
-        folder = stated_folder(job["name"], "slurm.folder", own.folder, root.parents[2])
-    return SlurmSettings(
-        partition=own.partition,
-        account=own.account,
-        qos=own.qos,
-        gres=own.gres,
-        cpus=own.cpus,
-        memory=own.memory,
-        time=own.time if own.time is not None else time_for(float(job["session_limit"])),
-        extra=own.extra,
-        folder=folder,
-        python=own.python or sys.executable,
-        comment=key,
-    )
-
-
-def asks_for_gpu(own: Slurm) -> bool:
-    """Whether sessions with such a section ask for a GPU."""
-    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.backends.base import BackendEntry
-from runner.backends.slurm.section import Slurm
+from runner.backends.slurm.section import Slurm, asks_for_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,13 +27,12 @@ def _memory(job: Mapping[str, Any]) -> int | None:
 
 
 def _needs(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
-    from runner.backends.slurm.health import checks_of  # noqa: PLC0415 - few commands ask
+    from runner.backends.slurm.health import session_checks  # noqa: PLC0415 - few commands ask
 
-    return checks_of(root, job)
+    return session_checks(root, job)
 
 
 def _slot(job: Mapping[str, Any], _known: Known) -> Slot:
-    from runner.backends.slurm.backend import asks_for_gpu  # noqa: PLC0415 - whoever reads jobs.yaml loads this module
     from runner.scheduling.slots import Slot  # noqa: PLC0415 - only who begins sessions asks
 
     return Slot(has_gpu=asks_for_gpu(Slurm.model_validate(job["slurm"])))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import BackendError
 from executors.slurm.commands import partitions, would_start
-from executors.slurm.settings import asked_for, minutes
-from executors.slurm.words import seconds_of
+from executors.slurm.settings import minutes, request_options
+from executors.slurm.words import parse_seconds
 from runner.backends.base import Check
 from runner.backends.shared_folder import look_at_folder
-from runner.backends.slurm.backend import job_settings
+from runner.backends.slurm.settings import job_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def checks() -> Iterator[Check]:
     yield Check("cluster", f"answers: partitions {there}" if there else "has no partitions", is_well=bool(found))
 
 
-def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
+def session_checks(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     """What a session of a job (as JSON) would need.
 
     Args:
@@ -46,7 +46,7 @@ def checks_of(root: Path, job: Mapping[str, Any]) -> Iterator[Check]:
     yield look_at_folder(settings.folder or root, "slurm.folder")
     try:
         yield _partition(settings)
-        yield Check("submission", would_start(asked_for(settings)))
+        yield Check("submission", would_start(request_options(settings)))
     except BackendError as error:
         yield Check("submission", str(error), is_well=False)
 
@@ -57,7 +57,7 @@ def _partition(settings: SlurmSettings) -> Check:
     for name, state, longest in found:
         if name.removesuffix(_DEFAULT) != wanted and not (wanted is None and name.endswith(_DEFAULT)):
             continue
-        about, asked, given = f"partition {name.removesuffix(_DEFAULT)}", settings.time or 0.0, seconds_of(longest)
+        about, asked, given = f"partition {name.removesuffix(_DEFAULT)}", settings.time or 0.0, parse_seconds(longest)
         if state != "up":
             return Check(about, f"is {state}: wait, or set slurm.partition to another one", is_well=False)
         if given is not None and minutes(asked) * 60 > given:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from job.algorithms.hyperparameters import Count
 from job.model import Duration, Section, Size
+from runner.backends.shared_folder import StatedPath
 
 SHORTEST_TIME = 60
 """Slurm counts whole minutes."""
@@ -47,7 +48,6 @@ OURS = (
 _WORD = re.compile(r"[A-Za-z0-9][\w.,:@+-]{0,254}", re.ASCII)
 _GRES = re.compile(r"[A-Za-z][\w.:,()*/-]{0,254}", re.ASCII)
 _OPTION = re.compile(r"--(?P<name>[a-z][a-z0-9-]*)(?:=[^\x00-\x1f\x7f]{0,1000})?")
-_PATH = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 
 
 def _word(value: str) -> str:
@@ -75,14 +75,7 @@ def _option(value: str) -> str:
     return value
 
 
-def _path(value: str) -> str:
-    if not _PATH.fullmatch(value):
-        raise ValueError("must be a path on one line")
-    return value
-
-
 _Name = Annotated[str, AfterValidator(_word)]
-_Path = Annotated[str, AfterValidator(_path)]
 
 
 class Slurm(Section):
@@ -100,5 +93,10 @@ class Slurm(Section):
     memory: Size | None = None
     time: Annotated[Duration, Field(ge=SHORTEST_TIME)] | None = None
     extra: Annotated[tuple[Annotated[str, AfterValidator(_option)], ...], Field(strict=False)] = ()
-    folder: _Path | None = None
-    python: _Path | None = None
+    folder: StatedPath | None = None
+    python: StatedPath | None = None
+
+
+def asks_for_gpu(own: Slurm) -> bool:
+    """Whether sessions with such a section ask for a GPU."""
+    return own.gres is not None or any("gpu" in each or "gres" in each for each in own.extra)

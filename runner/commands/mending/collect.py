@@ -18,11 +18,11 @@ def collect(workspace: Workspace, job: str) -> None:
     """Look for what the newest session of `job` left, and say what came."""
     head = _unsettled(workspace, job)
     if head is None:
-        say(f"{job}: nothing is missing of what its newest session left")
+        say(f"{job}: all that its newest session left is here")
     elif look_again(workspace, job):
         say(f"{job}: `{workspace.resume_command(job)}` goes on with it")
     else:
-        say(f"{job}: of session {head.folder.number} there is nothing yet")
+        say(f"{job}: nothing has come of session {head.folder.number} yet")
 
 
 def look_again(workspace: Workspace, job: str) -> bool:

@@ -12,9 +12,9 @@ from contract.errors import InputError, UnderWayError
 from contract.events import say
 from contract.storage import files
 from runner.backends.registry import backend_entry, open_backend
-from runner.commands.outcome import outcome_sentence
 from runner.display import Display
 from runner.lineage import Phase, SessionState, read_lineage
+from runner.planning.outcome import outcome_sentence
 from runner.record import read_record
 from runner.stages import download as downloading
 from runner.stages import execute as executing
@@ -87,7 +87,7 @@ def _refuse_another_lineage(lineage: Lineage, newest: int, records: Sequence[Rec
     if here and (numbers or is_other_lineage):
         what = "what is here" if is_other_lineage else f"session {numbers[0]} here"
         remedy = f"run `doit fresh:{lineage.job}` to put yours away, and the same command again"
-        raise InputError(f"job {lineage.job}", f"{what} is another one than its backend holds", remedy)
+        raise InputError(f"job {lineage.job}", f"{what} is not the one that its backend holds", remedy)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from runner.steering.answers import answer, wants_json
 from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
 from runner.verifying.rendering import Page, as_answer
-from runner.verifying.sessions import documents_of
+from runner.verifying.sessions import list_documents
 from runner.verifying.store import Reading
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def verify(workspace: Workspace, jobs: list[str]) -> None:
     """
     kinds, seconds, told_as_json = chosen_kinds(), _budget(), wants_json()
     page = None if told_as_json else Page()
-    checks = checks_of(workspace, jobs, Reading(seconds), OwnProcess())
+    checks = all_checks(workspace, jobs, Reading(seconds), OwnProcess())
     found: list[Finding] = []
     for kind in kinds:
         if page is not None:
@@ -58,7 +58,7 @@ def _show(result: Verdict, page: Page | None) -> None:
         answer(as_answer(result))
 
 
-def checks_of(
+def all_checks(
     workspace: Workspace, jobs: list[str], reading: Reading, loading: Loading
 ) -> dict[Kind, Callable[[], Iterator[Finding]]]:
     """The checks of each kind, in their order, each of which looks when it is asked."""
@@ -72,14 +72,14 @@ def checks_of(
     def checkpoints() -> Iterator[Finding]:
         reading.jobs_left = len(jobs)
         for job in jobs:
-            yield from check_checkpoints(runs, job, documents_of(runs, job), reading, loading)
+            yield from check_checkpoints(runs, job, list_documents(runs, job), reading, loading)
         if (share := told_share(reading.share)) is not None:
             yield share
 
     def lineages() -> Iterator[Finding]:
         yield from check_jobs_file(workspace)
         for job in jobs:
-            yield from check_lineage(runs, job, documents_of(runs, job))
+            yield from check_lineage(runs, job, list_documents(runs, job))
 
     def resuming() -> Iterator[Finding]:
         from runner.verifying.resuming import prove_resuming  # noqa: PLC0415 - it runs sessions
@@ -114,7 +114,7 @@ def chosen_kinds() -> list[Kind]:
     words = [each.strip() for each in str(named).split(",")]
     for word in words:
         if word not in known:
-            raise InputError("variable only", f"{word!r} is no kind of check", f"known: {', '.join(known)}")
+            raise InputError("variable only", f"{word!r} is not a kind of check", f"known: {', '.join(known)}")
     return [kind for kind in Kind if kind.value in words]
 
 

@@ -47,12 +47,12 @@ def write_reports(workspace: Workspace, jobs: list[str]) -> None:
 
 def _with_baselines(workspace: Workspace, report: JobReport) -> JobReport:
     """The report with what its environment offers to compare with, or with why that cannot be had here."""
-    from runner.report.baselines import baselines_of  # noqa: PLC0415 - only this command needs it
+    from runner.report.baselines import job_baselines  # noqa: PLC0415 - only this command needs it
 
     if not report.sessions:
         return report
     try:
-        return replace(report, baselines=baselines_of(workspace, report.job))
+        return replace(report, baselines=job_baselines(workspace, report.job))
     except RelayError as error:
         note = f"Whether its environment has baselines could not be found out on this machine: {one_line(str(error))}."
         return replace(report, notes=(*report.notes, note))

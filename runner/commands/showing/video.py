@@ -34,7 +34,7 @@ def make_video(workspace: Workspace, job: str) -> None:
     with acting(workspace, plan, agent, VideoOrder(), VideoMade) as (made, folder):
         suffix = next((each for each in SUFFIXES if made.file.endswith(each)), None)
         if suffix is None:
-            raise RelayError(f"job {job}", f"its agent's process made {plain(made.file)}, which is no video")
+            raise RelayError(f"job {job}", f"its agent's process made {plain(made.file)}, which is not a video")
         target = workspace.runs.best_agent(job, suffix)
         with files.replacing(target) as temporary:
             shutil.copyfile(folder / f"{target.stem}{suffix}", temporary)

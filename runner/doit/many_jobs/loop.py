@@ -16,7 +16,6 @@ from contract.events import say
 from contract.plain_text import plain
 from runner.backends.opened import OpenBackends
 from runner.display import duration_text
-from runner.doit.exit_codes import DONE, UNDER_WAY, worst
 from runner.doit.many_jobs.given import THIS_MACHINES
 from runner.doit.many_jobs.together import MOST_TOGETHER, one_submission_each
 from runner.doit.passes import going_on
@@ -28,6 +27,7 @@ from runner.scheduling.line import Choice, Line
 from runner.scheduling.slots import Slot
 from runner.scheduling.watching import Watching
 from runner.stages.execute import NotYetItsTurnError, back_off_pause, submit_together
+from runner.steering.exit_codes import DONE, UNDER_WAY, worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,7 +101,7 @@ class ManyJobs:
             if self._waits:
                 self._graph = self._graph.anew(self._backends)
             while True:
-                self._take_in()
+                self._take_up()
                 for job in self._watching.look(self._clock()):
                     self._line.has_ended(job, self._clock())
                 choice = self._choose()
@@ -138,7 +138,7 @@ class ManyJobs:
         change = self._line.next_change(now)
         return pause if change is None else min(pause, max(change - now, 0.0))
 
-    def _take_in(self) -> None:
+    def _take_up(self) -> None:
         """Look which jobs there are now."""
         named = self._jobs.now()
         if named is self._named or [*named] == [*self._named]:

@@ -11,7 +11,7 @@ from job.components import CLASS_REFERENCE, VecWrapper, Wrapper
 from job.model import JOB_NAME, Environment, Normalization, parse_job
 from job.problems import InvalidJobError
 from runner.jobs.other_tools import OURS
-from runner.jobs.zoo.expressions import value_of
+from runner.jobs.zoo.expressions import parse_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ class _Job:
         """Put the value of a line where it belongs."""
         if key in _AS_TEXT and isinstance(value, str):
             try:
-                value = value_of(value)
+                value = parse_value(value)
             except ValueError as error:
                 return Line(key, None, str(error))
         if key in self._takers:

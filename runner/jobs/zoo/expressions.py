@@ -13,7 +13,7 @@ _ELSEWHERE = {"RMSpropTFLike": "stable_baselines3.common.sb2_compat.rmsprop_tf_l
 _FROM_TORCH = frozenset({"nn", "th", "torch", "optim"})
 
 
-def value_of(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """What an expression stands for as plain data: calls of `dict`, literals, and names of classes as jobs write them.
 
     Raises:
@@ -24,7 +24,7 @@ def value_of(text: str) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError("it is no expression of Python's") from None
+        raise ValueError("it is not a Python expression") from None
     try:
         return _value(tree.body)
     except RecursionError:
@@ -48,9 +48,9 @@ def _literal(node: ast.expr) -> Any:
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        raise ValueError(f"`{ast.unparse(node)[:60]}` in it is no plain value") from None
+        raise ValueError(f"`{ast.unparse(node)[:60]}` in it is not a plain value") from None
     if not isinstance(value, bool | int | float | str | None):
-        raise ValueError(f"`{ast.unparse(node)[:60]}` in it is no plain value")  # noqa: TRY004 - one error for all
+        raise ValueError(f"`{ast.unparse(node)[:60]}` in it is not a plain value")  # noqa: TRY004 - one error for all
     return value
 
 
@@ -61,5 +61,5 @@ def _class_name(dotted: str) -> str:
     if name in _ELSEWHERE:
         return _ELSEWHERE[name]
     if not parents or parents.partition(".")[0] in _FROM_TORCH:
-        raise ValueError(f"`{dotted[:60]}` in it is no class that a job can name")
+        raise ValueError(f"`{dotted[:60]}` in it is not a class that a job can name")
     return f"{parents}:{name}"

@@ -60,5 +60,5 @@ def _algorithm(path: Path, entry: dict[str, Any]) -> str:
     found = ALGORITHMS_OF_ZOO.get(str(named).lower())
     if found is None:
         known = ", ".join(f"{each}.yml" for each in sorted(ALGORITHMS_OF_ZOO))
-        raise InputError(path.name, "is called after no algorithm that a job can have", f"call it one of {known}")
+        raise InputError(path.name, "is not named after an algorithm that a job can have", f"name it one of {known}")
     return found

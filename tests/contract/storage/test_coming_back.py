@@ -76,10 +76,12 @@ def test_two_names_that_are_one_where_case_is_ignored_do_not_both_come() -> None
 def test_what_stays_behind_is_named_up_to_a_number_and_then_counted() -> None:
     coming = ComingBack()
     for number in range(MOST_NAMES + 1_234):
-        coming.leave(f"{number}", "no plain file")
+        coming.leave(f"{number}", "not a plain file")
     assert len(coming.left_behind) == MOST_NAMES + 1
     assert coming.left_behind[-1] == "and 1,234 more"
-    assert in_a_sentence(coming.left_behind) == "0: no plain file; 1: no plain file; 2: no plain file; and more"
+    assert (
+        in_a_sentence(coming.left_behind) == "0: not a plain file; 1: not a plain file; 2: not a plain file; and more"
+    )
     assert in_a_sentence(("one",)) == "one"
 
 

@@ -126,7 +126,7 @@ def test_what_does_not_come_is_named(tmp_path: Path) -> None:
     unpack_tar(pieces(content), tmp_path, PLENTY, coming)
     assert names_in(tmp_path) == {"checkpoints/cart_checkpoint_64_steps.zip", "small"}
     links, odd, large = coming.left_behind
-    assert (links, odd) == ("link: no plain file", "caf\\udce9.txt: no name that every system has")
+    assert (links, odd) == ("link: not a plain file", "caf\\udce9.txt: no name that every system has")
     assert large.startswith("large: 4 B")
 
 

@@ -63,7 +63,7 @@ def test_the_address_that_was_asked_for_is_asked_whatever_the_variables_say(monk
         ({"/api/version": (200, VERSION | {"ray_version": "1.8"})}, BackendError, "Ray version 1.8 is running on the"),
         ({"/api/version": (200, "<html>")}, BackendError, "says is not understood"),
         ({"/api/version": (502, "")}, BackendUnreachableError, "gives no answer"),
-        ({"/api/version": (401, "no token")}, CredentialsError, "does not let you in .*; set RAY_AUTH_MODE=token"),
+        ({"/api/version": (401, "no token")}, CredentialsError, "refuses you .*; set RAY_AUTH_MODE=token"),
     ],
 )
 def test_what_answers_otherwise_is_one_sentence(answers: dict[str, Any], error: type[BackendError], said: str) -> None:

@@ -186,7 +186,7 @@ def test_a_job_that_ray_does_not_know_is_lost_and_nothing_else_is_submitted(
     before = len(cluster.jobs())
     status = ended(executor)
     assert status.state is State.FAILED
-    assert "Ray does not know its job any more, and it left no record of its end" in str(status.reason)
+    assert "Ray no longer knows its job, which left no record of its end" in str(status.reason)
     assert len(cluster.jobs()) == before
     (root / NAME / REQUEST_FILE).write_text(text, encoding="utf-8")
     executor.kill(NAME)

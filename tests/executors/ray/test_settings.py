@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 
 from executors.ray.cluster import entrypoint, stated_address
-from executors.ray.settings import RaySettings, Request
+from executors.ray.settings import RaySettings, Submission
 
 ADDRESS = "http://head:8265"
 
 
 def test_a_request_is_kept_as_it_was_made() -> None:
     settings = RaySettings(cpus=4, gpus=0.5, memory=8 << 30, resources={"a100": 1}, python="/opt/python", note="key")
-    request = Request.made(settings, ADDRESS)
-    assert Request.read(json.loads(json.dumps(request.document()))) == request
+    request = Submission.made(settings, ADDRESS)
+    assert Submission.read(json.loads(json.dumps(request.document()))) == request
     assert request.needs() == {"CPU": 4, "GPU": 0.5, "memory": float(8 << 30), "a100": 1}
-    assert Request.made(RaySettings(), ADDRESS).needs() == {"CPU": 1}
+    assert Submission.made(RaySettings(), ADDRESS).needs() == {"CPU": 1}
 
 
 def test_a_job_that_is_handed_in_again_has_a_name_of_its_own() -> None:
-    request = Request.made(RaySettings(), ADDRESS).document()
-    names = [Request.read(request | {"attempt": attempt}).submission_id("relay-a") for attempt in (1, 2, 3)]
+    request = Submission.made(RaySettings(), ADDRESS).document()
+    names = [Submission.read(request | {"attempt": attempt}).submission_id("relay-a") for attempt in (1, 2, 3)]
     assert names == ["relay-a", "relay-a-2", "relay-a-3"]
 
 

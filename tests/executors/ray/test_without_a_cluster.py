@@ -14,7 +14,7 @@ from contract.storage import files
 from executors import local_launcher as launcher
 from executors.base import Status, Workload
 from executors.ray.executor import GIVEN_UP_SECONDS, REQUEST_FILE, SUBMITTED_FILE, RayExecutor
-from executors.ray.settings import RaySettings, Request
+from executors.ray.settings import RaySettings, Submission
 from tests.cluster import free_ports
 from tests.ray_cluster import NO_RAY, is_installed
 from tests.ray_dashboard import VERSION, dashboard
@@ -38,7 +38,7 @@ def submitted(root: Path, address: str) -> Path:
     """A sandbox whose job was submitted to a cluster that is not there."""
     sandbox = root / NAME
     sandbox.mkdir(parents=True)
-    files.write_json(sandbox / REQUEST_FILE, Request.made(RaySettings(), address).document())
+    files.write_json(sandbox / REQUEST_FILE, Submission.made(RaySettings(), address).document())
     files.write_json(sandbox / SUBMITTED_FILE, {"job": "relay"})
     return sandbox
 

@@ -71,7 +71,7 @@ def test_a_job_that_never_began_says_what_ray_says_of_it() -> None:
 def test_a_job_that_ended_before_its_session_began_names_the_keys_that_may_be_wrong() -> None:
     job = RayJob("relay-a", "FAILED", "JOB_ENTRYPOINT_COMMAND_ERROR")
     said = ended_words(job, SANDBOX, "/opt/python", has_started=False)
-    assert "its node cannot see /storage/one (set ray.storage" in said
+    assert "its node cannot see /storage/one (set ray.folder" in said
     assert "has no /opt/python (set ray.python)" in said
     assert ended_words(RayJob("relay-a", "STOPPED"), SANDBOX, "python", has_started=False).endswith("never began")
 

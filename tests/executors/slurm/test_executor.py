@@ -162,7 +162,7 @@ def test_a_killed_script_is_a_failure_and_is_known_when_slurm_has_forgotten_it(
             assert time.monotonic() < deadline
             time.sleep(0.5)
         assert later.has(NAME)
-        assert "does not know its job any more" in str(later.status(NAME).reason)
+        assert "no longer knows its job" in str(later.status(NAME).reason)
     assert cluster.configuration.exists()
 
 

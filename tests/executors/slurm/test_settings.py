@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from executors.slurm.settings import SlurmSettings, asked_for, longest_session, margin, minutes, time_for
+from executors.slurm.settings import SlurmSettings, asked_seconds, longest_session, margin, minutes, request_options
 
 HOUR = 3600.0
 
 
 def test_what_is_left_out_is_left_to_the_cluster() -> None:
-    assert asked_for(SlurmSettings()) == []
+    assert request_options(SlurmSettings()) == []
 
 
 def test_each_key_is_an_option_in_one_word() -> None:
@@ -24,7 +24,7 @@ def test_each_key_is_an_option_in_one_word() -> None:
         time=2 * HOUR,
         extra=("--constraint=a100",),
     )
-    assert asked_for(settings) == [
+    assert request_options(settings) == [
         "--partition=gpu",
         "--account=lab",
         "--qos=long",
@@ -50,4 +50,4 @@ def test_a_session_ends_by_itself_before_slurm_tells_it_to_and_then_ends_it(time
 
 @pytest.mark.parametrize("limit", [40.0, 100.0, HOUR, 1200.0, 1199.0, 31_500.0])
 def test_a_job_without_a_time_gets_the_one_that_its_session_takes(limit: float) -> None:
-    assert longest_session(time_for(limit)) == pytest.approx(limit)
+    assert longest_session(asked_seconds(limit)) == pytest.approx(limit)

@@ -11,9 +11,9 @@ from executors.slurm.words import (
     gave_no_answer,
     is_busy,
     is_cancelled,
-    jobs_in,
+    parse_jobs,
+    parse_seconds,
     refusal,
-    seconds_of,
     waiting_words,
 )
 
@@ -24,15 +24,15 @@ def test_answers_of_squeue_and_sacct_are_jobs_and_other_lines_are_none() -> None
     said = (
         "12|PENDING|Priority\n13|CANCELLED by 1000|None\nSlurm accounting storage is disabled\n\nJOBID|STATE|REASON\n"
     )
-    assert list(jobs_in(said)) == [SlurmJob("12", "PENDING", "Priority"), SlurmJob("13", "CANCELLED", "None")]
-    assert list(jobs_in("14|PENDING|(ReqNodeNotAvail, UnavailableNodes:n1)")) == [
+    assert list(parse_jobs(said)) == [SlurmJob("12", "PENDING", "Priority"), SlurmJob("13", "CANCELLED", "None")]
+    assert list(parse_jobs("14|PENDING|(ReqNodeNotAvail, UnavailableNodes:n1)")) == [
         SlurmJob("14", "PENDING", "ReqNodeNotAvail, UnavailableNodes:n1")
     ]
 
 
 def test_each_task_of_an_array_is_a_job_and_a_range_of_them_is_none() -> None:
     said = "15_2|RUNNING|None\n15_[0-1]|PENDING|Resources\n15_0.batch|COMPLETED|None\n"
-    assert list(jobs_in(said)) == [SlurmJob("15_2", "RUNNING")]
+    assert list(parse_jobs(said)) == [SlurmJob("15_2", "RUNNING")]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_refusal_names_the_key_to_correct(said: str, problem: str, remedy: str
     ],
 )
 def test_a_time_of_slurms_is_seconds(said: str, seconds: float | None) -> None:
-    assert seconds_of(said) == seconds
+    assert parse_seconds(said) == seconds
 
 
 def test_a_limit_on_submissions_is_no_refusal_for_good() -> None:

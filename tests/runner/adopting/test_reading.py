@@ -19,7 +19,7 @@ from tests.trainer.conftest import job_values
 from tests.trainer.test_every_algorithm import FIRST_OF_EACH
 from tests.trainer.test_every_algorithm import job_for as job_of_another
 from trainer.algorithms.model import make_model
-from trainer.checkpoint.adopted import take_in
+from trainer.checkpoint.adopted import put_adopted
 from trainer.checkpoint.replay_buffer import filled_rows, replay_arrays
 from trainer.environments.making import make_training_envs
 from trainer.progress import Progress
@@ -59,7 +59,7 @@ def taken_in(job: Job, found: list[Found], folder: Path) -> tuple[BaseAlgorithm,
     request = Request(job=job.name, lineage=1, session="0001", profile="full", goal=job.total_timesteps, parent=None)
     progress = Progress(SessionInput(folder, job, request, "0" * 64))
     model = make_model(job, make_training_envs(job), "cpu")
-    take_in(model, progress)
+    put_adopted(model, progress)
     return model, progress
 
 

@@ -402,7 +402,7 @@ def test_links_special_files_and_half_written_ones_are_not_fetched(
     left = backend.fetch(KEY, target)
     names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
     assert names == {"checkpoints", "checkpoints/one.zip", "seen.json", "starts.txt"}
-    assert list(left) == [f"{name}: no plain file" for name in ("dangling", "folder", "link", "pipe")]
+    assert list(left) == [f"{name}: not a plain file" for name in ("dangling", "folder", "link", "pipe")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")

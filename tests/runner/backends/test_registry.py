@@ -89,7 +89,7 @@ def test_a_backend_of_another_distribution_is_found_once_it_is_installed(site: P
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
-        ("relay_moon:NO_ENTRY", "is no backend: relay_moon:NO_ENTRY is a int"),
+        ("relay_moon:NO_ENTRY", "is not a backend: relay_moon:NO_ENTRY is a int"),
         ("relay_sun:ENTRY", "cannot be loaded (ModuleNotFoundError: No module named 'relay_sun')"),
         ("relay_moon:SUN", "cannot be loaded (AttributeError: module 'relay_moon' has no attribute 'SUN')"),
     ],

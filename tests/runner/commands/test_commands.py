@@ -11,12 +11,12 @@ import pytest
 from contract.documents.runs import Ledger
 from contract.errors import BackendError, BackendUnreachableError, InputError
 from executors.base import Closeable
-from runner.commands import cancel as cancel_module
 from runner.commands.cancel import cancel
 from runner.commands.plan import show_plan
 from runner.commands.start_afresh import start_afresh
 from runner.commands.status import show_status
 from runner.lineage import Phase
+from runner.stages import stopping
 from runner.steering.documents import StatusAnswer
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -139,7 +139,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def close(self) -> None:
             handles.append("closed")
 
-    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Remote())
+    monkeypatch.setattr(stopping, "open_backend", lambda _name, _runs: Remote())
     return handles
 
 
@@ -169,7 +169,7 @@ def test_a_stop_that_the_backend_refuses_was_not_asked_for(
         def close(self) -> None:
             closed.append(self)
 
-    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Refusing())
+    monkeypatch.setattr(stopping, "open_backend", lambda _name, _runs: Refusing())
     folder = cart.add(Phase.SUBMITTED, ledger={"handle": "handle-1"})
     with pytest.raises(BackendError):
         cancel(workspace, "cart")
@@ -220,7 +220,7 @@ def test_what_was_never_submitted_can_be_put_away(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: Asked(None))
+    monkeypatch.setattr(stopping, "open_backend", lambda _name, _runs: Asked(None))
     cancel(workspace, "cart")
     assert capsys.readouterr().out == "cart: session 0001 was never submitted, so nothing is running\n"
     start_afresh(workspace, "cart")
@@ -232,7 +232,7 @@ def test_what_was_submitted_after_all_is_stopped_and_not_put_away(
     workspace: Workspace, perhaps_submitted: SessionFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked("handle-1")
-    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: asked)
+    monkeypatch.setattr(stopping, "open_backend", lambda _name, _runs: asked)
     with pytest.raises(InputError, match="may still be running"):
         start_afresh(workspace, "cart")
     cancel(workspace, "cart")
@@ -249,7 +249,7 @@ def test_a_backend_that_does_not_say_leaves_all_as_it_is_and_the_sentence_names_
     command: Callable[[Workspace, str], None],
 ) -> None:
     silent = Asked(BackendUnreachableError("Kaggle", "gave no answer"))
-    monkeypatch.setattr(cancel_module, "open_backend", lambda _name, _runs: silent)
+    monkeypatch.setattr(stopping, "open_backend", lambda _name, _runs: silent)
     before = perhaps_submitted.ledger_json.read_bytes()
     with pytest.raises(BackendUnreachableError, match=r"may have been submitted to the local backend.*once it answers"):
         command(workspace, "cart")

@@ -13,7 +13,6 @@ from contract.states import State
 from executors.base import Closeable, Status
 from runner.backends.base import BackendEntry
 from runner.backends.registry import BACKENDS
-from runner.doit.exit_codes import DONE, ERROR, FAILED, UNDER_WAY
 from runner.doit.graph import Graph
 from runner.doit.many_jobs.given import Time
 from runner.doit.many_jobs.loop import ManyJobs
@@ -25,6 +24,7 @@ from runner.planning.decide import Attach, Nothing
 from runner.scheduling.coming import TheseJobs
 from runner.scheduling.slots import Caps, Slot
 from runner.stages.execute import NotYetItsTurnError
+from runner.steering.exit_codes import DONE, ERROR, FAILED, UNDER_WAY
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs

@@ -12,7 +12,6 @@ from doit.cmd_run import Run
 from doit.exceptions import TaskFailed
 from doit.task import Task
 
-from runner.doit.exit_codes import UNDER_WAY
 from runner.doit.failures import TaskUnderWay
 from runner.doit.loader import RelayLoader
 from runner.doit.passes import Pass, goes_on, reached
@@ -22,6 +21,7 @@ from runner.lineage import Lineage, Phase
 from runner.lock import held
 from runner.planning.decide import Attach, Continue, Decision, Finish, Nothing, Redo, Refuse, Rejudge, Start
 from runner.planning.endings import SESSIONS_WITHOUT_PROGRESS
+from runner.steering.exit_codes import UNDER_WAY
 from runner.workspace import Plan, Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, job_json, wanted, write_jobs

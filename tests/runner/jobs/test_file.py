@@ -106,7 +106,7 @@ def added(text: str) -> str:
             "kaggle: {datasets: [bob/heights]}\ndata: {bob/heights: a, bob/lengths: b}",
             7,
             "data.'bob/lengths'",
-            "is nothing that the job mounts on Kaggle; list it under kaggle: datasets, competitions, models (there are",
+            "is not mounted by the job on Kaggle; list it under kaggle: datasets, competitions, models (there are",
         ),
         (
             "hyperparameters:\n  gamma: 0.9\n  n_stepz: 64",
@@ -494,7 +494,7 @@ def test_what_every_entry_needs(tmp_path: Path, old: str, new: str, sentence: st
             "line 6, jobs.traffic.seed: the tag !!python/object",
         ),
         (JOB + "    seed: !secret 1\n", "line 6, jobs.traffic.seed: the tag !secret is refused; remove it"),
-        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one is no whole number"),
+        (JOB + "    seed: !!int one\n", "line 6, jobs.traffic.seed: one is not a whole number"),
         (JOB + "    seed: !!set {a}\n", "line 6, jobs.traffic.seed: the tag !!set is refused; remove it"),
         (
             JOB + "    <<: 3\n",

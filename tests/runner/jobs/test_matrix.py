@@ -129,7 +129,7 @@ def test_defaults_stand_below_and_quick_above_as_for_every_job(tmp_path: Path) -
         ("env: [{id: A}]", "lights.matrix.env.0: is a mapping; write its keys one by one, such as `env.name: [...]`"),
         ("cases: 3", "line 8, jobs.lights.matrix.cases: must be a list of mappings, found 3"),
         ("cases: [3]", "jobs.lights.matrix.cases.0: must be a mapping, found 3; write `{algorithm: PPO, seed: 1}`"),
-        ("exclude: [{seed: 1}]", "line 7, jobs.lights.matrix: says in nothing how its jobs differ"),
+        ("exclude: [{seed: 1}]", "line 7, jobs.lights.matrix: does not say how its jobs differ"),
         ("seed: [0, 1]\nexclude: [{sed: 1}]", "jobs.lights.matrix.exclude.0.sed: unknown key; did you mean seed?"),
         ("seed: [0, 1]\nexclude: [{seed: 2}]", "jobs.lights.matrix.exclude.0: excludes nothing: no job"),
         ("seed: [0]\nexclude: [{seed: 0}]", "jobs.lights.matrix.exclude: excludes every job of the matrix"),

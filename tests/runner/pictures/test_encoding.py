@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from contract.errors import UnavailableError
-from runner.pictures.encoding import EncoderError, Gif, Mp4, comment_for, mp4_encoder, shows
+from runner.pictures.encoding import EncoderError, Gif, Mp4, agent_comment, mp4_encoder, shows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_gif_leaves_frames_out_rather_than_running_slowly(tmp_path: Path) -> N
 
 @pytest.mark.skipif(mp4_encoder() is None, reason="there is no ffmpeg here")
 def test_an_mp4_is_made_where_there_is_an_encoder(tmp_path: Path) -> None:
-    video = Mp4(tmp_path / "odd", 10, (31, 33), comment_for("abc"), str(mp4_encoder()))
+    video = Mp4(tmp_path / "odd", 10, (31, 33), agent_comment("abc"), str(mp4_encoder()))
     for index in range(5):
         video.add(np.full((31, 33, 3), 50 * index, np.uint8))
     made = video.finish()

@@ -14,7 +14,7 @@ from tests.runner.conftest import job_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contract.documents.trial import Trial
+    from contract.documents.trial import Tried
 
 OWN = """
 import gymnasium as gym
@@ -45,7 +45,7 @@ gym.register("Dies-v0", lambda: os._exit(7))
 """
 
 
-def tried(tmp_path: Path, env: dict[str, Any], text: str, seconds: float = 120.0) -> Trial:
+def tried(tmp_path: Path, env: dict[str, Any], text: str, seconds: float = 120.0) -> Tried:
     """The trial of a job whose environment is in a package of its own."""
     package = tmp_path / "my_own_package"
     package.mkdir()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runner.preflight import trial
-from runner.report.baselines import baselines_of
+from runner.report.baselines import job_baselines
 from runner.report.values import Baseline
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -37,11 +37,11 @@ def test_they_are_played_in_a_process_of_their_own_once_and_remembered(
     (tmp_path / "lab" / "__init__.py").write_text(OWN, encoding="utf-8")
     job = cart_pole(env={"id": "lab:Pole-v0"}, sources=["lab"], eval={"frequency": 64, "episodes": 4})
     write_jobs(tmp_path, cart=job)
-    (baseline,) = baselines_of(Workspace(tmp_path), "cart")
+    (baseline,) = job_baselines(Workspace(tmp_path), "cart")
     assert baseline.name == "lean after it"
     assert 20 < baseline.mean_return <= 60
     monkeypatch.setattr(trial, "measure_baselines", lambda *_: pytest.fail("it was played again"))
-    assert baselines_of(Workspace(tmp_path), "cart") == (baseline,)
+    assert job_baselines(Workspace(tmp_path), "cart") == (baseline,)
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_nothing_is_started_for_gymnasiums_own_nor_where_nothing_is_evaluated(
 ) -> None:
     write_jobs(tmp_path, cart=cart_pole(**changes))
     monkeypatch.setattr(trial, "measure_baselines", lambda *_: pytest.fail("it was started"))
-    assert baselines_of(Workspace(tmp_path), "cart") == tuple[Baseline, ...]()
+    assert job_baselines(Workspace(tmp_path), "cart") == tuple[Baseline, ...]()

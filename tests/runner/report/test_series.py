@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from runner.report.series import MOST_POINTS, Line, line_of, thinned
+from runner.report.series import MOST_POINTS, Line, measured_line, thinned
 from runner.report.values import EVALUATED_RETURN
 from tests.runner.report import examples
 
 
 def test_the_line_of_a_key_has_what_was_measured_of_it_and_nothing_else() -> None:
-    line = line_of(examples.curve(sessions=2, rounds=4), EVALUATED_RETURN)
+    line = measured_line(examples.curve(sessions=2, rounds=4), EVALUATED_RETURN)
     assert line.timesteps.tolist() == [10_000, 20_000, 30_000, 40_000]
-    assert len(line_of(examples.curve(), "train/nothing")) == 0
+    assert len(measured_line(examples.curve(), "train/nothing")) == 0
 
 
 def test_a_line_of_few_points_stays_as_it_is() -> None:

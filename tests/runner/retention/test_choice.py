@@ -22,7 +22,7 @@ from runner.retention.choice import InUse
 from runner.retention.removal import in_use_now, remove, sift
 from runner.retention.values import Keep
 from runner.stages.parent import choose_parent
-from runner.steering.happened import history_of
+from runner.steering.happened import tell_history
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs
@@ -298,7 +298,7 @@ def test_nothing_goes_unasked_and_what_went_is_written_down(
     with contextlib.suppress(AlreadySaidError):  # these checkpoints are no trained ones, and load nowhere
         verify(workspace, ["cart"])
     assert "is missing" not in told(capsys)
-    assert [each.kind for _, each in history_of(every_lineage(runs, "cart"))][-1] == "removed"
+    assert [each.kind for _, each in tell_history(every_lineage(runs, "cart"))][-1] == "removed"
     variables.clear()
     tidy(workspace, ["cart"])
     assert told(capsys) == "gc  cart: nothing of it can go\n"

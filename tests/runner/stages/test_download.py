@@ -117,10 +117,13 @@ def test_what_was_left_arrives_whole_and_is_listed_with_its_digests(folder: Sess
 
 def test_what_stays_behind_is_said_and_written_down(folder: SessionFolder, capsys: pytest.CaptureFixture[str]) -> None:
     backend = Remote(folder)
-    backend.left_behind = ("one: no plain file", "two: no plain file", "three: no plain file", "and 9 more")
+    backend.left_behind = ("one: not a plain file", "two: not a plain file", "three: not a plain file", "and 9 more")
     download(folder, backend)
     said = capsys.readouterr().out
-    assert "left more than comes back: one: no plain file; two: no plain file; three: no plain file; and more" in said
+    assert (
+        "left more than comes back: one: not a plain file; two: not a plain file; three: not a plain file; and more"
+        in said
+    )
     assert files.read_json(folder.left_behind_json) == list(backend.left_behind)
     assert content_of(folder.artifacts) == LEFT
 

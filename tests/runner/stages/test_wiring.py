@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from contract.documents.trial import Trial
+    from contract.documents.trial import Tried
 
 SPACES = FITS.described()
 
@@ -37,9 +37,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
-def trials(monkeypatch: pytest.MonkeyPatch) -> list[Trial]:
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[Tried]:
     """What the trials of a job find, one after the other."""
-    found: list[Trial] = []
+    found: list[Tried] = []
     monkeypatch.setattr(trial, "try_job", lambda *_job: found.pop(0))
     return found
 
@@ -230,7 +230,7 @@ def test_a_sealed_package_is_left_as_it_is(workspace: Workspace, cart: JobOnDisk
 
 @pytest.mark.parametrize("change", [{"env": {"id": "CartPole-v1", "n_envs": 4}}, "sources"])
 def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spent(
-    workspace: Workspace, cart: JobOnDisk, trials: list[Trial], change: Any
+    workspace: Workspace, cart: JobOnDisk, trials: list[Tried], change: Any
 ) -> None:
     if change == "sources":
         restored(workspace, cart, sources={"content": "other", "meaning": "other", "python": "3.12"})
@@ -251,7 +251,7 @@ def test_an_environment_or_sources_that_changed_are_tried_before_anything_is_spe
     assert trials == []
 
 
-def test_nothing_is_compared_where_neither_changed(workspace: Workspace, cart: JobOnDisk, trials: list[Trial]) -> None:
+def test_nothing_is_compared_where_neither_changed(workspace: Workspace, cart: JobOnDisk, trials: list[Tried]) -> None:
     restored(workspace, cart)
     trials[:] = [msgspec.structs.replace(FITS, observation_space={"text": "Box(6,)"})]
     live = next_session(workspace)
@@ -260,7 +260,7 @@ def test_nothing_is_compared_where_neither_changed(workspace: Workspace, cart: J
 
 
 def test_a_job_is_tried_once_however_often_it_is_asked_about(
-    workspace: Workspace, cart: JobOnDisk, trials: list[Trial]
+    workspace: Workspace, cart: JobOnDisk, trials: list[Tried]
 ) -> None:
     trials[:] = [FITS]
     for _ in range(2):
@@ -278,7 +278,7 @@ def test_a_job_is_tried_once_however_often_it_is_asked_about(
 def test_what_is_refused_uses_no_number_and_is_tried_again(
     workspace: Workspace, cart: JobOnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_job: Any) -> Trial:
+    def refuse(*_job: Any) -> Tried:
         raise InputError("environment Nowhere-v0", "is not known", "write CartPole-v1")
 
     live = next_session(workspace)
@@ -296,7 +296,7 @@ def test_what_is_refused_uses_no_number_and_is_tried_again(
 def test_what_only_this_machine_may_lack_is_said_and_refused_where_it_would_run_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, is_refused: bool
 ) -> None:
-    def lack(*_job: Any) -> Trial:
+    def lack(*_job: Any) -> Tried:
         raise UnavailableError("environment sumo_rl:Crossing-v0", "there is no module sumo_rl", "install it")
 
     write_jobs(tmp_path, cart=cart_pole(backend=backend))

@@ -12,7 +12,7 @@ import pytest
 
 from contract.errors import InputError
 from runner.commands.plan import plan_job
-from runner.commands.status import status_of
+from runner.commands.status import judge_status
 from runner.doit.variables import check_variables, without_flags
 from runner.lineage import Phase
 from runner.steering.answers import answer, is_yes, kept_for_answers
@@ -117,7 +117,7 @@ def test_the_status_says_of_each_session_why_it_ended(workspace: Workspace, cart
     ]
     for timesteps, (execution, outcome, _) in enumerate(ends, start=1):
         cart.add(Phase.RESTORED, timesteps=timesteps, execution=execution, outcome=outcome, **own)
-    status, problem = status_of(workspace, "cart")
+    status, problem = judge_status(workspace, "cart")
     assert problem is None
     assert [(each.ending, each.reason) for each in status.sessions] == [end for _, _, end in ends]
     assert status.standing == "would run"

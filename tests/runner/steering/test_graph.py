@@ -11,7 +11,7 @@ import pytest
 from runner.lineage import Phase
 from runner.steering.drawing import MOST_ROWS, draw
 from runner.steering.graph import draw_graph
-from runner.steering.stages import Look, Picture, Row, picture_of
+from runner.steering.stages import Look, Picture, Row, picture_stages
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write_jobs
@@ -33,13 +33,13 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def looks(workspace: Workspace) -> list[tuple[str, ...]]:
     """How the stages of each session stand."""
-    return [row.looks for row in picture_of(workspace, "cart").rows]
+    return [row.looks for row in picture_stages(workspace, "cart").rows]
 
 
 def test_the_next_session_stands_behind_those_that_are_done(workspace: Workspace, cart: JobOnDisk) -> None:
     assert looks(workspace) == [TO_COME]
     cart.add(Phase.RESTORED, timesteps=64, **as_wanted(workspace))
-    picture = picture_of(workspace, "cart")
+    picture = picture_stages(workspace, "cart")
     assert [row.looks for row in picture.rows] == [DONE, TO_COME]
     assert [(row.number, row.parent) for row in picture.rows] == [("0001", None), ("0002", "0001")]
     assert picture.rows[1].words == "to come: from 64 to 256"
@@ -68,7 +68,7 @@ def test_what_is_to_be_done_again_is_stale(workspace: Workspace, cart: JobOnDisk
     cart.add(Phase.RESTORED, timesteps=256, parent=cart.checkpoint(2, 128), **own)
     assert looks(workspace) == [DONE, DONE, DONE]
     write_jobs(workspace.runs.root, cart=cart_pole(hyperparameters={**cart_pole()["hyperparameters"], "n_epochs": 3}))
-    picture = picture_of(workspace.reopened(), "cart")
+    picture = picture_stages(workspace.reopened(), "cart")
     assert [row.looks for row in picture.rows] == [DONE, STALE, STALE, TO_COME]
     assert "its inputs changed: hyperparameters.n_epochs" in picture.sentence
     write_jobs(workspace.runs.root, cart=cart_pole(validation={"max_artifact_files": 99}))
@@ -79,10 +79,10 @@ def test_what_failed_and_what_is_refused_is_marked(workspace: Workspace, cart: J
     cart.add(Phase.RESTORED, timesteps=64, execution={"state": "FAILED"}, **as_wanted(workspace))
     assert looks(workspace)[0] == ("done", "failed", "done", "done", "done")
     write_jobs(workspace.runs.root, cart=cart_pole(algorithm="A2C", hyperparameters={}))
-    refused = picture_of(workspace.reopened(), "cart")
+    refused = picture_stages(workspace.reopened(), "cart")
     assert refused.is_refused
     write_jobs(workspace.runs.root, cart=cart_pole(sources=["gone"]))
-    odd = picture_of(workspace.reopened(), "cart")
+    odd = picture_stages(workspace.reopened(), "cart")
     assert odd.is_refused
     assert len(odd.rows) == 1
 

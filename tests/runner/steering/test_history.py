@@ -15,7 +15,7 @@ from runner.commands.start_afresh import start_afresh
 from runner.layout import put_away_json
 from runner.lineage import Phase, every_lineage
 from runner.steering.documents import HistoryAnswer
-from runner.steering.happened import history_of
+from runner.steering.happened import tell_history
 from runner.steering.history import show_history
 from runner.workspace import Workspace
 from tests.project import cart_pole
@@ -41,7 +41,7 @@ def clock(folder: SessionFolder, began: str, ended: str) -> None:
 
 def told(cart: JobOnDisk) -> list[tuple[str, str]]:
     """What happened to the job: kinds and sentences."""
-    return [(each.kind, each.sentence) for _, each in history_of(every_lineage(cart.runs, "cart"))]
+    return [(each.kind, each.sentence) for _, each in tell_history(every_lineage(cart.runs, "cart"))]
 
 
 def test_sessions_changes_and_endings_are_told_in_their_order(cart: JobOnDisk) -> None:
@@ -135,7 +135,7 @@ def test_fresh_stands_where_it_was_given_among_what_happened_to_other_jobs(
     start_afresh(workspace, "cart")
     (lineage, _) = every_lineage(cart.runs, "cart")
     assert lineage.put_away is not None
-    happened = [each for job in ("cart", "pole") for each in history_of(every_lineage(cart.runs, job))]
+    happened = [each for job in ("cart", "pole") for each in tell_history(every_lineage(cart.runs, job))]
     *_, last = sorted(happened, key=lambda each: each[0])
     assert (last[1].kind, last[1].at) == ("put away", lineage.put_away.at)
     put_away_json(cart.runs.archive("cart", 1)).unlink()  # as lineages of earlier versions are

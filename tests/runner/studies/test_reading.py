@@ -119,7 +119,10 @@ def test_values_that_may_not_go_together_are_no_mistake_by_themselves(tmp_path: 
             "    search: {hyperparameters.gamma: {choices: [0.9, 0.9]}}\n",
             "studies.lr.search.'hyperparameters.gamma'.choices: 0.9 stands there twice; remove one",
         ),
-        ("    search: {seed: {low: 0, high: 9}}\n", "studies.lr.search.seed: is no key that can be searched; search"),
+        (
+            "    search: {seed: {low: 0, high: 9}}\n",
+            "studies.lr.search.seed: is not a key that can be searched; search",
+        ),
         ("    search: {algorithm: {choices: [PPO, A3C]}}\n", 'studies.lr.search.algorithm: "A3C": unknown algorithm'),
         ("    search: {policy: {choices: [MlpPolicy, Mlp]}}\n", 'search.policy: "Mlp": PPO has no policy "Mlp"'),
         (f"{A_SEARCH}    trails: 3\n", "line 22, studies.lr.trails: unknown key; did you mean trials?"),

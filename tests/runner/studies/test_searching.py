@@ -65,7 +65,7 @@ def test_trials_are_asked_run_pruned_and_told(runs: RunsFolder, capsys: pytest.C
     pruned = next(each for each in trials if each.state == "pruned")
     assert pruned.pruning is not None
     assert pruned.pruning.timesteps % 64 == 1
-    assert "is less than the median of the complete trials there" in pruned.pruning.why
+    assert "is less than the median of the complete trials" in pruned.pruning.why
     assert f"{pruned.name}: is pruned, {pruned.pruning.why}" in capsys.readouterr().out
     best = max(each.outcome.value or 0 for each in trials if each.outcome is not None)
     assert summary.sentence("lr", trials, 4).startswith("study lr: 4 trials, ")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from runner.commands.mending.repair import repair
-from runner.commands.mending.verify import checks_of
+from runner.commands.mending.verify import all_checks
 from runner.layout import RunsFolder, SessionFolder
 from runner.lock import held
 from runner.stages import wiring
@@ -148,7 +148,7 @@ class Place:
 
     def verified(self, *kinds: Kind, reading: Reading | None = None) -> list[Finding]:
         """What `doit verify` finds."""
-        checks = checks_of(self.workspace, [JOB], reading or Reading(), LoadsAll())
+        checks = all_checks(self.workspace, [JOB], reading or Reading(), LoadsAll())
         return [finding for kind in kinds for finding in checks[kind]()]
 
     def repaired(self) -> None:

@@ -418,7 +418,7 @@ BREAKAGES: dict[str, type[Broken]] = {
     "a file that a killed writer left": TemporaryFile,
     "a stale lock": StaleLock,
     "a clock set back": ClockSetBack,
-    "a database that is no database": Memory,
+    "a database that is none": Memory,
     "a database that is damaged inside": MemoryDamaged,
     "a jobs.yaml that is not UTF-8": NotUtf8,
     "a wrong key in jobs.yaml": WrongKey,

@@ -19,7 +19,7 @@ from runner.verifying.findings import Finding, Kind, Level, verdict
 from runner.verifying.loading import OwnProcess
 from runner.verifying.rendering import Page, as_answer
 from runner.verifying.resuming import Proof, prove_resuming
-from runner.verifying.sessions import documents_of
+from runner.verifying.sessions import list_documents
 from runner.verifying.store import Reading, stored_files
 from tests.runner.verifying.places import JOB, Place, truncate
 
@@ -102,7 +102,9 @@ def test_kinds_are_chosen_by_name(choose: Callable[..., None]) -> None:
     choose(only="lineages, checkpoints")
     assert chosen_kinds() == [Kind.CHECKPOINTS, Kind.LINEAGES]
     choose(only="lineage")
-    with pytest.raises(InputError, match="variable only: 'lineage' is no kind of check; known: installation, folders"):
+    with pytest.raises(
+        InputError, match="variable only: 'lineage' is not a kind of check; known: installation, folders"
+    ):
         chosen_kinds()
 
 
@@ -122,7 +124,7 @@ def test_a_budget_reads_a_random_share_back_and_says_which(base: Path, tmp_path:
     (share,) = [each for each in found if each.what.startswith("read back at random")]
     assert reading.share.files == 3
     assert f"read back at random 3 of {reading.share.all_files} files, " in share.what
-    assert "the budget was over; another run reads another share" in share.reason
+    assert "the budget was used up; another run reads another share" in share.reason
     assert any("walk_checkpoint_32_steps.zip: has " in each.what for each in found), "it is seen without being read"
     assert any("model(s) were not read back" in each.what and each.level is Level.SKIPPED for each in found)
 
@@ -130,7 +132,7 @@ def test_a_budget_reads_a_random_share_back_and_says_which(base: Path, tmp_path:
 def test_the_jobs_share_a_budget(base: Path) -> None:
     looks = iter(range(1_000))
     reading = Reading(8.0, jobs_left=2, clock=lambda: next(looks))
-    stored = [each for session in documents_of(Place(base).runs, JOB) for each in stored_files(session, JOB)]
+    stored = [each for session in list_documents(Place(base).runs, JOB) for each in stored_files(session, JOB)]
     read: list[int] = []
     for _ in range(2):
         assert reading.flaws(JOB, stored) == []

@@ -50,7 +50,7 @@ class BatchCheck:
             DivergedError: they are no finite numbers, as those of a policy that is not any more.
         """
         if self._of_fractions and not is_finite(actions):
-            problem = "was to take an action that is not finite: the policy's weights are no numbers any more"
+            problem = "was to take an action that is not finite: the policy's weights are no longer finite"
             remedy = "the checkpoints before it are intact: lower the learning rate or clip the gradients, and go on"
             raise DivergedError(self._subject, problem, remedy)
 
@@ -173,7 +173,7 @@ def _fault_in_mask(mask: Any, choices: tuple[int, ...]) -> Fault | None:
     try:
         allowed = np.asarray(mask).astype(bool).ravel()
     except (TypeError, ValueError):
-        return Fault(what, "is no array of truths", beginning(mask))
+        return Fault(what, "is not an array of booleans", beginning(mask))
     if allowed.size != sum(choices):
         return Fault(what, f"has {allowed.size:,} entries instead of {sum(choices):,}", beginning(mask))
     if allowed.all():

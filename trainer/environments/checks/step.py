@@ -103,7 +103,7 @@ def _fault_in_shape(what: str, space: gym.Space[Any], given: Any) -> Fault | Non
         return next((fault for fault in faults if fault), None)
     array = _as_numbers(given)
     if array is None:
-        return Fault(what, "is no array of numbers", beginning(given))
+        return Fault(what, "is not an array of numbers", beginning(given))
     if array.shape != space.shape:
         return Fault(what, f"has the shape {array.shape} instead of {space.shape}", beginning(given))
     return _fault_in_cast(what, array, np.dtype(space.dtype))
@@ -130,7 +130,7 @@ def _fault_in_numbers(what: str, space: gym.Space[Any], given: Any) -> Fault | N
 def _fault_in_number(what: str, given: Any) -> Fault | None:
     array = _as_numbers(given)
     if array is None:
-        return Fault(what, "is no number", beginning(given))
+        return Fault(what, "is not a number", beginning(given))
     return Fault(what, "is an array instead of a number", beginning(given)) if array.ndim else None
 
 

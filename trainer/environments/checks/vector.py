@@ -43,10 +43,10 @@ class VectorCheck(BatchCheck):
             ("`truncated`", truncated, "biu"),
         ):
             if not (isinstance(given, np.ndarray) and given.dtype.kind in kinds and given.shape == self._shape):
-                expected = f"an array of {self._count} {'truths' if kinds == 'biu' else 'numbers'}"
+                expected = f"an array of {self._count} {'booleans' if kinds == 'biu' else 'numbers'}"
                 raise self.error(None, Fault(what, f"are not {expected}", beginning(given)), steps=True)
         if not isinstance(infos, dict):
-            raise self.error(None, Fault("infos", "are no dictionary", beginning(infos)), steps=True)
+            raise self.error(None, Fault("infos", "are not a dictionary", beginning(infos)), steps=True)
         if "final_obs" not in infos and (np.count_nonzero(terminated) or np.count_nonzero(truncated)):
             problem = "do not hold final_obs, though an episode has ended"
             raise self.error(None, Fault("infos", problem, f"they hold {sorted(map(str, infos))}"), steps=True)

@@ -35,7 +35,9 @@ def wrap_each(env: gym.Env[Any, Any], wrappers: Sequence[Wrapper]) -> gym.Env[An
         else:
             env = make_component(subject, each, env)
         if not isinstance(env, gym.Wrapper):
-            raise InputError(subject, f"{each.name} gives no gymnasium.Wrapper", "derive it from gymnasium.Wrapper")
+            raise InputError(
+                subject, f"{each.name} does not give a gymnasium.Wrapper", "derive it from gymnasium.Wrapper"
+            )
     return env
 
 
@@ -54,7 +56,7 @@ def wrap_all(venv: VecEnv, wrappers: Sequence[VecWrapper], *, training: bool) ->
         subject = f"env.vec_wrappers.{index}"
         venv = make_component(subject, each, venv)
         if not isinstance(venv, VecEnvWrapper):
-            problem = f"{each.name} gives no VecEnvWrapper of Stable-Baselines3"
+            problem = f"{each.name} does not give a VecEnvWrapper of Stable-Baselines3"
             raise InputError(subject, problem, "derive it from stable_baselines3.common.vec_env.VecEnvWrapper")
         if isinstance(venv, VecNormalize) and not training:
             vars(venv).update(FOR_EVALUATION)

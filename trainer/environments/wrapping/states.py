@@ -62,14 +62,14 @@ _REBUILT = frozenset(
 
 def capture_statistics(venv: VecEnv) -> list[dict[str, Any]]:
     """What each wrapper has learned, outermost first."""
-    return [_taken(each, KNOWN[type(each)].statistics) if type(each) in KNOWN else {} for each in wrappers_of(venv)]
+    return [_taken(each, KNOWN[type(each)].statistics) if type(each) in KNOWN else {} for each in list_wrappers(venv)]
 
 
 def capture_episodes(venv: VecEnv) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """What each wrapper knows of the episodes that are running, outermost first; and why some tell nothing of it."""
     taken: list[dict[str, Any]] = []
     reasons: list[str] = []
-    for each in wrappers_of(venv):
+    for each in list_wrappers(venv):
         if type(each) in KNOWN:
             taken.append(_taken(each, KNOWN[type(each)].episodes))
             continue
@@ -88,7 +88,7 @@ def put_back(venv: VecEnv, taken: list[dict[str, Any]]) -> tuple[str, ...]:
         ValueError: there are more or fewer wrappers than then.
     """
     reasons: list[str] = []
-    for wrapper, attributes in zip(wrappers_of(venv), taken, strict=True):
+    for wrapper, attributes in zip(list_wrappers(venv), taken, strict=True):
         if (state := attributes.get(_OWN_STATE)) is None:
             vars(wrapper).update(attributes)
             continue
@@ -122,7 +122,7 @@ def put_all_back(venv: VecEnv, taken: tuple[list[dict[str, Any]], list[dict[str,
         raise SnapshotError(*reasons)
 
 
-def wrappers_of(venv: VecEnv) -> list[VecEnvWrapper]:
+def list_wrappers(venv: VecEnv) -> list[VecEnvWrapper]:
     """The wrappers around all environments, outermost first."""
     wrappers = []
     while isinstance(venv, VecEnvWrapper):

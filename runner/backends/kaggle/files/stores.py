@@ -102,7 +102,7 @@ def divided(wanted: Mapping[str, int], stores: Sequence[Store], most: int = MOST
         most: how many may be mounted.
     """
     rest, mounted = frozenset(wanted), list[Store]()
-    while found := max(stores, key=lambda store: _bytes_in(store, wanted, rest), default=None):
+    while found := max(stores, key=lambda store: _shared_bytes(store, wanted, rest), default=None):
         if not found.held & rest:
             break
         mounted.append(found)
@@ -113,5 +113,5 @@ def divided(wanted: Mapping[str, int], stores: Sequence[Store], most: int = MOST
     return Division(tuple(mounted), rest)
 
 
-def _bytes_in(store: Store, wanted: Mapping[str, int], rest: frozenset[str]) -> int:
+def _shared_bytes(store: Store, wanted: Mapping[str, int], rest: frozenset[str]) -> int:
     return sum(wanted[name] for name in store.held & rest)

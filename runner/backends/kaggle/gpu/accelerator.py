@@ -73,13 +73,13 @@ def choose(
         return Choice(stated, "jobs.yaml says so")
     if job["device"] == "cuda":
         return Choice(DEFAULT_GPU, "its `device` is cuda")
-    before = asked_for(earlier) if earlier is not None and earlier.job.get("device") == job["device"] else None
+    before = asked_accelerator(earlier) if earlier is not None and earlier.job.get("device") == job["device"] else None
     if before is not None:
         return Choice(before, "the run began so; kaggle.accelerator in jobs.yaml says otherwise")
     return _by_its_network(parse_job(session_part(job)), parameters)
 
 
-def asked_for(package: Package) -> str:
+def asked_accelerator(package: Package) -> str:
     """What an earlier session asked for; where its job left that open, its payload says what was decided."""
     stated = package.job.get("kaggle", {}).get("accelerator", AUTO_ACCELERATOR)
     if stated != AUTO_ACCELERATOR:

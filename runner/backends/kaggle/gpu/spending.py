@@ -110,7 +110,7 @@ class Spending:
             return None
         if quota.is_used_up:
             raise self._busy(f"has no GPU for another session now: {quota}")
-        needed = _needs_of(folder)
+        needed = _session_needs(folder)
         seconds = allowed(needed, quota)
         if seconds is None:
             least = duration_text(needed.least + SESSION_MARGIN_SECONDS)
@@ -121,7 +121,7 @@ class Spending:
         return BackendBusyError("Kaggle", problem, wait_seconds=self._busy_pause)
 
 
-def _needs_of(folder: SessionFolder) -> Needs:
+def _session_needs(folder: SessionFolder) -> Needs:
     """What a packaged session needs, by what the session that it goes on from has measured."""
     job, parent = parse_job(session_part(Package.read(folder.package_json).job)), Request.read(folder.request).parent
     before = SessionFolder(folder.path.parent / parent.session).restored_json if parent is not None else None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from contract.errors import InputError, SessionLostError
 from contract.states import State
 from runner.backends.kaggle.gpu.accelerator import choose
-from runner.backends.kaggle.memory import ORIGINAL, Remembered
 from runner.backends.kaggle.names import Handle, dataset_slug, kernel_slug
+from runner.backends.kaggle.notes import ORIGINAL, Remembered
 from runner.backends.kaggle.section import NO_ACCELERATOR, Kaggle
 from runner.display import duration_text
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from contract.states import State
-from runner.backends.kaggle.memory import Memory
 from runner.backends.kaggle.names import Handle
+from runner.backends.kaggle.notes import Notes
 from runner.backends.kaggle.watch import LIMIT_MARGIN_SECONDS, Watch
 from tests.runner.backends.kaggle.conftest import PATIENCE_SECONDS, follow
 
@@ -116,8 +116,8 @@ def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_
     kaggle: Kaggle, tmp_path: Path
 ) -> None:
     handle = submitted(kaggle, "long-ago", until=str(tmp_path / "end"))
-    memory, parsed = Memory(kaggle.runs.backend("kaggle")), Handle.parse(handle)
-    first = Watch(kaggle.backend().connection, parsed, lambda _: True, str, seen_for=memory.seen_for)
+    notes, parsed = Notes(kaggle.runs.backend("kaggle")), Handle.parse(handle)
+    first = Watch(kaggle.backend().connection, parsed, lambda _: True, str, seconds_seen=notes.seconds_seen)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while first.status().state is not State.RUNNING:
         assert time.monotonic() < deadline
@@ -127,15 +127,15 @@ def test_a_command_that_attaches_counts_from_when_the_session_was_first_seen_to_
 
     def an_hour_later(handle: Handle, state: State) -> float:
         with mock.patch("time.time", return_value=now):
-            return memory.seen_for(handle, state)
+            return notes.seconds_seen(handle, state)
 
-    watched = Watch(kaggle.backend().connection, parsed, lambda _: True, str, limit=3600.0, seen_for=an_hour_later)
+    watched = Watch(kaggle.backend().connection, parsed, lambda _: True, str, limit=3600.0, seconds_seen=an_hour_later)
     while "beyond the limit at which Kaggle was to end it" not in str(watched.status().reason):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     watched.close()
-    assert memory.seen_for(Handle(parsed.slug, parsed.version + 1, parsed.key), State.RUNNING) == 0.0
-    assert memory.seen_for(Handle(parsed.slug, 1, "0" * 64), State.RUNNING) == 0.0
+    assert notes.seconds_seen(Handle(parsed.slug, parsed.version + 1, parsed.key), State.RUNNING) == 0.0
+    assert notes.seconds_seen(Handle(parsed.slug, 1, "0" * 64), State.RUNNING) == 0.0
     (tmp_path / "end").touch()
     follow(kaggle.backend(), handle)
 
@@ -160,16 +160,16 @@ def test_how_long_a_session_waits_is_counted_over_commands_that_only_look(
 ) -> None:
     handle = Handle.parse(submitted(kaggle, "stalled"))
     kaggle.fault("answer", "GetKernelSessionStatus", fields={"status": "QUEUED"}, first=3)
-    memory = Memory(tmp_path)
-    memory.note(handle.key, {"id": handle.slug, "session_timeout_seconds": 600, "kernel_sources": []})
+    notes = Notes(tmp_path)
+    notes.note(handle.key, {"id": handle.slug, "session_timeout_seconds": 600, "kernel_sources": []})
 
     def one_look() -> Status:
-        return Watch(kaggle.backend().connection, handle, lambda _: True, str, seen_for=memory.seen_for).status()
+        return Watch(kaggle.backend().connection, handle, lambda _: True, str, seconds_seen=notes.seconds_seen).status()
 
     assert one_look().reason == "waits in Kaggle's queue"
     assert one_look().reason == "waits in Kaggle's queue"
     now = time.time() + kaggle.backend().connection.settings.queue_patience
-    monkeypatch.setattr("runner.backends.kaggle.memory.time.time", lambda: now)
+    monkeypatch.setattr("runner.backends.kaggle.notes.time.time", lambda: now)
     assert "still waits in Kaggle's queue" in str(one_look().reason)
     until_it_ends(watch(kaggle, str(handle)))
-    assert memory.seen_for(handle, State.COMPLETE) == 0.0
+    assert notes.seconds_seen(handle, State.COMPLETE) == 0.0

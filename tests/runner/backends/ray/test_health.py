@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.backends.ray.health import checks, checks_of
+from runner.backends.ray.health import checks, session_checks
 from tests.cluster import free_ports
 from tests.ray_cluster import NO_RAY, is_installed
 from tests.ray_dashboard import ALIVE, VERSION, dashboard, listed
@@ -23,7 +23,7 @@ THERE = {"/api/version": (200, VERSION), "/api/v0/nodes": listed(ALIVE, ALIVE | 
 
 
 def found(root: Path, **ray: Any) -> dict[str, Check]:
-    return {check.about: check for check in checks_of(root / "runs" / ".backends" / "ray", job_json(ray=ray))}
+    return {check.about: check for check in session_checks(root / "runs" / ".backends" / "ray", job_json(ray=ray))}
 
 
 @NEEDS_RAY

@@ -12,7 +12,8 @@ import pytest
 from contract.errors import InputError
 from executors.ray.settings import RaySettings
 from job.problems import InvalidJobError
-from runner.backends.ray.backend import RayBackend, job_settings
+from runner.backends.ray.backend import RayBackend
+from runner.backends.ray.settings import job_settings
 from runner.backends.registry import backend_entry
 from tests.runner.conftest import job_json
 
@@ -35,7 +36,7 @@ def test_what_a_job_says_is_asked_for() -> None:
         gpus=0.5,
         memory="8g",
         resources={"accelerator_type:A100": 0.001},
-        storage="scratch",
+        folder="scratch",
         python="/opt/venv/bin/python",
     )
     assert asked == RaySettings(
@@ -64,8 +65,8 @@ def test_the_memory_of_a_session_is_what_is_asked_for() -> None:
         ({"gpus": 1.5}, "must be a part of one GPU, such as 0.5, or whole ones"),
         ({"resources": {"GPU": 1}}, "write it as ray.gpus"),
         ({"resources": {"a b": 1}}, "must be names of resources"),
-        ({"storage": "s3://bucket/relay"}, "must be a folder that all nodes see: mount what is at that address"),
-        ({"storage": "a\nb"}, "must be a path on one line"),
+        ({"folder": "s3://bucket/relay"}, "must be a folder that all nodes see: mount what is at that address"),
+        ({"folder": "a\nb"}, "must be a path on one line"),
         ({"adress": "http://head:8265"}, "adress"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from runner.backends.slurm.health import checks, checks_of
+from runner.backends.slurm.health import checks, session_checks
 from tests.cluster import running_cluster
 from tests.runner.conftest import job_json
 
@@ -25,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def of_job(root: Path, **slurm: Any) -> dict[str, Check]:
-    return {check.about: check for check in checks_of(root, job_json(session_limit="1h", slurm=slurm))}
+    return {check.about: check for check in session_checks(root, job_json(session_limit="1h", slurm=slurm))}
 
 
 def test_a_cluster_that_would_take_the_job_is_well(cluster: Cluster, tmp_path: Path) -> None:

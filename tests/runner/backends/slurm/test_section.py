@@ -12,7 +12,8 @@ from contract.errors import InputError
 from executors.slurm.settings import SlurmSettings
 from job.problems import InvalidJobError
 from runner.backends.registry import backend_entry
-from runner.backends.slurm.backend import SlurmBackend, job_settings
+from runner.backends.slurm.backend import SlurmBackend
+from runner.backends.slurm.settings import job_settings
 from tests.runner.conftest import job_json
 
 ROOT = Path("/lab/runs/.backends/slurm")

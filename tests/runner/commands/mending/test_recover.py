@@ -130,12 +130,12 @@ def test_another_lineage_than_the_one_that_is_held_is_not_mixed_with_it(
     own = cart.add(Phase.RESTORED, timesteps=64, **as_wanted(here()))
     before = own.package_json.read_bytes()
     with pytest.raises(
-        InputError, match="session 0001 here is another one than its backend holds; run `doit fresh:cart`"
+        InputError, match="session 0001 here is not the one that its backend holds; run `doit fresh:cart`"
     ):
         recover(here(), "cart")
     elsewhere.scripts.clear()
     elsewhere.submit(asked(lineage=2))
-    with pytest.raises(InputError, match="what is here is another one than its backend holds"):
+    with pytest.raises(InputError, match="what is here is not the one that its backend holds"):
         recover(here(), "cart")
     assert own.package_json.read_bytes() == before
 

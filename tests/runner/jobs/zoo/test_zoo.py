@@ -13,7 +13,7 @@ from runner.commands.import_zoo import import_zoo
 from runner.jobs.file import load_jobs
 from runner.jobs.yaml_positions import read_yaml
 from runner.jobs.zoo.conversion import convert
-from runner.jobs.zoo.expressions import value_of
+from runner.jobs.zoo.expressions import parse_value
 from runner.jobs.zoo.reading import read_entry
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_what_has_no_equivalent_is_said_and_left_out(tmp_path: Path) -> None:
     found = becomes(conversion)
     assert found["batch_size"].startswith("none: is refused here: 64 is more than a rollout holds")
     assert found["callback"].startswith("none: ")
-    assert found["policy_kwargs"] == "none: `open('x', 'w')` in it is no plain value"
+    assert found["policy_kwargs"] == "none: `open('x', 'w')` in it is not a plain value"
     assert conversion.job["hyperparameters"] == {"n_steps": 32}
     assert not (tmp_path / "x").exists()
 
@@ -145,7 +145,7 @@ def test_hindsight_replay_names_its_algorithm_itself(tmp_path: Path) -> None:
     [
         ("ppo.yml", "Walk-v4", "ppo.yml: has no entry Walk-v4; did you mean Walk-v3?"),
         ("ppo.yml", "Nothing-v0", "makes no job: total_timesteps is missing"),
-        ("mine.yml", "Walk-v3", "is called after no algorithm that a job can have; call it one of a2c.yml"),
+        ("mine.yml", "Walk-v3", "is not named after an algorithm that a job can have; name it one of a2c.yml"),
     ],
 )
 def test_what_makes_no_job_is_one_sentence(tmp_path: Path, name: str, environment: str, sentence: str) -> None:
@@ -166,7 +166,7 @@ def test_what_makes_no_job_is_one_sentence(tmp_path: Path, name: str, environmen
 )
 def test_python_as_text_is_read(text: str, value: Any) -> None:
     expected = value or {"optimizer_class": "AdamW", "optimizer_kwargs": {"eps": 1e-5}}
-    assert value_of(text) == expected
+    assert parse_value(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_python_as_text_is_read(text: str, value: Any) -> None:
 )
 def test_python_that_does_something_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(it is|`)"):
-        value_of(text)
+        parse_value(text)
 
 
 def test_what_is_printed_is_a_jobs_file(tmp_path: Path) -> None:
@@ -254,8 +254,8 @@ def test_the_core_tags_of_yaml_are_read(written: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("!!int 1e3", "1e3 is no whole number"),
-        ("!!float much", "much is no number"),
+        ("!!int 1e3", "1e3 is not a whole number"),
+        ("!!float much", "much is not a number"),
         ("!!bool 2", "is neither true nor"),
     ],
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract.errors import IncompatibleError, InputError, SessionError
-from runner.commands.outcome import announce
 from runner.lineage import Phase
+from runner.planning.outcome import announce
 from runner.workspace import Workspace
 from tests.project import cart_pole
 from tests.runner.conftest import JobOnDisk, as_wanted, write, write_jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.doit.exit_codes import DONE, ERROR, FAILED, UNDER_WAY, worst
+from runner.steering.exit_codes import DONE, ERROR, FAILED, UNDER_WAY, worst
 
 
 @pytest.mark.parametrize(

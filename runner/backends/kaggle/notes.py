@@ -61,7 +61,7 @@ class Remembered(msgspec.Struct, frozen=True):
     empty: str | None = None
 
 
-class Memory:
+class Notes:
     """Remembers in a file for each session and for each kernel.
 
     Args:
@@ -90,7 +90,7 @@ class Memory:
         except FileNotFoundError:
             return None
 
-    def seen_for(self, handle: Handle, state: State) -> float:
+    def seconds_seen(self, handle: Handle, state: State) -> float:
         """Seconds since a session was first seen in a state, by whichever command; it is in that state now."""
         noted, now = self.noted(handle.key), time.time()
         if noted is None:
