@@ -10,7 +10,8 @@ from contract.events import say
 from contract.libraries import library_versions
 from runner.backends.base import Check, failed
 from runner.backends.registry import backend_entry, open_backend
-from runner.preflight.verdict import SPENDING, judge
+from runner.planning.decide import BEGINNING
+from runner.preflight.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def trial_check(workspace: Workspace, job: str) -> Check:
         plan = workspace.plan(job, "full")
     except RelayError as error:
         return failed("plan", error)
-    if not isinstance(plan.decision, SPENDING):
+    if not isinstance(plan.decision, BEGINNING):
         return Check("trial", f"none is needed: {plan.decision}")
     try:
         verdict = judge(workspace, plan, at_a_glance=True)

@@ -12,13 +12,11 @@ from doit.cmd_run import Run
 from doit.cmdparse import DefaultUpdate
 
 from contract.errors import HeldElsewhereError, InputError
-from runner.commands.mending.collect import look_again
 from runner.doit import reporter
 from runner.doit.exit_codes import DONE, FAILED, UNDER_WAY, worst
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
-from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
@@ -126,6 +124,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         if settled != DONE and not graph.jobs:
             return settled
         if caps := self._many(params, graph):
+            from runner.doit.many_jobs.loop import ManyJobs  # noqa: PLC0415 - not where there is one or nothing to do
+
             jobs = TheseJobs(tuple(graph.jobs))
             many = ManyJobs(graph, jobs, caps, functools.partial(self._pass_over_jobs, params), notifier)
             return worst(settled, many.run())
@@ -210,7 +210,8 @@ def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
     Raises:
         JobHeldError: a job cannot be held.
     """
-    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
+    from runner.commands.mending.collect import look_again  # noqa: PLC0415 - a command with nothing to do needs no lock
+    from runner.lock import held  # noqa: PLC0415 - likewise
 
     elsewhere = []
     for job in graph.jobs:
