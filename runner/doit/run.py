@@ -85,7 +85,11 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 locks.enter_context(kept_for_answers())
             chosen = select(args)
             self.loader.setup(params)
+            looking = locks.enter_context(contextlib.ExitStack())
+            looking.enter_context(_collecting_rarely())
             graph = self.loader.draw(chosen)
+            if chosen.runs_sessions and not graph.is_done:  # what begins may last for days
+                looking.close()
             elsewhere: list[str] = []
             if chosen.holds_jobs and (chosen.changes_what_is_done or not graph.is_done):
                 elsewhere = _hold(graph, locks)
@@ -113,8 +117,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         """
         chosen = graph.chosen
         if not chosen.runs_sessions:
-            with _collecting_rarely():
-                code = self._pass(params, graph, chosen.tasks).code
+            code = self._pass(params, graph, chosen.tasks).code
             if graph.workspace.runs.path.exists():  # nothing is begun here by a mere look
                 graph.workspace.remember()
             return code

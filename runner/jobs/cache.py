@@ -208,16 +208,18 @@ class JobsReader:
         if self._read is None:
             readers = self._readers()
             stamp = self._stamp(readers)
-            self._read = self._cached(stamp)
-            if self._read is None:
-                self._read = self._read_anew(stamp, readers)
+            cached = _Jobs.read(self._cache)
+            if cached is not None and stamp and cached.stamp == stamp:
+                self._read = cached
+            else:
+                self._read = self._read_anew(stamp, readers, cached)
                 self._is_new = not self._refused.errors  # a folder may be put right, and the file stay as it is
         return self._read
 
-    def _read_anew(self, stamp: str, readers: str) -> _Jobs:
+    def _read_anew(self, stamp: str, readers: str, before: _Jobs | None) -> _Jobs:
         from runner.jobs.file import load_file  # noqa: PLC0415 - it imports pydantic
 
-        jobs, studies, stated = load_file(self._path, sections(), self._known(readers))
+        jobs, studies, stated = load_file(self._path, sections(), self._known(readers, before))
         self._stated = Stated(stamp, readers, stated)
         errors = {name: job for name, job in jobs.items() if isinstance(job, InputError)}
         self._refused = _Refused(errors, tuple(jobs))
@@ -231,12 +233,12 @@ class JobsReader:
             {name: msgspec.Raw(msgspec.json.encode(study)) for name, study in studies.items()},
         )
 
-    def _known(self, readers: str) -> KnownJobs:
+    def _known(self, readers: str, before: _Jobs | None) -> KnownJobs:
         """The jobs that the same code has judged before.
 
         None where a distribution brings a backend: its code is not among the readers, and may be under development.
         """
-        stated, before = Stated.read(self._cache_of_stated), _Jobs.read(self._cache)
+        stated = Stated.read(self._cache_of_stated) if before is not None else None
         if stated is None or before is None or (stated.stamp, stated.readers) != (before.stamp, readers):
             return NONE_KNOWN
         return KnownJobs(stated.digests, before.forms) if {*known_backends()} == {*BACKENDS} else NONE_KNOWN
@@ -253,10 +255,6 @@ class JobsReader:
         except OSError:
             return ""
         return files.sha256_of_value([content, readers])
-
-    def _cached(self, stamp: str) -> _Jobs | None:
-        cached = _Jobs.read(self._cache)
-        return cached if cached is not None and stamp and cached.stamp == stamp else None
 
 
 def _sources_below(folder: str) -> Iterator[tuple[str, int, int]]:
