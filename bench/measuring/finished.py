@@ -46,6 +46,13 @@ def write_matrix(folder: Path, jobs: int, seeds: int) -> None:
     write_project(folder, {"sweep": {**SMALL_JOB, "matrix": matrix}})
 
 
+def add_job(folder: Path, name: str) -> None:
+    """An edit of such a project's jobs.yaml: one job more, as the last one."""
+    document = json.loads((folder / JOBS_FILE).read_bytes())
+    document["jobs"][name] = SMALL_JOB
+    (folder / JOBS_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
 def write_finished(folder: Path, jobs: int) -> None:
     """A project in which each job is an entry and has met its goal: the first one trains, the others are its copies."""
     write_entries(folder, jobs)

@@ -17,7 +17,6 @@ from runner.backends.registry import BACKENDS
 from runner.jobs import cache as jobs
 from runner.jobs import file as jobs_file
 from runner.jobs.cache import JobsReader
-from runner.jobs.judged import FEWEST
 from runner.layout import RunsFolder
 from tests.project import ROOT, cart_pole
 from tests.runner.conftest import write_jobs
@@ -185,14 +184,18 @@ def test_every_module_that_reads_a_job_is_watched() -> None:
     assert {*ours} - watched == {str(ROOT / "runner" / "__init__.py")}  # a docstring
 
 
+MANY = 10
+
+
 def many(**otherwise: dict[str, Any]) -> dict[str, Any]:
-    """So many jobs that it is worth while to know them again; those that are given stand in the place of others."""
-    return {f"job{seed}": cart_pole(seed=seed) for seed in range(FEWEST)} | otherwise
+    """So many jobs that they are known again in these tests; those that are given stand in the place of others."""
+    return {f"job{seed}": cart_pole(seed=seed) for seed in range(MANY)} | otherwise
 
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The jobs that were judged."""
+    """The jobs that were judged, where a few count as many already."""
+    monkeypatch.setattr("runner.jobs.file.FEWEST", MANY - 1)
     names: list[str] = []
 
     def noting(entry: dict[str, Any], *model: Any) -> Any:
@@ -281,8 +284,20 @@ def test_a_folder_of_sources_is_looked_at_whether_its_job_is_known_or_not(runs: 
     assert {*judged} == {"new"}
 
 
-def test_a_mistake_is_told_of_as_ever_where_the_other_jobs_are_known(runs: RunsFolder) -> None:
+def test_a_mistake_is_told_of_as_ever_where_the_other_jobs_are_known(runs: RunsFolder, judged: list[str]) -> None:
     read(runs, many())
+    judged.clear()
     write_jobs(runs.root, **many(job7=cart_pole(algorithm="PPP")))
     with pytest.raises(InputError, match="did you mean PPO"):
         _ = JobsReader(runs).names
+    assert {*judged} == {"job7"}
+
+
+def test_few_jobs_are_judged_sooner_than_known_again(runs: RunsFolder, judged: list[str]) -> None:
+    jobs_of_file = dict([*many().items()][: MANY - 2])
+    read(runs, jobs_of_file)
+    assert not runs.cache("jobs-stated").exists()
+    judged.clear()
+    read(runs, {**jobs_of_file, "new": cart_pole()})
+    assert {*judged} == {*jobs_of_file, "new"}
+    assert runs.cache("jobs-stated").exists()
