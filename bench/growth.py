@@ -24,7 +24,6 @@ from measuring.clock import CommandError, Sample, adopt_orphans, run_timed
 from measuring.graphs import project_path
 from measuring.tables import Series, note, publish, table, write_raw
 
-from runner.layout import JOBS_FILE
 from runner.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,9 +83,8 @@ def measured(folder: Path, rounds: int, *, has_ended: bool) -> dict[str, Series]
         note(f"round {number + 1} of {rounds}")
         for name in commands:
             series[name].samples.append(run(folder, name, one))
-    for _ in range(rounds):
-        with (folder / JOBS_FILE).open("a", encoding="utf-8") as jobs_file:
-            jobs_file.write("\n")
+    for number in range(rounds):
+        finished.add_job(folder, f"added_{number}")
         series[EDITED].samples.append(run(folder, EDITED, one))
     return series
 

@@ -58,8 +58,9 @@ class SessionState:
     def phase(self) -> Phase:
         """How far it has come."""
         folder = self.folder
+        if folder.restored_json.exists():  # nearly all have been: it spares a thousand of them the other paths
+            return Phase.RESTORED
         written = (
-            (Phase.RESTORED, folder.restored_json),
             (Phase.VALIDATED, folder.report_json),
             (Phase.DOWNLOADED, folder.manifest_json),
             (Phase.EXECUTED, folder.execution_json),

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from measuring.clock import run_timed
-from measuring.graphs import project_path, write_project
+from measuring.graphs import Graph, project_path, write_project
 from runner.layout import DOIT_MEMORY, JOBS_FILE, RunsFolder
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def write_matrix(folder: Path, jobs: int, seeds: int) -> None:
     write_project(folder, {"sweep": {**SMALL_JOB, "matrix": matrix}})
 
 
+def add_job(folder: Path, name: str) -> None:
+    """An edit of such a project's jobs.yaml: one job more, as the last one."""
+    document = json.loads((folder / JOBS_FILE).read_bytes())
+    document["jobs"][name] = SMALL_JOB
+    (folder / JOBS_FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
 def write_finished(folder: Path, jobs: int) -> None:
     """A project in which each job is an entry and has met its goal: the first one trains, the others are its copies."""
     write_entries(folder, jobs)
@@ -63,6 +70,25 @@ def write_finished(folder: Path, jobs: int) -> None:
                     "insert into doit values (?, ?)", (task.replace(f":{first}:", f":{name}:"), json.dumps(copied))
                 )
         memory.commit()
+
+
+def graphs(folder: Path, jobs: int) -> list[Graph]:
+    """Commands of such projects that have nothing to do: about all jobs and about one, and the first to look at all.
+
+    What is looked at anew has a project of its own: elsewhere it would take away what the others remember.
+    """
+    known, anew = folder / "known", folder / "anew"
+    for each in (known, anew):
+        write_finished(each, jobs)
+    doit, one = (sys.executable, "-m", "doit"), names(jobs)[jobs // 2]
+    said = "nothing to do"
+    return [
+        Graph("relay", known, (*doit, "run_full"), (said, jobs)),
+        Graph("relay run_full:one", known, (*doit, f"run_full:{one}"), (said, 1)),
+        Graph("relay plan:one", known, (*doit, f"plan:{one}"), (said, 2)),
+        Graph("relay, first look", anew, (*doit, "run_full"), (said, jobs), touched="dodo.py"),
+        Graph("relay run_full:one, first look", anew, (*doit, f"run_full:{one}"), (said, 1), touched="dodo.py"),
+    ]
 
 
 def _copy(original: SessionFolder, copy: SessionFolder, renamed: tuple[str, str], seed: int) -> None:

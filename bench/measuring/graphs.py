@@ -103,12 +103,14 @@ class Graph:
         folder: where it lies.
         command: the command.
         done: a phrase that its output holds as many times as given, if nothing was left to do.
+        touched: a file of the folder whose time is another before each run, so that nothing that was remembered holds.
     """
 
     name: str
     folder: Path
     command: tuple[str, ...]
     done: tuple[str, int]
+    touched: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -148,17 +150,6 @@ def relay(folder: Path, shape: Shape) -> Graph:
         run_timed((sys.executable, "-m", replay.__name__, "run_full"), folder, project_path())
         shutil.rmtree(template)
     return Graph("relay", folder, doit, ("nothing to do", shape.jobs))
-
-
-def about_one(graph: Graph, shape: Shape) -> list[Graph]:
-    """The relay's graph under commands about one job, of all that there are."""
-    job = shape.names[len(shape.names) // 2]
-    return [
-        Graph(
-            f"{graph.name} {task}:one", graph.folder, (*graph.command[:-1], f"{task}:{job}"), ("nothing to do", times)
-        )
-        for task, times in (("run_full", 1), ("plan", 2))
-    ]
 
 
 def _small_job(seed: int, sources: list[str]) -> dict[str, Any]:

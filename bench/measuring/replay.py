@@ -1,8 +1,9 @@
 """A backend whose sessions do not train: each leaves the artifacts of a session that did, under its own name.
 
-So a project with a hundred finished jobs takes a minute to make, not hours. Everything but the
-training happens: the stages package, submit, download, validate and restore, and doit keeps its
-records of them. Started as a program, this is doit with that backend in place of the local one.
+So a project with a hundred finished jobs takes a minute to make, not hours. Everything but the training and the trial
+before it happens: the stages package, submit, download, validate and restore, and doit keeps its records of them.
+Started as a program, this is doit with that backend in place of the local one; every job is found to be as the one that
+was tried in this project, which it differs from in its seed and its sources alone.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import io
 import sys
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from doit.doit_cmd import DoitMain
 
 from contract.documents.session import CheckpointRecord, TrainingMetadata
+from contract.documents.trial import Tried
 from contract.states import State
 from contract.storage import files
 from contract.storage.layout import RECORD_MEMBER, STATE_MEMBER, Artifacts
@@ -25,13 +29,13 @@ from runner.backends.base import BackendEntry
 from runner.backends.local import LocalBackend
 from runner.backends.on_executor import sandbox_name
 from runner.backends.registry import BACKENDS
+from runner.layout import RunsFolder
+from runner.preflight import trial
 from trainer.checkpoint import zip_file
 from trainer.checkpoint.writer import ArtifactWriter
 from trainer.session_input import SessionInput, read_session_input
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.layout import SessionFolder
 
 TEMPLATE = "template"
@@ -112,6 +116,14 @@ def _repacked(source: Path, session: SessionInput) -> bytes:
     return zip_file.pack(zip_file.Contents(model.getvalue(), state), record.model_copy(update=update))
 
 
+def tried_before(root: Path) -> Tried:
+    """What the one trial of the project in `root` has found."""
+    known = msgspec.json.decode(RunsFolder(root).cache("trials").read_bytes(), type=dict[str, Tried])
+    return next(iter(known.values()))
+
+
 if __name__ == "__main__":
+    found = tried_before(Path.cwd())
+    trial.try_job = lambda *_job: found
     BACKENDS[LocalBackend.name] = lambda: BackendEntry(ReplayBackend)
     sys.exit(DoitMain().run(sys.argv[1:]))

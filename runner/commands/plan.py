@@ -9,12 +9,11 @@ import msgspec
 from contract.errors import RelayError
 from contract.events import say
 from contract.plain_text import plain
+from runner.planning.decide import BEGINNING
 from runner.planning.restraint import why_not
 from runner.planning.wanted import PROFILES
-from runner.preflight.verdict import SPENDING, judge
 from runner.steering.answers import gather, wants_json
 from runner.steering.documents import PlanAnswer, PlannedJob, PlannedRun
-from runner.steering.estimate import estimate, in_words
 from runner.steering.standing import exit_code, judge_standing
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def plan_job(workspace: Workspace, job: str, tell: Callable[[str], None]) -> tup
         found = _decided(plans, workspace.resume_command(job))
         for run in found.runs:
             tell(f"{job}: run_{run.profile} {run.sentence}")
-        for plan in (each for each in plans if isinstance(each.decision, SPENDING)):
-            found = _with_notes(found, judge(workspace, plan, at_a_glance=True).said, tell)
+        for plan in (each for each in plans if isinstance(each.decision, BEGINNING)):
+            found = _with_notes(found, _judged(workspace, plan), tell)
         for number, plan in enumerate(plans):
             found = _with_estimate(workspace, found, plan, number, tell)
     except RelayError as error:
@@ -86,6 +85,13 @@ def _decided(plans: list[Plan], resume: str) -> PlannedJob:
     )
 
 
+def _judged(workspace: Workspace, plan: Plan) -> tuple[str, ...]:
+    """What is to be said of a session to come."""
+    from runner.preflight.verdict import judge  # noqa: PLC0415 - not where no session begins
+
+    return judge(workspace, plan, at_a_glance=True).said
+
+
 def _with_notes(found: PlannedJob, notes: tuple[str, ...], tell: Callable[[str], None]) -> PlannedJob:
     new = tuple(note for note in dict.fromkeys(notes) if note not in found.notes)
     for note in new:
@@ -96,8 +102,10 @@ def _with_notes(found: PlannedJob, notes: tuple[str, ...], tell: Callable[[str],
 def _with_estimate(
     workspace: Workspace, found: PlannedJob, plan: Plan, number: int, tell: Callable[[str], None]
 ) -> PlannedJob:
-    if not isinstance(plan.decision, SPENDING):
+    if not isinstance(plan.decision, BEGINNING):
         return found
+    from runner.steering.estimate import estimate, in_words  # noqa: PLC0415 - as above
+
     taken = estimate(workspace, plan, plan.decision)
     tell(f"{found.job}: run_{plan.wanted.profile} has {in_words(taken, plan.wanted.job['backend'])}")
     runs = list(found.runs)

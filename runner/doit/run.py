@@ -12,12 +12,10 @@ from doit.cmd_run import Run
 from doit.cmdparse import DefaultUpdate
 
 from contract.errors import HeldElsewhereError, InputError
-from runner.commands.mending.collect import look_again
 from runner.doit import reporter
 from runner.doit.failures import exiting_on_error
 from runner.doit.graph import refuse_old_files
 from runner.doit.loader import RelayLoader, backend_variable
-from runner.doit.many_jobs.loop import ManyJobs
 from runner.doit.passes import PassCodes, going_on, restrained
 from runner.doit.plugins import Plugins
 from runner.doit.reporter import RelayReporter, speak_utf8
@@ -87,7 +85,11 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                 locks.enter_context(kept_for_answers())
             chosen = select(args)
             self.loader.setup(params)
+            looking = locks.enter_context(contextlib.ExitStack())
+            looking.enter_context(_collecting_rarely())
             graph = self.loader.draw(chosen)
+            if chosen.runs_sessions and not graph.is_done:  # what begins may last for days
+                looking.close()
             elsewhere: list[str] = []
             if chosen.holds_jobs and (chosen.changes_what_is_done or not graph.is_done):
                 elsewhere = _hold(graph, locks)
@@ -115,8 +117,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         """
         chosen = graph.chosen
         if not chosen.runs_sessions:
-            with _collecting_rarely():
-                code = self._pass(params, graph, chosen.tasks).code
+            code = self._pass(params, graph, chosen.tasks).code
             if graph.workspace.runs.path.exists():  # nothing is begun here by a mere look
                 graph.workspace.remember()
             return code
@@ -126,6 +127,8 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
         if settled != DONE and not graph.jobs:
             return settled
         if caps := self._many(params, graph):
+            from runner.doit.many_jobs.loop import ManyJobs  # noqa: PLC0415 - not where there is one or nothing to do
+
             jobs = TheseJobs(tuple(graph.jobs))
             many = ManyJobs(graph, jobs, caps, functools.partial(self._pass_over_jobs, params), notifier)
             return worst(settled, many.run())
@@ -210,7 +213,8 @@ def _hold(graph: Graph, locks: contextlib.ExitStack) -> list[str]:
     Raises:
         JobHeldError: a job cannot be held.
     """
-    from runner.lock import held  # noqa: PLC0415 - a command with nothing to do needs no lock
+    from runner.commands.mending.collect import look_again  # noqa: PLC0415 - a command with nothing to do needs no lock
+    from runner.lock import held  # noqa: PLC0415 - likewise
 
     elsewhere = []
     for job in graph.jobs:

@@ -17,7 +17,8 @@ import msgspec
 
 from contract.errors import InputError
 from contract.storage import files
-from runner.backends.registry import installed, sections
+from runner.backends.registry import BACKENDS, installed, known_backends, sections
+from runner.jobs.judged import NONE_KNOWN, Judged, KnownJobs, Stated
 from runner.layout import JOBS_FILE
 from runner.studies.records import trial_jobs, trial_of_job
 from runner.studies.values import Study
@@ -66,7 +67,7 @@ class _Jobs:
         self._begins = begins
 
     @classmethod
-    def of(cls, stamp: str, jobs: dict[str, bytes], studies: dict[str, msgspec.Raw]) -> _Jobs:
+    def of(cls, stamp: str, jobs: dict[str, bytes | memoryview], studies: dict[str, msgspec.Raw]) -> _Jobs:
         """Those that were read just now."""
         ends = dict(zip(jobs, itertools.accumulate(map(len, jobs.values())), strict=True))
         content = b"".join(jobs.values())
@@ -98,13 +99,17 @@ class _Jobs:
 
     def job(self, name: str) -> dict[str, dict[str, Any]] | None:
         """Both forms of a job; None where there is no such job."""
+        if (found := self.forms(name)) is None:
+            return None
+        forms: dict[str, dict[str, Any]] = msgspec.json.decode(found)
+        return forms
+
+    def forms(self, name: str) -> memoryview | None:
+        """The same as JSON."""
         if (place := self._places.get(name)) is None:
             return None
         begins, ends = place
-        forms: dict[str, dict[str, Any]] = msgspec.json.decode(
-            self._content[self._begins + begins : self._begins + ends]
-        )
-        return forms
+        return self._content[self._begins + begins : self._begins + ends]
 
 
 class _Refused(NamedTuple):
@@ -125,8 +130,10 @@ class JobsReader:
         self._runs = runs
         self._path = runs.root / JOBS_FILE
         self._cache = runs.cache("jobs")
+        self._cache_of_stated = runs.cache("jobs-stated")
         self._read: _Jobs | None = None
         self._refused = _Refused({}, ())
+        self._stated = Stated("", "", {})
         self._is_new = False
 
     @property
@@ -193,42 +200,61 @@ class JobsReader:
         """Keep the jobs for the next command."""
         if self._is_new and self._read is not None:
             self._read.write(self._cache)
+            if self._stated.digests:
+                self._stated.write(self._cache_of_stated)
             self._is_new = False
 
     def _content(self) -> _Jobs:
         if self._read is None:
-            stamp = self._stamp()
-            self._read = self._cached(stamp)
-            if self._read is None:
-                self._read = self._read_anew(stamp)
+            readers = self._readers()
+            stamp = self._stamp(readers)
+            cached = _Jobs.read(self._cache)
+            if cached is not None and stamp and cached.stamp == stamp:
+                self._read = cached
+            else:
+                self._read = self._read_anew(stamp, readers, cached)
                 self._is_new = not self._refused.errors  # a folder may be put right, and the file stay as it is
         return self._read
 
-    def _read_anew(self, stamp: str) -> _Jobs:
+    def _read_anew(self, stamp: str, readers: str, before: _Jobs | None) -> _Jobs:
         from runner.jobs.file import load_file  # noqa: PLC0415 - it imports pydantic
 
-        jobs, studies = load_file(self._path, sections())
+        jobs, studies, stated = load_file(self._path, sections(), self._known(readers, before))
+        self._stated = Stated(stamp, readers, stated)
         errors = {name: job for name, job in jobs.items() if isinstance(job, InputError)}
         self._refused = _Refused(errors, tuple(jobs))
         usable = {name: job for name, job in jobs.items() if not isinstance(job, InputError)}
         return _Jobs.of(
             stamp,
-            {name: msgspec.json.encode(job.as_json()) for name, job in usable.items()},
+            {
+                name: job.forms if isinstance(job, Judged) else msgspec.json.encode(job.as_json())
+                for name, job in usable.items()
+            },
             {name: msgspec.Raw(msgspec.json.encode(study)) for name, study in studies.items()},
         )
 
-    def _stamp(self) -> str:
+    def _known(self, readers: str, before: _Jobs | None) -> KnownJobs:
+        """The jobs that the same code has judged before.
+
+        None where a distribution brings a backend: its code is not among the readers, and may be under development.
+        """
+        stated = Stated.read(self._cache_of_stated) if before is not None else None
+        if stated is None or before is None or (stated.stamp, stated.readers) != (before.stamp, readers):
+            return NONE_KNOWN
+        return KnownJobs(stated.digests, before.forms) if {*known_backends()} == {*BACKENDS} else NONE_KNOWN
+
+    def _readers(self) -> str:
+        """One digest of what reads jobs.yaml."""
+        code = [each for folder in READERS for each in _sources_below(str(CODE / folder))]
+        return files.sha256_of_value([installed(), sorted(code)])
+
+    def _stamp(self, readers: str) -> str:
         """One digest of the file and of what reads it; of nothing where there is no file, which reading will say."""
         try:
             content = files.sha256_of_file(self._path)
         except OSError:
             return ""
-        readers = [each for folder in READERS for each in _sources_below(str(CODE / folder))]
-        return files.sha256_of_value([content, installed(), sorted(readers)])
-
-    def _cached(self, stamp: str) -> _Jobs | None:
-        cached = _Jobs.read(self._cache)
-        return cached if cached is not None and stamp and cached.stamp == stamp else None
+        return files.sha256_of_value([content, readers])
 
 
 def _sources_below(folder: str) -> Iterator[tuple[str, int, int]]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contract.errors import InputError
 from job.model import JOB_NAME, Job, parse_job
 from job.problems import UNKNOWN_KEY, InvalidJobError, Problem, as_json
 from runner.jobs.findings import Finding, as_error, in_some
+from runner.jobs.judged import FEWEST, NONE_KNOWN, Judged, digest_stated
 from runner.jobs.layers import DECIDED_BY_RULE, Layers, merged, quick_form
 from runner.jobs.matrix import MATRIX, MatrixError, combinations
 from runner.jobs.other_tools import as_mapping
@@ -28,12 +29,12 @@ from runner.studies.reading import STUDIES, Base, StudiesReader
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from runner.jobs.judged import KnownJobs
     from runner.jobs.sections import Sections
     from runner.studies.values import Study
 
 REFERENCE = "docs/jobs.md"
 MAX_FILE_BYTES = 1 << 20
-
 _TOP_KEYS = ("jobs", "defaults", STUDIES)
 _FREE_PREFIX = "x-"
 """A key at the top that begins so is for anchors; nothing reads it."""
@@ -53,10 +54,6 @@ class JobProfiles:
     full: Job
     quick: Job
 
-    def profile(self, name: Literal["quick", "full"]) -> Job:
-        """The form that a request names."""
-        return self.quick if name == "quick" else self.full
-
     def as_json(self) -> dict[str, Any]:
         """Both forms as plain JSON, with the sections of backends."""
         full = self.full.model_dump(mode="json")
@@ -71,37 +68,40 @@ class JobsFile(NamedTuple):
     Args:
         jobs: each, or what is wrong with a folder that it names as source, which concerns it alone.
         studies: the searches.
+        stated: a digest of what is stated of each job, where there are many.
     """
 
-    jobs: dict[str, JobProfiles | InputError]
+    jobs: dict[str, JobProfiles | Judged | InputError]
     studies: dict[str, Study]
+    stated: dict[str, str]
 
 
 def load_jobs(path: Path, backends: Sections) -> dict[str, JobProfiles | InputError]:
-    """The jobs of the file at `path`, as `load_file` has them."""
-    return load_file(path, backends).jobs
+    """The jobs of the file at `path`, each of them judged."""
+    return {name: job for name, job in load_file(path, backends).jobs.items() if not isinstance(job, Judged)}
 
 
-def load_file(path: Path, backends: Sections) -> JobsFile:
+def load_file(path: Path, backends: Sections, known: KnownJobs = NONE_KNOWN) -> JobsFile:
     """What the file at `path` holds.
 
     Args:
         path: the file, from whose folder `sources` are counted.
         backends: for each name that a job may give as `backend`, the model of the section of that name.
+        known: the jobs that this very code has judged before.
 
     Raises:
         InputError: the file cannot be read, or something in it is wrong: the first thing that is.
     """
     file = _label(path)
     document = read_yaml(_content(path, file), file)
-    reader = _Reader(path.parent, backends, document.lines)
+    reader = _Reader(path.parent, backends, document.lines, known)
     jobs = reader.jobs(document.values)
     studies = reader.studies(document.values)
     if reader.findings:
         of_sources = [finding for findings in reader.of_sources.values() for finding in findings]
         raise as_error(file, [*reader.findings, *of_sources])
     refused = {name: as_error(file, findings) for name, findings in reader.of_sources.items()}
-    return JobsFile({**jobs, **refused}, studies)
+    return JobsFile({**jobs, **refused}, studies, reader.stated if len(jobs) >= FEWEST else {})
 
 
 def _label(path: Path) -> str:
@@ -126,8 +126,10 @@ def _content(path: Path, file: str) -> bytes:
 class _Reader:
     """Turns what the file says into jobs, and gathers what is wrong with it, and with the sources of single jobs."""
 
-    def __init__(self, folder: Path, backends: Sections, lines: dict[KeyPath, int]) -> None:
+    def __init__(self, folder: Path, backends: Sections, lines: dict[KeyPath, int], known: KnownJobs) -> None:
         self.findings: list[Finding] = []
+        self.stated: dict[str, str] = {}
+        self._known = known
         self.of_sources: dict[str, list[Finding]] = {}
         self._folder = folder
         self._backends = tuple(backends)
@@ -136,7 +138,7 @@ class _Reader:
         self._bases: dict[str, Base] = {}
         self._problems_of_sources: dict[tuple[str, ...], list[Problem]] = {}
 
-    def jobs(self, values: Any) -> dict[str, JobProfiles]:
+    def jobs(self, values: Any) -> dict[str, JobProfiles | Judged]:
         """The jobs that are right; what is wrong with the others is in `findings`."""
         if not isinstance(values, dict):
             found = "is empty" if values is None else f"must be a mapping, found {as_json(values)}"
@@ -161,9 +163,9 @@ class _Reader:
             return {}
         return StudiesReader(self._model, self._bases, self._find).studies(values.get(STUDIES))
 
-    def _all_jobs(self, entries: dict[str, Any], defaults: dict[str, Any]) -> dict[str, JobProfiles]:
+    def _all_jobs(self, entries: dict[str, Any], defaults: dict[str, Any]) -> dict[str, JobProfiles | Judged]:
         """Those of all entries, each of which may stand for several."""
-        jobs: dict[str, JobProfiles] = {}
+        jobs: dict[str, JobProfiles | Judged] = {}
         for entry, stated in entries.items():
             where = ("jobs", entry)
             members = [*self._jobs_of_entry(entry, self._mapping(stated, where))]
@@ -230,34 +232,41 @@ class _Reader:
 
     def _job(
         self, name: str, values: dict[str, Any], where: KeyPath, lines: Mapping[KeyPath, int]
-    ) -> JobProfiles | None:
+    ) -> JobProfiles | Judged | None:
         """A job with the defaults below it, as the entry at `where` states it; None where something is wrong."""
+        stated = self.stated[name] = digest_stated(name, values)
         block = values.pop("quick", None)
         layers = Layers(((*where, "quick"), ("defaults", "quick"), where, ("defaults",)), lines)
         in_full = layers.without_quick
-        block = self._mapping(block, in_full.located(("quick",))[1])
-        forms = values, merged(values, block)
-        full, of_full = self._form(name, forms[0], in_full)
-        quick, of_quick = self._form(name, forms[1], layers) if block else (full, of_full)
+        block = {} if block is None else self._mapping(block, in_full.located(("quick",))[1])
+        quick = merged(values, block)
+        if (job := self._known.find(name, stated) or self._judge(name, values, quick, block, layers)) is None:
+            return None
+        if of_sources := [*self._sources(values, in_full), *self._sources(quick, layers)]:
+            self.of_sources[name] = of_sources
+        return job
+
+    def _judge(
+        self, name: str, stated: dict[str, Any], with_block: dict[str, Any], block: dict[str, Any], layers: Layers
+    ) -> JobProfiles | None:
+        """A job in both forms: as it is stated, and with its quick `block`."""
+        full, of_full = self._form(name, stated, layers.without_quick)
+        quick, of_quick = self._form(name, with_block, layers) if block else (full, of_full)
         self.findings += of_full
         for finding in of_quick:
             if finding not in of_full:
                 in_block = "quick" in (finding.path[2:3] if finding.path[0] == "jobs" else finding.path[1:2])
-                elsewhere = "" if in_block else " (in the quick form)"
-                self.findings.append(finding._replace(problem=finding.problem + elsewhere))
-        if full is None or quick is None:
-            return None
-        if of_sources := [*self._sources(forms[0], in_full), *self._sources(forms[1], layers)]:
-            self.of_sources[name] = of_sources
-        return JobProfiles(full, quick_form(quick, block))
+                problem = finding.problem if in_block else f"{finding.problem} (in the quick form)"
+                self.findings.append(finding._replace(problem=problem))
+        return None if full is None or quick is None else JobProfiles(full, quick_form(quick, block))
 
     def _form(self, name: str, values: dict[str, Any], layers: Layers) -> tuple[Job | None, list[Finding]]:
         """The job that `values` describe, or what is wrong with them."""
         problems = list(self._problems_here(values))
         job = None
         try:
-            entry = {key: value for key, value in values.items() if key != "quick"}
-            job = parse_job({**entry, "name": name}, self._model)
+            entry = {key: value for key, value in values.items() if key != "quick"} | {"name": name}
+            job = parse_job(entry, self._model)
         except InvalidJobError as error:
             problems += error.problems
         return job, [self._finding(problem, values, layers) for problem in problems]

@@ -154,7 +154,9 @@ def _boolean(text: str) -> bool:
 
 
 def _whole_number(text: str) -> int:
-    return int(text, 0 if text[:2] in ("0x", "0o") else 10)
+    number = int(text, 0 if text[:2] in ("0x", "0o") else 10)
+    str(number)  # which raises where it has more digits than Python writes: then nothing could be said of it
+    return number
 
 
 def _finite_number(text: str) -> float:
@@ -172,7 +174,7 @@ _KINDS = {"int": "is not a whole number", "float": "is not a number", "bool": "i
 def _is_number(kind: str, text: str) -> bool:
     """Whether a text is a number of that kind, though none that JSON can hold."""
     if kind == "int":
-        return re.fullmatch(r"[-+]?[0-9_]+", text) is not None
+        return re.fullmatch(r"[-+]?[0-9_]+|0x[0-9a-fA-F]+|0o[0-7]+", text) is not None
     number = r"[-+]?[0-9_.]+(?:[eE][-+]?[0-9]+)?|[-+]?[.](?:inf|nan)"
     return kind == "float" and re.fullmatch(number, text, re.IGNORECASE) is not None
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from contract.errors import InputError
 from contract.storage.files import human_bytes
-from job.algorithms.off_policy import OffPolicyHyperparameters
 
 if TYPE_CHECKING:
     from contract.documents.trial import Memory
@@ -30,7 +29,7 @@ def memory_note(job: dict[str, Any], memory: Memory, there: int | None) -> str |
     Raises:
         InputError: a session of the job cannot fit.
     """
-    filled = min(1.0, job["total_timesteps"] / _capacity(job))
+    filled = min(1.0, job["total_timesteps"] / _capacity(job)) if memory.replay else 0.0
     beside = memory.rollout + memory.networks + OF_THE_PROCESS
     full, used = memory.replay + beside, int(memory.replay * filled) + beside
     if there is not None and (used > there or memory.replay > 2 * there):
@@ -47,7 +46,11 @@ def memory_note(job: dict[str, Any], memory: Memory, there: int | None) -> str |
 
 
 def _capacity(job: dict[str, Any]) -> int:
-    return int(job["hyperparameters"].get("buffer_size") or OffPolicyHyperparameters.default_buffer_size)
+    if stated := job["hyperparameters"].get("buffer_size"):
+        return int(stated)
+    from job.algorithms.off_policy import OffPolicyHyperparameters  # noqa: PLC0415 - it imports pydantic
+
+    return OffPolicyHyperparameters.default_buffer_size
 
 
 def _shares(memory: Memory) -> str:

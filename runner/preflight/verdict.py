@@ -10,8 +10,6 @@ from runner.backends.base import Known
 from runner.backends.registry import backend_entry
 from runner.data import mounts
 from runner.lineage import Phase
-from runner.planning.decide import Continue, Redo, Start
-from runner.preflight import trial
 from runner.preflight.memory import memory_note
 
 if TYPE_CHECKING:
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from contract.documents.trial import Tried
     from runner.backends.base import Settled
     from runner.workspace import Plan, Workspace
-
-SPENDING = (Start, Continue, Redo)
-"""The decisions that a new session follows from."""
 
 NOT_YET = "has not been tried yet, and is before its session is packaged"
 """What is said of a job that a look at many goes without a trial of."""
@@ -116,6 +111,8 @@ def _tried(workspace: Workspace, plan: Plan, data: dict[str, Path], *, at_a_glan
     known = workspace.trials.found(job, sources, wheels, alike=at_a_glance)
     if known is not None or (at_a_glance and not workspace.trials.may_go_on):
         return known
+    from runner.preflight import trial  # noqa: PLC0415 - most jobs were tried before
+
     found = trial.try_job(job, plan.wanted.profile, sources.bundle(), None, wheels, data)
     workspace.trials.remember(job, sources, wheels, found)
     return found

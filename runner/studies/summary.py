@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from job.problems import as_json
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
@@ -50,7 +48,13 @@ def parameters(trial_parameters: Mapping[str, Any]) -> str:
 
 def readable(value: object) -> str:
     """A value as a person reads it; what is written down has all digits."""
-    return f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else as_json(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    from job.problems import as_json  # noqa: PLC0415 - it imports pydantic
+
+    return as_json(value)
 
 
 def _value(trial: Trial) -> float:

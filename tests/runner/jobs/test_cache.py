@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from contract.errors import InputError
+from job.model import parse_job
+from runner.backends.registry import BACKENDS
 from runner.jobs import cache as jobs
 from runner.jobs import file as jobs_file
 from runner.jobs.cache import JobsReader
@@ -33,9 +35,9 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     parsed: list[Path] = []
     original = jobs_file.load_file
 
-    def spy(path: Path, backends: Any) -> Any:
+    def spy(path: Path, *given: Any) -> Any:
         parsed.append(path)
-        return original(path, backends)
+        return original(path, *given)
 
     monkeypatch.setattr(jobs_file, "load_file", spy)
     return parsed
@@ -180,3 +182,122 @@ def test_every_module_that_reads_a_job_is_watched() -> None:
     assert len(ours) > 10
     watched = {each[0] for folder in jobs.READERS for each in jobs._sources_below(str(ROOT / folder))}  # noqa: SLF001
     assert {*ours} - watched == {str(ROOT / "runner" / "__init__.py")}  # a docstring
+
+
+MANY = 10
+
+
+def many(**otherwise: dict[str, Any]) -> dict[str, Any]:
+    """So many jobs that they are known again in these tests; those that are given stand in the place of others."""
+    return {f"job{seed}": cart_pole(seed=seed) for seed in range(MANY)} | otherwise
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs that were judged, where a few count as many already."""
+    monkeypatch.setattr("runner.jobs.file.FEWEST", MANY - 1)
+    names: list[str] = []
+
+    def noting(entry: dict[str, Any], *model: Any) -> Any:
+        names.append(entry["name"])
+        return parse_job(entry, *model)
+
+    monkeypatch.setattr("runner.jobs.file.parse_job", noting)
+    return names
+
+
+def read(runs: RunsFolder, jobs_of_file: dict[str, Any]) -> dict[str, Any]:
+    """What a command reads of these jobs, which is remembered."""
+    write_jobs(runs.root, **jobs_of_file)
+    reader = JobsReader(runs)
+    found = {name: reader.job(name) for name in reader.names}
+    reader.remember()
+    return found
+
+
+def test_after_an_edit_only_those_of_many_jobs_are_judged_again_that_it_touches(
+    runs: RunsFolder, judged: list[str]
+) -> None:
+    read(runs, many())
+    judged.clear()
+    edited = many(job7=cart_pole(seed=8), job8=cart_pole(seed=8.0), new=cart_pole(quick={"total_timesteps": 32}))
+    del edited["job9"]
+    found = read(runs, edited)
+    assert {*judged} == {"job7", "job8", "new"}
+    judged.clear()
+    edited["last"] = cart_pole()
+    assert read(runs, edited).items() > found.items()
+    assert {*judged} == {"last"}
+    judged.clear()
+    runs.cache("jobs-stated").unlink()
+    known_again = read(runs, {"first": cart_pole(), **edited})
+    assert {*judged} == {"first", *edited}
+    assert repr({name: known_again[name] for name in found}) == repr(found)
+
+
+@pytest.mark.parametrize("change", ["of the defaults", "of the code", "of what is installed", "damage", "another's"])
+def test_jobs_are_judged_again_where_anything_else_that_they_follow_from_is_otherwise(
+    runs: RunsFolder, judged: list[str], monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    read(runs, many())
+    judged.clear()
+    if change == "of the defaults":
+        text = (runs.root / "jobs.yaml").read_text(encoding="utf-8")
+        (runs.root / "jobs.yaml").write_text(f"{text}\ndefaults: {{session_limit: 1h}}\n", encoding="utf-8")
+        _ = JobsReader(runs).names
+        assert {*judged} == {*many()}
+        return
+    if change == "of the code":
+        monkeypatch.setattr(jobs, "READERS", jobs.READERS[:-1])
+    elif change == "of what is installed":
+        monkeypatch.setattr(jobs, "installed", lambda: "another set")
+    elif change == "damage":
+        runs.cache("jobs-stated").write_bytes(runs.cache("jobs-stated").read_bytes()[:-9])
+    else:  # the jobs were remembered again, and what was stated of them was not
+        kept = runs.cache("jobs-stated").read_bytes()
+        read(runs, many(job7=cart_pole(seed=70)))
+        runs.cache("jobs-stated").write_bytes(kept)
+        judged.clear()
+    read(runs, many(new=cart_pole()))
+    assert {*judged} == {*many(), "new"}
+
+
+def test_jobs_are_judged_again_where_a_distribution_brings_a_backend(
+    runs: RunsFolder, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(runs, many())
+    monkeypatch.setattr(jobs, "known_backends", lambda: (*BACKENDS, "brought"))
+    judged.clear()
+    read(runs, many(new=cart_pole()))
+    assert {*judged} == {*many(), "new"}
+
+
+def test_a_folder_of_sources_is_looked_at_whether_its_job_is_known_or_not(runs: RunsFolder, judged: list[str]) -> None:
+    folder = runs.root / "lab"
+    folder.mkdir()
+    read(runs, many(job7=cart_pole(sources=["lab"])))
+    folder.rmdir()
+    judged.clear()
+    write_jobs(runs.root, **many(job7=cart_pole(sources=["lab"]), new=cart_pole()))
+    with pytest.raises(InputError, match="there is no such folder"):
+        JobsReader(runs).job("job7")
+    assert {*judged} == {"new"}
+
+
+def test_a_mistake_is_told_of_as_ever_where_the_other_jobs_are_known(runs: RunsFolder, judged: list[str]) -> None:
+    read(runs, many())
+    judged.clear()
+    write_jobs(runs.root, **many(job7=cart_pole(algorithm="PPP")))
+    with pytest.raises(InputError, match="did you mean PPO"):
+        _ = JobsReader(runs).names
+    assert {*judged} == {"job7"}
+
+
+def test_few_jobs_are_judged_sooner_than_known_again(runs: RunsFolder, judged: list[str]) -> None:
+    jobs_of_file = dict([*many().items()][: MANY - 2])
+    read(runs, jobs_of_file)
+    assert not runs.cache("jobs-stated").exists()
+    judged.clear()
+    read(runs, {**jobs_of_file, "new": cart_pole()})
+    assert {*judged} == {*jobs_of_file, "new"}
+    assert runs.cache("jobs-stated").exists()
