@@ -180,7 +180,7 @@ def test_two_packages_of_the_same_inputs_have_the_same_bytes(trained: Project) -
     trained.doit("fresh:cart")
     for leftover in (trained.root / "runs" / ".archive").iterdir():
         leftover.rename(trained.root / leftover.name)
-    trained.doit("package:cart:0001", "run_quick")
+    trained.kill_at("execute", "package:cart:0001", "run_quick")
     assert content_of(trained.sessions("cart")[0].package) == first
     assert trained.sessions("cart")[0].package_json.read_bytes() == key
 
