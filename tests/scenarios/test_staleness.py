@@ -119,18 +119,6 @@ def test_a_changed_hyperparameter_does_a_finished_session_again(trained: Project
     assert trained.digest("cart", 1) != trained.digest("cart", 2)
 
 
-def test_a_changed_hyperparameter_with_a_goal_ahead_goes_on_and_is_recorded(trained: Project) -> None:
-    changed = own_job()
-    changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
-    trained.write_jobs(cart=changed)
-    _, _, status = trained.doit("run_full", "status").rpartition("goal met")
-    verdict = trained.adopted("cart", 2).resume
-    assert verdict == ResumeVerdict(
-        exact=False, reasons=("hyperparameters.gamma changed from (unset) to 0.9 at 64 timesteps",)
-    )
-    assert "approximate: hyperparameters.gamma changed" in status.replace("\n", " ")
-
-
 def test_what_does_not_touch_the_weights_reruns_nothing(trained: Project) -> None:
     trained.write_jobs(cart=own_job(save_freq=32, session_limit="1h", eval={"frequency": 64}))
     assert trained.doit("run_quick") == NOTHING_TO_DO
@@ -156,12 +144,23 @@ def test_a_rule_that_refuses_everything_never_starts_at_zero_and_can_be_loosened
     assert "[CHECKPOINT] Resumed at 64 timesteps (exact)" in trained.doit("run_full")
 
 
-def test_sources_that_changed_under_a_run_are_recorded_and_it_is_no_longer_exact(trained: Project) -> None:
+def test_what_changed_under_a_run_is_recorded_and_it_is_no_longer_exact(trained: Project) -> None:
     own_source(trained).write_text("A = 2\n", encoding="utf-8")
-    assert "at 64 of 256 timesteps (its sources changed)" in trained.doit("plan", "run_full")
+    changed = own_job()
+    changed["hyperparameters"] = {**changed["hyperparameters"], "gamma": 0.9}
+    trained.write_jobs(cart=changed)
+    plan, met, status = trained.doit("plan", "run_full", "status").partition("goal met")
+    both = "hyperparameters.gamma changed from (unset) to 0.9; its sources changed"
+    assert f"cart: run_full goes on from session 0001 at 64 of 256 timesteps ({both})\n" in plan
+    assert met
     assert trained.adopted("cart", 2).resume == ResumeVerdict(
-        exact=False, reasons=("the sources changed at 64 timesteps",)
+        exact=False,
+        reasons=(
+            "hyperparameters.gamma changed from (unset) to 0.9 at 64 timesteps",
+            "the sources changed at 64 timesteps",
+        ),
     )
+    assert "approximate: hyperparameters.gamma changed" in " ".join(status.split())
 
 
 def test_own_code_that_changed_under_a_run_is_recorded_and_said(trained: Project) -> None:
