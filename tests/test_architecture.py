@@ -26,12 +26,44 @@ def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=project, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
-@pytest.fixture
-def copy_of_project(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+UP = (
+    ("trainer", "restore"),
+    ("trainer", "runner"),
+    ("restore", "runner"),
+    ("trainer", "doit"),
+    ("restore", "kagglesdk"),
+    ("runner", "emulator"),
+    ("trainer", "emulator"),
+    ("emulator", "restore"),
+    ("emulator", "runner.lineage"),
+    ("emulator", "job.model"),
+    ("executors", "runner.lineage"),
+    ("contract", "job"),
+    ("restore", "executors"),
+)
+"""Whose module may not import what."""
+
+
+def wrong_module(importer: str, imported: str) -> str:
+    """The module of a package that imports what it may not: each such import has one of its own."""
+    return f"{importer}.wrong_{UP.index((importer, imported))}"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What is said of a copy of the project in which all of these imports are."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "pyproject.toml", project)
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
+        shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for importer, imported in UP:
+        # An import for type checkers alone is one too.
+        hidden = f"from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import {imported}\n"
+        path = project.joinpath(*wrong_module(importer, imported).split(".")).with_suffix(".py")
+        path.write_text(hidden, encoding="utf-8")
+    result = lint_imports(project)
+    assert result.returncode == 1, result.stdout + result.stderr
+    return result.stdout
 
 
 def test_imports_point_down() -> None:
@@ -39,31 +71,9 @@ def test_imports_point_down() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize(
-    ("importer", "imported"),
-    [
-        ("trainer", "restore"),
-        ("trainer", "runner"),
-        ("restore", "runner"),
-        ("trainer", "doit"),
-        ("restore", "kagglesdk"),
-        ("runner", "emulator"),
-        ("trainer", "emulator"),
-        ("emulator", "restore"),
-        ("emulator", "runner.lineage"),
-        ("emulator", "job.model"),
-        ("executors", "runner.lineage"),
-        ("contract", "job"),
-        ("restore", "executors"),
-    ],
-)
-def test_an_import_that_points_up_is_found(copy_of_project: Path, importer: str, imported: str) -> None:
-    # An import for type checkers alone is one too.
-    hidden = f"from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    import {imported}\n"
-    copy_of_project.joinpath(importer, "wrong.py").write_text(hidden, encoding="utf-8")
-    result = lint_imports(copy_of_project)
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert f"{importer}.wrong -> {imported}" in result.stdout
+@pytest.mark.parametrize(("importer", "imported"), UP)
+def test_an_import_that_points_up_is_found(found: str, importer: str, imported: str) -> None:
+    assert f"{wrong_module(importer, imported)} -> {imported} " in found
 
 
 def imported(module: Path, modules: dict[str, Path]) -> set[str]:

@@ -120,6 +120,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
         "scenarios/test_adopted_checkpoints.py::test_the_newest_sound_checkpoint_is_the_next_ones_parent",
     ),
     "a job to adopt for is not what was trained": (
+        "scenarios/test_adopted_checkpoints.py::test_the_newest_sound_checkpoint_is_the_next_ones_parent",
         "scenarios/test_adopted_checkpoints.py::test_a_job_that_is_not_what_was_trained_takes_nothing_in",
     ),
     "an evaluation never ends": ("trainer/test_evaluation.py::test_episodes_without_an_end_are_told_of_and_given_up",),

@@ -24,11 +24,11 @@ class Template(NamedTuple):
 
     Args:
         longest: of its fixed parts, by which most lines are told not to have it.
-        pattern: which lines have it; a group for each fixed part.
+        pattern: which lines have it; a group for each fixed part. Compiled once it is needed, as few of them are.
     """
 
     longest: str
-    pattern: re.Pattern[str]
+    pattern: str
 
 
 def strange_words(line: str) -> list[str]:
@@ -38,8 +38,9 @@ def strange_words(line: str) -> list[str]:
     kept = re.sub(r"\s*(?:…|\.\.\.).*$", "", line)
     for template in templates():
         if template.longest in line:
-            for found in template.pattern.finditer(line):
-                for group in range(1, template.pattern.groups + 1):
+            pattern = compiled(template.pattern)
+            for found in pattern.finditer(line):
+                for group in range(1, pattern.groups + 1):
                     begin, end = found.span(group)
                     free[begin:end] = [False] * (end - begin)
         elif kept != line and (begin := kept.find(template.longest[:BEGINNING])) >= 0:
@@ -61,7 +62,13 @@ def _template(text: str) -> Template | None:
     if not WORD.search(" ".join(fixed)):
         return None
     pattern = ".*?".join(f"({re.escape(part)})" for part in fixed)
-    return Template(max(fixed, key=len), re.compile(pattern))
+    return Template(max(fixed, key=len), pattern)
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern of a template, to look with."""
+    return re.compile(pattern)
 
 
 def _texts() -> Iterator[str]:

@@ -34,6 +34,7 @@ class Whole:
         steps: how often its callback was asked.
         operations: how many file operations it took, by their kind.
         longest_rollout: timesteps.
+        measured: all of its curve that does not depend on the speed of the machine.
     """
 
     outcome: dict[str, Any]
@@ -41,10 +42,11 @@ class Whole:
     steps: int
     operations: dict[str, int]
     longest_rollout: int
+    measured: list[tuple[int, str, float]]
 
     @classmethod
-    def of(cls, cut: Cut) -> Whole:
-        """What an uninterrupted session came to."""
+    def of(cls, cut: Cut, measured: list[tuple[int, str, float]]) -> Whole:
+        """What an uninterrupted session came to and measured."""
         assert (cut.code, cut.start) == (0, 0), cut.log
         return cls(
             outcome=outcome_of(cut.latest),
@@ -52,6 +54,7 @@ class Whole:
             steps=cut.reached["steps"],
             operations={kind: cut.reached[kind] for kind in KINDS},
             longest_rollout=cut.reached["longest_rollout"],
+            measured=measured,
         )
 
     @property

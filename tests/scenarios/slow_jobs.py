@@ -20,17 +20,17 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 class Slow(CartPoleEnv):
     def step(self, action):
-        time.sleep(0.02)  # as a simulator takes its time: a session is to last until it is cut off
+        time.sleep({seconds})  # as a simulator takes its time: a session is to last until it is cut off
         return super().step(action)
 
 gym.register("Slow-v0", entry_point=Slow, max_episode_steps=500)
 """
 
 
-def slow_cart(project: Project, **changes: Any) -> dict[str, Any]:
-    """A job whose sessions last for as many hundredths of a second as it has timesteps, or longer."""
+def slow_cart(project: Project, seconds: float = 0.02, **changes: Any) -> dict[str, Any]:
+    """A job whose sessions last for that long for each of its timesteps, or longer."""
     (project.root / "slow").mkdir(exist_ok=True)
-    (project.root / "slow" / "__init__.py").write_text(SLOW_STEPS, encoding="utf-8")
+    (project.root / "slow" / "__init__.py").write_text(SLOW_STEPS.format(seconds=seconds), encoding="utf-8")
     job = {"env": {"id": "slow:Slow-v0", "n_envs": 2}, "sources": ["slow"], "device": "cpu"}
     return cart_pole(**job | changes)
 

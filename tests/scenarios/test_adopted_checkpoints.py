@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -39,16 +40,25 @@ def trained_by_hand(folder: Path) -> None:
     model.learn(192, callback=every)
 
 
-@pytest.fixture
-def by_hand(project: Project) -> Path:
-    folder = project.root / LAYOUT
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was trained by hand."""
+    folder = tmp_path_factory.mktemp("by hand") / "checkpoints"
     trained_by_hand(folder)
+    return folder
+
+
+@pytest.fixture
+def by_hand(project: Project, trained: Path) -> Path:
+    """A copy of it, in the project of a test."""
+    folder = shutil.copytree(trained, project.root / LAYOUT)
     os.utime(folder / "pole_checkpoint_64_steps.zip", (4e9, 4e9))  # a copy that came later
     return folder
 
 
 @pytest.mark.slow
 def test_the_newest_sound_checkpoint_is_the_next_ones_parent(project: Project, by_hand: Path) -> None:
+    check_that_nothing_is_taken_in(project, by_hand, "no wrapper", expect=2)
     project.write_jobs(pole=pole())
     newest = by_hand / "pole_checkpoint_192_steps.zip"
     newest.write_bytes(newest.read_bytes()[:-100])
@@ -63,8 +73,9 @@ def test_the_newest_sound_checkpoint_is_the_next_ones_parent(project: Project, b
     assert adopted.resume.reasons[0].startswith("taken in from pole_checkpoint_128_steps.zip at 128 timesteps")
     assert adopted.replay is not None
     assert project.digest("pole", 1) == tensors_digest(by_hand / "pole_checkpoint_128_steps.zip")
-    assert "goes on from session 0001 at 128 of 256 timesteps" in project.doit("plan")
-    assert "cannot be done again from before that" in project.doit("redo:pole")
+    said = project.doit("plan", "redo:pole")
+    assert "goes on from session 0001 at 128 of 256 timesteps" in said
+    assert "cannot be done again from before that" in said
     assert "has 1 session(s) already" in project.doit("adopt:pole", "from=old", expect=2)
 
 
@@ -94,17 +105,17 @@ JOBS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.long("needs a session of its own; above, one without a wrapper takes nothing in either")
 @pytest.mark.slow
-@pytest.mark.parametrize("what", JOBS)
-def test_a_job_that_is_not_what_was_trained_takes_nothing_in(
-    project: Project, by_hand: Path, request: pytest.FixtureRequest, what: str
-) -> None:
+def test_a_job_that_is_not_what_was_trained_takes_nothing_in(project: Project, by_hand: Path) -> None:
+    check_that_nothing_is_taken_in(project, by_hand, "another network", expect=1)
+
+
+def check_that_nothing_is_taken_in(project: Project, by_hand: Path, what: str, expect: int) -> None:
+    """A job that is not what was trained is refused, and all stays as it was."""
     changes, sentence = JOBS[what]
-    if what != "no wrapper" and not request.config.getoption("--long"):
-        pytest.skip("needs a session of its own")
     project.write_jobs(pole=pole(**changes))
     before = sorted(path.name for path in by_hand.iterdir())
-    code = 2 if what == "no wrapper" else 1
-    assert sentence in project.doit("adopt:pole", "from=old", expect=code)
+    assert sentence in project.doit("adopt:pole", "from=old", expect=expect)
     assert project.sessions("pole") == []
     assert sorted(path.name for path in by_hand.iterdir()) == before

@@ -72,9 +72,10 @@ def test_a_failed_session_with_one_good_checkpoint_is_restored_and_gone_on_from(
     assert "session 0001 reached 96 of 192 timesteps and ended: RuntimeError: the simulator crashed" in output
     assert "`doit resume:cart` goes on" in output
     assert project.restored("cart", 1).outcome.interrupted_by == "RuntimeError"
-    assert "goes on from session 0001 at 96 of 192 timesteps" in project.doit("plan")
+    output = project.doit("plan", "resume")
+    assert "goes on from session 0001 at 96 of 192 timesteps" in output
     # Each further session lives for 120 steps of its own process, so the goal is met in the end.
-    assert "session 0002 reached 192 of 192 timesteps: goal met" in project.doit("resume")
+    assert "session 0002 reached 192 of 192 timesteps: goal met" in output
 
 
 def test_resume_gives_up_on_a_job_that_gains_nothing(project: Project) -> None:
@@ -99,14 +100,21 @@ def spoil(newest: Path, damage: str) -> None:
             newest.unlink()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "corrupted", "missing"])
+OTHERS = pytest.mark.long(
+    "each is refused so in tests/runner/stages/test_wiring.py, and named in verifying/test_breakages.py"
+)
+
+
+@pytest.mark.parametrize(
+    "damage", ["corrupted", *(pytest.param(each, marks=OTHERS) for each in ("truncated", "missing"))]
+)
 def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on_from(
     trained: Project, damage: str
 ) -> None:
     spoil(trained.checkpoint("cart", 1), damage)
     assert "cart_checkpoint_192_steps.zip" in trained.doit("verify", "only=checkpoints", expect=1)
     trained.write_jobs(cart=cart_pole())
-    output = trained.kill_at("execute", "run_full")
+    output = trained.doit("run_full")
     assert "[CHECKPOINT] Refused 0001/artifacts/checkpoints/cart_checkpoint_192_steps.zip: " in output
     assert "cart_checkpoint_128_steps.zip at 128 timesteps instead" in output
     session = trained.runs.session("cart", 2)
@@ -115,12 +123,7 @@ def test_a_damaged_checkpoint_is_refused_by_name_and_the_previous_one_is_gone_on
     parent = Request.read(session.payload / layout.REQUEST_FILE).parent
     assert parent is not None
     assert (parent.session, parent.timesteps) == ("0001", 128)
-
-
-def test_a_run_whose_newest_checkpoint_is_damaged_comes_to_its_goal_all_the_same(trained: Project) -> None:
-    spoil(trained.checkpoint("cart", 1), "corrupted")
-    trained.write_jobs(cart=cart_pole())
-    assert "session 0002 reached 256 of 256 timesteps: goal met" in trained.doit("run_full")
+    assert "session 0002 reached 256 of 256 timesteps: goal met" in output
 
 
 def test_a_download_that_is_damaged_before_validation_is_refused_there(downloaded: Project) -> None:

@@ -6,7 +6,6 @@ every file operation of four sessions is gone through.
 
 from __future__ import annotations
 
-import contextlib
 import random
 import sys
 import time
@@ -20,24 +19,19 @@ if sys.platform == "win32":
 
 from signal import SIGINT, SIGTERM, Signals
 
+from runner.curve.measurements import Curve
 from tests.scenarios.kills import Lineage, Strike, server_of_sessions
-from tests.scenarios.kills_checks import (
-    Tally,
-    Whole,
-    check_end,
-    check_giving_up,
-    check_kill,
-    check_outcome,
-    check_stop,
-)
+from tests.scenarios.kills_checks import check_end
 from tests.scenarios.kills_child import KINDS, SIGKILL, Blow
+from tests.scenarios.kills_curves import check_seams, curve_of, measured
 from tests.scenarios.kills_jobs import JOBS, OFF_POLICY, ON_POLICY, SEGMENT_BYTES, job_values
+from tests.scenarios.kills_trials import Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.scenarios.kills import Cut
+    from tests.scenarios.kills_checks import Whole
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3_600)]
 
@@ -49,76 +43,6 @@ LONGEST_GAP_SECONDS = 0.03
 """Between two signals: about as long as a session needs to save and end."""
 HANGING_SECONDS = 2.0
 """Longer than a whole run takes."""
-
-
-class Trials:
-    """Lineages to be cut off, and the uninterrupted runs that they are held against.
-
-    Args:
-        folder: where they lie while they are needed.
-        long: whether to take the time for all of them.
-    """
-
-    def __init__(self, folder: Path, *, long: bool) -> None:
-        self.long = long
-        self.tally = Tally()
-        self._folder = folder
-        self._lineages = 0
-        self._wholes: dict[str, Whole] = {}
-
-    @contextlib.contextmanager
-    def lineage(self, name: str, after: Lineage | None = None) -> Iterator[Lineage]:
-        """A lineage of the job of that name, without a session or with those of `after`."""
-        self._lineages += 1
-        place = self._folder / f"{self._lineages:04d}"
-        lineage = after.branch(place) if after else Lineage(place, job_values(name), SEGMENT_BYTES)
-        try:
-            yield lineage
-        except BaseException as error:
-            error.add_note(f"{name} after {', then '.join(lineage.history) or 'nothing'}: {place}")
-            raise
-        lineage.remove()  # hundreds of them would fill the disk; one that failed stays to be looked at
-
-    def whole(self, name: str) -> Whole:
-        """The uninterrupted run of the job of that name."""
-        if name not in self._wholes:
-            with self.lineage(name) as lineage:
-                self._wholes[name] = Whole.of(lineage.session())
-        return self._wholes[name]
-
-    def some_of(self, *quick: str) -> tuple[str, ...]:
-        """The names of all jobs, or of these where time is short."""
-        return tuple(JOBS) if self.long else quick
-
-    def cut(self, lineage: Lineage, *blows: Blow, strike: Strike | None = None) -> Cut:
-        """Cut the next session off, unless it ends before, and look at what it left."""
-        job, whole = lineage.job, self.whole(lineage.job.name)
-        cut = lineage.session(*blows, strike=strike)
-        loss = None
-        signals = [each.name for one in (*blows, strike) if one for each in one.signals]
-        if cut.code == 0:
-            check_end(cut, whole)
-            return cut
-        if cut.code == -SIGKILL:
-            loss = check_kill(cut, job, whole)
-        else:
-            assert cut.code == 128 + {"SIGTERM": SIGTERM, "SIGINT": SIGINT}[signals[0]], cut.log
-            if cut.metadata.interrupted_by == signals[0]:
-                check_stop(cut)
-            else:
-                assert cut.metadata.interrupted_by == ", then ".join(signals[:2])
-                check_giving_up(cut, job, whole)
-        where = "a moment" if strike else f"{' and '.join(each.event for each in blows)}"
-        self.tally.count(f"{' and '.join(signals)} at {where}", job.name, loss)
-        return cut
-
-    def end(self, lineage: Lineage) -> None:
-        """Go on to the goal, and compare with the uninterrupted run."""
-        whole, last = self.whole(lineage.job.name), lineage.last
-        if last is not None and last.newest == whole.timesteps:
-            check_outcome(last, whole)
-        else:
-            check_end(lineage.session(), whole)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +128,8 @@ def test_sessions_cut_off_at_random_moments_add_up_to_the_uninterrupted_run(tria
     draw, whole = draw_for(name), trials.whole(name)
     for _ in range(8 if trials.long else 1):
         with trials.lineage(name) as lineage:
-            ways = [kill_at_a_moment, *draw.sample(WAYS, CUTS_PER_LINEAGE - 1)]
+            others = draw.sample(WAYS, CUTS_PER_LINEAGE - 1) if trials.long else [WAYS[QUICK.index(name) % len(WAYS)]]
+            ways = [kill_at_a_moment, *others]
             for way in draw.sample(ways, len(ways)):
                 blows, strike = way(Ahead(draw, whole, lineage.newest or 0))
                 if trials.cut(lineage, *blows, strike=strike).newest == whole.timesteps:
@@ -217,7 +142,7 @@ def test_sessions_cut_off_at_random_moments_add_up_to_the_uninterrupted_run(tria
 @pytest.mark.parametrize("name", [ON_POLICY, OFF_POLICY])
 def test_a_sigkill_at_each_kind_of_file_operation_leaves_nothing_broken(trials: Trials, name: str) -> None:
     draw, whole = draw_for("kinds", name), trials.whole(name)
-    assert {kind for kind, count in whole.operations.items() if count} >= {*KINDS} - {"link"}
+    assert {kind for kind, count in whole.operations.items() if count} == {*KINDS} - {"link"}
     with trials.lineage(name) as lineage:
         for kind in ("half", "rename", "remove", "half", "create", "fsync"):
             at = Ahead(draw, whole, lineage.newest or 0).count(whole.operations[kind])
@@ -226,20 +151,28 @@ def test_a_sigkill_at_each_kind_of_file_operation_leaves_nothing_broken(trials: 
         trials.end(lineage)
 
 
-@pytest.mark.parametrize("goes_on", [False, True], ids=["first-session", "second-session"])
+SESSIONS = [
+    pytest.param(False, id="first-session", marks=pytest.mark.long("one operation of each kind is a sample of them")),
+    pytest.param(True, id="second-session"),
+]
+
+
+@pytest.mark.parametrize("goes_on", SESSIONS)
 @pytest.mark.parametrize("name", [ON_POLICY, OFF_POLICY])
 def test_a_sigkill_at_each_file_operation_leaves_nothing_broken(trials: Trials, name: str, *, goes_on: bool) -> None:
     whole = trials.whole(name)
     with trials.lineage(name) as before:
+        operations = whole.operations
         if goes_on:
             # Early enough for three saves to come, of which the third removes a checkpoint.
             trials.cut(before, Blow("step", whole.steps // 4, (SIGTERM,)))
-        with trials.lineage(name, after=before) as unharmed:
-            cut = unharmed.session()
-            check_end(cut, whole)
+            with trials.lineage(name, after=before) as unharmed:
+                cut = unharmed.session()
+                check_end(cut, whole)
+            operations = {kind: cut.reached[kind] for kind in KINDS}
         links_segments = goes_on and name == OFF_POLICY
-        assert {kind for kind in KINDS if cut.reached[kind]} == {*KINDS} - (set() if links_segments else {"link"})
-        numbers = range(1, cut.reached["operations"] + 1)
+        assert {kind for kind in KINDS if operations[kind]} == {*KINDS} - (set() if links_segments else {"link"})
+        numbers = range(1, sum(operations.values()) + 1)
         for number in numbers if trials.long else draw_for(name, goes_on).sample(numbers, 1):
             with trials.lineage(name, after=before) as lineage:
                 assert trials.cut(lineage, Blow("operation", number)).code == -SIGKILL
@@ -295,3 +228,45 @@ def test_the_checkpoint_before_the_newest_serves_as_well(trials: Trials) -> None
             cut = lineage.session()
             assert cut.start < (newest or 0)
             check_end(cut, whole)
+
+
+OTHER_CURVES = [
+    pytest.param(name, marks=pytest.mark.long("two algorithms are held against the uninterrupted run without"))
+    for name in JOBS
+    if name not in (ON_POLICY, OFF_POLICY, "a2c-gsde", "ppo-own")
+]
+"""A2C's logger dumps every hundredth rollout of a session: elsewhere in a lineage that was cut."""
+
+
+@pytest.mark.parametrize("name", [ON_POLICY, OFF_POLICY, *OTHER_CURVES])
+def test_cuts_a_redo_and_a_fallback_give_the_curve_of_the_uninterrupted_run(trials: Trials, name: str) -> None:
+    whole = trials.whole(name)
+    assert {key.partition("/")[0] for _, key, _ in whole.measured} >= {"rollout", "train", "episode"}
+    assert max(timesteps for timesteps, _, _ in whole.measured) >= 0.8 * whole.timesteps
+    with trials.lineage(name) as lineage:
+        check_curve(lineage, whole)
+
+
+def check_curve(lineage: Lineage, whole: Whole) -> None:
+    """Cut a lineage, redo a session of it and fall back, and hold what it measured against the uninterrupted run."""
+    steps_of_a_rollout = lineage.job.total_timesteps // 4 // lineage.job.env.n_envs
+    if lineage.job.name == "ars-normalized":
+        steps_of_a_rollout *= 2  # so that there is a checkpoint to go on from
+    killed = lineage.session(Blow("step", steps_of_a_rollout + 11, (SIGKILL,)))  # it measured beyond its checkpoint
+    assert killed.code == -SIGKILL
+    lineage.session(Blow("step", 9, (SIGTERM,)))
+    lineage.redo()
+    lineage.session(Blow("step", 2 * steps_of_a_rollout + 1, (SIGTERM,)))
+    fell_back = lineage.fall_back()
+    assert lineage.session().code == 0
+    curve = curve_of(lineage)
+    check_seams(curve)
+    assert 2 not in {each.session for each in curve.stretches}, "what was redone is in it"
+    assert measured(curve) == whole.measured
+    assert fell_back
+    assert curve.notes == ()
+
+
+def test_a_lineage_without_sessions_is_an_empty_curve(tmp_path: Path) -> None:
+    lineage = Lineage(tmp_path / "none", job_values("dqn"), SEGMENT_BYTES)
+    assert curve_of(lineage) == Curve(lineage.job.name, 1, (), ())

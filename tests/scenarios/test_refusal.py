@@ -21,6 +21,9 @@ def trained(kept: Kept) -> Project:
     return kept.again()
 
 
+COMPARED = pytest.mark.long("a key that is compared as the network is, which tests/restore/test_compatibility.py shows")
+
+
 @pytest.mark.parametrize(
     ("change", "field", "theirs", "ours"),
     [
@@ -30,14 +33,21 @@ def trained(kept: Kept) -> Project:
             "[8]",
             "[16]",
         ),
-        (
+        pytest.param(
             {"algorithm": "A2C", "hyperparameters": {"n_steps": 32, "policy_kwargs": {"net_arch": [8]}}},
             "algorithm",
             "PPO",
             "A2C",
+            marks=COMPARED,
         ),
         ({"env": {"id": "Acrobot-v1", "n_envs": 2}}, "observation_space", "Box([-4.8", "Box([ -1."),
-        ({"env": {"id": "CartPole-v1", "n_envs": 2, "wrapper": "VecNormalize"}}, "env.wrapper", "None", "VecNormalize"),
+        pytest.param(
+            {"env": {"id": "CartPole-v1", "n_envs": 2, "wrapper": "VecNormalize"}},
+            "env.wrapper",
+            "None",
+            "VecNormalize",
+            marks=COMPARED,
+        ),
     ],
 )
 def test_an_incompatible_change_is_refused_with_both_values_and_the_next_command(

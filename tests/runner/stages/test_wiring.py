@@ -81,7 +81,14 @@ def test_the_next_one_carries_the_newest_checkpoint(workspace: Workspace, cart: 
     }
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"CHECKPOINT at 128")])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(b"CHECKPOINT at 128"),
+        lambda path: path.write_bytes(b"checkpoint at 12"),
+    ],
+)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
     workspace: Workspace, cart: JobOnDisk, damage: Callable[[Path], object], capfd: pytest.CaptureFixture[str]
 ) -> None:
