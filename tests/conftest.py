@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from tests import network_guard
+from tests.examples import ALL_OF_THEM
 from tests.guarded.sitecustomize import PRELOADED_VARIABLE
 from tests.preloading import preloaded
 from tests.project import Project
@@ -25,6 +26,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 # A machine that does something else is no failure: neither of an example nor of how quickly it was drawn.
 hypothesis.settings.register_profile("relay", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(ALL_OF_THEM, hypothesis.settings.get_profile("relay"))
 hypothesis.settings.load_profile("relay")
 
 
@@ -41,13 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "of Atari (tests/scenarios/test_own_parts.py), cut sessions off on a Slurm cluster by time, preemption and "
         "nodes that fail (tests/scenarios/test_slurm_relay.py) and on a Ray cluster by kills of a node and its head "
         "(tests/scenarios/test_ray_relay.py), and ask every earlier state of the code "
-        "(tests/scenarios/test_earlier_versions.py); without it a share of them is taken, in "
+        "(tests/scenarios/test_earlier_versions.py), and try every example of what is drawn at random "
+        "(tests/examples.py); without it a share of them is taken, in "
         "tests/scenarios/test_killed_sessions.py and tests/trainer/stopping/test_interruption.py too",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     network_guard.start()
+    if config.getoption("--long"):
+        hypothesis.settings.load_profile(ALL_OF_THEM)
     if PRELOADED_VARIABLE not in os.environ:  # else this is a worker, whose controller has started what all of them ask
         begin_at_once = contextlib.ExitStack()
         begin_at_once.enter_context(preloaded())

@@ -82,7 +82,7 @@ else:
     sys.addaudithook(_look)
     _command = sys.orig_argv[1:3]
     if (_server := os.environ.get(PRELOADED_VARIABLE)) and (
-        _command in (["-m", "trainer"], ["-m", "runner.verifying.loading_process"])
+        _command in (["-m", "trainer"], ["-m", "runner.verifying.loading_process"], ["-m", "tests.trainer.forks"])
         or (len(sys.orig_argv) == 3 and _command[0].endswith(("local_launcher.py", "performer.py")))
         or (COMMAND_VARIABLE in os.environ and (_command == ["-m", "doit"] or _command[0].endswith("struck_doit.py")))
     ):

@@ -28,6 +28,7 @@ from job.algorithms.registry import ALGORITHMS
 from restore import integrity
 from restore.integrity import inspect_checkpoint
 from restore.reading import tensors
+from tests.examples import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,7 +152,7 @@ def test_truncation_at_every_boundary_is_refused(checkpoint: bytes, inspect: Ins
     assert "something was added to it" in refusal(inspect, checkpoint + b"\n")
 
 
-@settings(deadline=None, max_examples=300, database=None)
+@settings(deadline=None, max_examples=some(300), database=None)
 @given(data=st.data())
 def test_a_flipped_bit_is_refused_or_changes_nothing(checkpoint: bytes, inspect: Inspect, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(checkpoint) * 8 - 1))
@@ -166,7 +167,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(checkpoint: bytes, inspect:
     assert record == inspect(checkpoint)
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=some(150), database=None)
 @given(data=st.data())
 def test_pieces_in_the_wrong_place_are_refused(checkpoint: bytes, inspect: Inspect, data: st.DataObject) -> None:
     place = data.draw(st.sampled_from(sorted(boundaries(checkpoint)))) + data.draw(st.integers(-4, 60))
@@ -180,10 +181,15 @@ def test_pieces_in_the_wrong_place_are_refused(checkpoint: bytes, inspect: Inspe
     assert record == inspect(checkpoint)
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@pytest.fixture(scope="session")
+def sound_parameters(members: Members, pack: Pack, inspect: Inspect) -> dict[str, Any]:
+    return dict(inspect(pack(members)).model_dump(mode="json")["parameters"])
+
+
+@settings(deadline=None, max_examples=some(150), database=None)
 @given(data=st.data())
 def test_damage_below_sound_digests_is_refused_in_one_way(
-    members: Members, pack: Pack, inspect: Inspect, data: st.DataObject
+    members: Members, pack: Pack, inspect: Inspect, sound_parameters: dict[str, Any], data: st.DataObject
 ) -> None:
     """A hostile session signs what it breaks: sizes, CRCs and digests outside are all right."""
     name = data.draw(st.sampled_from(["data", POLICY_MEMBER, OPTIMIZER_MEMBER, VARIABLES_MEMBER]))
@@ -191,9 +197,8 @@ def test_damage_below_sound_digests_is_refused_in_one_way(
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(broken) - 1))
         broken[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
-    parameters = inspect(pack(members)).model_dump(mode="json")["parameters"]
     try:
-        inspect(pack({**members, name: bytes(broken)}, parameters=parameters))
+        inspect(pack({**members, name: bytes(broken)}, parameters=sound_parameters))
     except CheckpointError:
         return
 

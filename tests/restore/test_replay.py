@@ -24,6 +24,7 @@ from contract.storage.layout import segment_name
 from restore.finite_rows import Column, FiniteRows
 from restore.reading.spans import UnsoundError
 from restore.replay import ITEM_BYTES, MAX_DIMENSIONS, MAX_FIELDS, MAX_SEGMENTS, Judged, check_replay
+from tests.examples import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -623,7 +624,7 @@ def everything_below(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield path.name, path.read_bytes() if path.is_file() else b""
 
 
-@settings(max_examples=180, deadline=None)
+@settings(max_examples=some(180), deadline=None)
 @given(
     damage=st.sampled_from(DAMAGES),
     index=st.integers(0, 2),

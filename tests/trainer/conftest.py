@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 JOB = "balance"
 ROLLOUT = 16
-HYPERPARAMETERS = {"n_steps": ROLLOUT, "batch_size": 8, "n_epochs": 2, "policy_kwargs": {"net_arch": [8]}}
+HYPERPARAMETERS = {"n_steps": ROLLOUT, "batch_size": 8, "n_epochs": 1, "policy_kwargs": {"net_arch": [8]}}
 PATIENCE_SECONDS = 240.0
 
 

@@ -7,6 +7,7 @@ An order `{"start": …}` is answered by the number of the process that was fork
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -17,6 +18,9 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest import mock
+
+from contract.storage.layout import JOB_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -117,6 +121,26 @@ else:
         ended, status = os.waitpid(pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if ended else None
 
+    def _serve_workers_from_here() -> None:
+        """Let who forks this session's workers be a fork of it: otherwise it imports torch once more."""
+        from multiprocessing import forkserver, resource_tracker, util  # noqa: PLC0415 - not everywhere
+
+        resource_tracker.ensure_running()
+        with mock.patch.object(util, "spawnv_passfds", _fork_instead):
+            forkserver.ensure_running()
+
+    def _fork_instead(_path: bytes, arguments: list[str], descriptors: list[int]) -> int:
+        if pid := os.fork():
+            return pid
+        for each in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - it is numbers
+            if each not in (0, 1, 2, *descriptors):
+                with contextlib.suppress(OSError):  # what listed them
+                    os.close(each)
+        try:
+            exec(arguments[-1], {})  # noqa: S102 - multiprocessing's own words
+        finally:
+            os._exit(1)
+
 
 def begin(order: Order) -> NoReturn:
     """Be the session."""
@@ -128,6 +152,8 @@ def begin(order: Order) -> NoReturn:
         os.dup2(source, target)
     os.environ.update(order.environment)
     exec(order.before, {})  # noqa: S102 - a test's own words
+    if sys.platform == "linux" and "subproc" in (Path(order.input) / JOB_FILE).read_text(encoding="utf-8"):
+        _serve_workers_from_here()
     began = str(time.monotonic())
     end(main(["--input", order.input, "--output", order.output, "--started", began], is_process=True))
 

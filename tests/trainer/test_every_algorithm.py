@@ -32,7 +32,7 @@ NORMALIZED = {"wrapper": "VecNormalize"}
 SMALL: dict[str, Any] = {"policy_kwargs": {"net_arch": [8]}}
 ROLLOUT = {**SMALL, "n_steps": 16}
 EPOCHS = {"batch_size": 8, "n_epochs": 2}
-REPLAY = {**SMALL, "buffer_size": 100, "learning_starts": 30, "batch_size": 8}
+REPLAY = {**SMALL, "buffer_size": 40, "learning_starts": 12, "batch_size": 8}
 NOISE = {"noise_type": "normal", "noise_std": 0.2}
 RANDOM_WALK = {"noise_type": "ornstein-uhlenbeck", "noise_std": 0.2}
 HER = {"replay_buffer_class": "HerReplayBuffer", "replay_buffer_kwargs": {"n_sampled_goal": 2}}
@@ -132,7 +132,7 @@ JOBS: dict[str, dict[str, Any]] = {
         "algorithm": "DQN",
         "policy": "CnnPolicy",
         "env": {"id": "Frames-v0", "frame_stack": 2},
-        "hyperparameters": {"buffer_size": 60, "learning_starts": 20, "batch_size": 4, "train_freq": 8},
+        "hyperparameters": {"buffer_size": 40, "learning_starts": 12, "batch_size": 4, "train_freq": 8},
     },
     "DQN-frugal-episodic": {
         "algorithm": "DQN",
@@ -193,21 +193,25 @@ FIRST_OF_EACH = list({job["algorithm"]: name for name, job in reversed(JOBS.item
 OTHERS_WITH_SCHEDULES: dict[str, dict[str, Any]] = {"PPO": {"algorithm": "PPO"}, "A2C": {"algorithm": "A2C"}}
 OF_STABLE_BASELINES3 = ("PPO", "A2C", "DQN", "SAC", "TD3", "DDPG")
 LIBRARIES = ("stable-baselines3", "sb3-contrib")
-GOALS = {"ARS": 260, "ARS-network": 600}
+GOALS = {"ARS": 260, "ARS-network": 400, "DQN-frugal-episodic": 120}
+"""Of those whose rollouts last whole episodes."""
+STEPS_PER_TRAINING = {"DQN": 4, "QRDQN": 4}
+"""Unless a job says so."""
 
 
 def job_for(name: str) -> dict[str, Any]:
-    return job_values(**{"env": CART_POLE, "total_timesteps": GOALS.get(name, 190), **JOBS[name]})
+    n_envs = JOBS[name].get("env", CART_POLE).get("n_envs", 1)
+    return job_values(**{"env": CART_POLE, "total_timesteps": GOALS.get(name, 80 * n_envs), **JOBS[name]})
 
 
 def stops_for(name: str) -> tuple[int, int]:
     """After how many rollouts of their own the first two sessions are stopped: before and after the buffer is full."""
-    hyperparameters, algorithm = job_for(name)["hyperparameters"], job_for(name)["algorithm"]
+    job = job_for(name)
+    hyperparameters, algorithm = job["hyperparameters"], job["algorithm"]
     if "buffer_size" not in hyperparameters or "episodic" in name:
         return (1, 1) if algorithm == "ARS" else (2, 1)
-    if "train_freq" in hyperparameters or "HER" in name:
-        return 8, 6
-    return (12, 18) if algorithm in ("DQN", "QRDQN") else (45, 70)  # the former train at every fourth step
+    steps = hyperparameters.get("train_freq", STEPS_PER_TRAINING.get(algorithm, 1)) * job["env"].get("n_envs", 1)
+    return 24 // steps, 32 // steps
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -244,7 +248,7 @@ def with_schedules(name: str) -> dict[str, Any]:
     """A job whose numbers fall over its training, as far as its algorithm has such, and whose policy is measured."""
     job = job_for(name) if name in JOBS else job_values(**OTHERS_WITH_SCHEDULES[name])
     falling = dict.fromkeys(ALGORITHMS[job["algorithm"]].schedules, "linear_3e-4")
-    measured = {"total_timesteps": GOALS.get(name, 100), "eval": {"frequency": 64, "episodes": 1}}
+    measured = {"total_timesteps": GOALS.get(name, 40), "eval": {"frequency": 32, "episodes": 1}}
     return {**job, **measured, "hyperparameters": job["hyperparameters"] | falling}
 
 

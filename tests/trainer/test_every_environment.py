@@ -74,7 +74,7 @@ EXACT: dict[str, Any] = {
     "MountainCar": {"env": {"id": "MountainCar-v0", "kwargs": {"max_episode_steps": 21}}},
     "Acrobot": {"env": {"id": "Acrobot-v1", "kwargs": {"max_episode_steps": 22}}},
     "LunarLander": {"env": {"id": "LunarLander-v3", "n_envs": 2, **NORMALIZED}},
-    "BipedalWalker": {"env": {"id": "BipedalWalker-v3", "n_envs": 2, "kwargs": {"max_episode_steps": 30}}},
+    "BipedalWalker": {"env": {"id": "BipedalWalker-v3", "kwargs": {"max_episode_steps": 30}}},
     "images, stacked and evaluated": {
         "env": {"id": "Game-v0", "frame_stack": 2, **NORMALIZED, "wrapper_kwargs": {"norm_obs": False}},
         "policy": "CnnPolicy",

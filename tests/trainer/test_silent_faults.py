@@ -149,7 +149,7 @@ if "Mended-v0" not in gym.registry:
 def test_a_mended_environment_goes_on_as_if_it_had_always_been_right(
     relay: Relay, monkeypatch: pytest.MonkeyPatch, slip: str, algorithm: dict[str, Any]
 ) -> None:
-    job = job_values(**algorithm, total_timesteps=128, save_freq=16, env={"id": "Mended-v0", **NORMALIZED})
+    job = job_values(**algorithm, total_timesteps=96, save_freq=16, env={"id": "Mended-v0", **NORMALIZED})
     right = relay.session(job)
     monkeypatch.setattr(Mended, "slips", slip)
     faulty = relay.session(job)

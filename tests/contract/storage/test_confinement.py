@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.storage.confinement import Strictness, confined, one_spelling
+from tests.examples import some
 
 PIECES = (
     *("..", ".", "", "...", ".. ", ". .", "a", "b.zip", "A", "aux", "NUL.txt", "com1", "LPT\u00b9.x", "conin$"),
@@ -70,7 +71,7 @@ def leads_out(name: PurePosixPath) -> bool:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=some(500), deadline=None)
 @given(name=NAMES, strictness=st.sampled_from(Strictness))
 @example(name="a/c:x", strictness=Strictness.THIS_SYSTEM)
 @example(name="a/.. /.. /b", strictness=Strictness.THIS_SYSTEM)
@@ -82,7 +83,7 @@ def test_no_name_leads_out_on_any_system(name: str, strictness: Strictness) -> N
         assert path.parts == tuple(part for part in name.split("/") if part not in ("", "."))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=some(200), deadline=None)
 @given(name=NAMES)
 def test_what_passes_can_be_written_and_lies_inside(name: str) -> None:
     path = confined(name, Strictness.THIS_SYSTEM)
@@ -99,7 +100,7 @@ def test_what_passes_can_be_written_and_lies_inside(name: str) -> None:
         assert all(each.is_relative_to(folder) for each in (each.resolve() for each in written))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=some(300), deadline=None)
 @given(name=NAMES)
 def test_what_every_system_takes_this_one_takes(name: str) -> None:
     if (path := confined(name, Strictness.EVERY_SYSTEM)) is not None:

@@ -21,6 +21,7 @@ from contract.errors import CheckpointError
 from restore.adoptable.model import read_model
 from restore.adoptable.normalization import read_normalization
 from restore.adoptable.transitions import read_transitions
+from tests.examples import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,7 +153,7 @@ def test_a_buffer_beyond_the_limit_is_not_read(saved: Path) -> None:
         read_transitions(saved, 10)
 
 
-@settings(max_examples=150)
+@settings(max_examples=some(150))
 @given(data=st.data())
 def test_damage_is_one_sentence_or_other_numbers(saved: Path, data: st.DataObject) -> None:
     content = bytearray(saved.read_bytes())

@@ -17,6 +17,7 @@ from hypothesis import settings
 from contract.errors import CheckpointError, RelayError
 from contract.storage.layout import checkpoint_name
 from restore.integrity import inspect_checkpoint
+from tests.examples import some
 from tests.restore.conftest import JOB, MAX_BYTES, TIMESTEPS, Watch
 from tests.restore.fuzz.pickles import SPRUNG
 
@@ -42,8 +43,8 @@ FEWEST = 40
 
 
 def fuzz(examples: int) -> settings:
-    """The same examples in every run; more of them, and others, on demand."""
-    return settings(max_examples=examples * TIMES, derandomize=TIMES == 1, deadline=None, database=None)
+    """The same examples in every run, all of them with `--long`; more of them, and others, on demand."""
+    return settings(max_examples=some(examples, 2) * TIMES, derandomize=TIMES == 1, deadline=None, database=None)
 
 
 class Watchman(Watch):

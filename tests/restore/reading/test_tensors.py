@@ -21,6 +21,7 @@ from restore.reading.spans import UnsoundError
 from restore.reading.tensor_specs import TensorSpec
 from restore.reading.tensors import MAX_PICKLE_BYTES, MAX_TENSORS, read_tensor_specs
 from restore.reading.zip_file import ArchiveLimits, StrictZip
+from tests.examples import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,14 +206,16 @@ def test_shared_containers_do_not_multiply() -> None:
 
 
 @pytest.mark.parametrize("filler", [b"]", b"K\x07", b"X\x01\0\0\0a"])
-def test_memory_is_bounded(filler: bytes) -> None:
-    content = with_pickle((b"\x80\x02}q\x00" + filler * MAX_PICKLE_BYTES)[:MAX_PICKLE_BYTES])
+def test_memory_is_bounded(filler: bytes, request: pytest.FixtureRequest) -> None:
+    """Otherwise measured at a quarter of the size: what grows with it, grows no faster."""
+    share = 1 if request.config.getoption("--long") else 4
+    content = with_pickle((b"\x80\x02}q\x00" + filler * MAX_PICKLE_BYTES)[: MAX_PICKLE_BYTES // share])
     tracemalloc.start()
     with pytest.raises(UnsoundError):
         specs_of(content)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 120_000_000
+    assert peak < 120_000_000 // share
 
 
 def test_names_and_tensors_are_of_a_bounded_number() -> None:
@@ -303,7 +306,7 @@ def test_a_tensor_fits_its_storage(
 SAMPLE = OrderedDict(a=th.ones(2, 3), b=th.nn.Parameter(th.ones(4)), c=th.ones(3, dtype=th.int64))
 
 
-@settings(deadline=None, max_examples=300, database=None)
+@settings(deadline=None, max_examples=some(300), database=None)
 @given(data=st.data())
 def test_whatever_passes_loads_the_same_in_torch(data: st.DataObject) -> None:
     files = unzipped(saved({"state": SAMPLE, "groups": [{"lr": 0.1, "betas": (0.9, 0.99), "fused": None}]}))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from restore.reading.spans import UnsoundError
 from restore.reading.zip_file import ArchiveLimits, StrictZip
+from tests.examples import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def test_bytes_between_members_are_found(sound: bytes) -> None:
         strict(moved)
 
 
-@settings(deadline=None, max_examples=300, database=None)
+@settings(deadline=None, max_examples=some(300), database=None)
 @given(data=st.data())
 def test_a_changed_byte_is_found_or_changes_nothing(data: st.DataObject) -> None:
     stream = io.BytesIO()
@@ -109,7 +110,7 @@ def test_a_changed_byte_is_found_or_changes_nothing(data: st.DataObject) -> None
     assert list(found.values()) == list(MEMBERS.values())
 
 
-@settings(deadline=None, max_examples=150, database=None)
+@settings(deadline=None, max_examples=some(150), database=None)
 @given(content=st.binary(max_size=400), ending=st.sampled_from([b"", b"PK\x05\x06" + bytes(18)]))
 def test_any_bytes_are_refused_in_one_way(content: bytes, ending: bytes) -> None:
     try:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import time
+from typing import TYPE_CHECKING
 
-from tests.project import ROOT
+from tests.trainer.forks import Order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.trainer.forks import ForkingProcess
 
 TRAINED_WITHOUT_AND_WITH_IT = """
 import hashlib, sys
@@ -34,5 +39,10 @@ assert len(breaks) >= 2
 """
 
 
-def test_a_training_that_does_without_it_comes_to_the_same_weights() -> None:
-    subprocess.run([sys.executable, "-c", TRAINED_WITHOUT_AND_WITH_IT], check=True, cwd=ROOT)
+def test_a_training_that_does_without_it_comes_to_the_same_weights(forking: ForkingProcess, tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    order = Order("", "", str(log), f"{TRAINED_WITHOUT_AND_WITH_IT}\nraise SystemExit")
+    process = forking.start(order)
+    while (code := forking.wait(process)) is None:
+        time.sleep(0.01)
+    assert code == 0, log.read_text(encoding="utf-8")

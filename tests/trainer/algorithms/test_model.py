@@ -99,7 +99,7 @@ def test_hyperparameters_reach_the_algorithm() -> None:
         "policy_kwargs": {"net_arch": {"pi": [3], "vf": [4]}, "activation_fn": "ReLU", "optimizer_class": "SGD"},
     }
     model = model_of(hyperparameters=hyperparameters)
-    assert (model.n_steps, model.batch_size, model.n_epochs, model.gamma) == (16, 8, 2, 0.5)
+    assert (model.n_steps, model.batch_size, model.n_epochs, model.gamma) == (16, 8, 1, 0.5)
     assert [model.lr_schedule(left) for left in (1.0, 0.5, 0.0)] == [0.01, 0.005, 0.0]
     assert [model.clip_range(left) for left in (1.0, 0.0)] == [0.3, 0.3]
     assert type(model.policy.optimizer) is torch.optim.SGD

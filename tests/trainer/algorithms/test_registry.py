@@ -70,6 +70,8 @@ def small(entry: Algorithm) -> dict[str, Any]:
         arguments |= {"learning_starts": 5, "batch_size": 4, "buffer_size": 50}
     elif "n_steps" in fields:
         arguments |= {"n_steps": 8} | ({"batch_size": 4} if "batch_size" in fields else {})
+    if "n_epochs" in fields:
+        arguments |= {"n_epochs": 2}
     if "n_delta" in fields:
         arguments |= {"n_delta": 2}
     return arguments

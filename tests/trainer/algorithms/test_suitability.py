@@ -274,7 +274,7 @@ def test_hindsight_needs_whole_episodes(n_envs: int, hyperparameters: dict[str, 
 
 @pytest.mark.parametrize(("learning_starts", "learns"), [(47, False), (48, True)])
 def test_hindsight_that_begins_too_early_would_fail_in_the_session(learning_starts: int, *, learns: bool) -> None:
-    arguments: dict[str, Any] = {**DQN_WITH_GOALS, "replay_buffer_class": HerReplayBuffer}
+    arguments: dict[str, Any] = {**DQN_WITH_GOALS, "replay_buffer_class": HerReplayBuffer, "buffer_size": 200}
     model = DQN("MultiInputPolicy", gym.make("Goals-v0"), learning_starts=learning_starts, **arguments)
     if learns:
         model.learn(60)

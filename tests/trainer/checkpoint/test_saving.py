@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from tests.trainer.conftest import Relay
 
-STEPS = 40
+STEPS = 24
 DQN: dict[str, Any] = {
     "algorithm": "DQN",
     "hyperparameters": {
         "buffer_size": 3 * STEPS + 10,
-        "learning_starts": 30,
+        "learning_starts": 18,
         "batch_size": 8,
         "exploration_fraction": 0.01,  # of the goal, which these tests move
         "policy_kwargs": {"net_arch": [8]},
