@@ -251,11 +251,12 @@ def test_a_node_without_the_interpreter_says_which_key_to_set(
 
 
 def test_a_controller_that_does_not_answer_says_nothing_of_the_session(
-    executor: SlurmExecutor, cluster: Cluster, tmp_path: Path
+    executor: SlurmExecutor, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor.start(workload(tmp_path, WAITS))
     wait_for_log(executor, b"waiting")
     cluster.stop_controller()
+    monkeypatch.setenv("SLURM_CONF", str(cluster.impatient))
     try:
         with pytest.raises(BackendUnreachableError, match=r"gives no answer \(.*Unable to contact"):
             ended(executor)
