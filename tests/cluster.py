@@ -167,6 +167,17 @@ class Cluster:
         answer = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=environment)
         return answer.stdout if answer.returncode == 0 else ""
 
+    def run(self, *words: str) -> None:
+        """Submit a job and wait for its end, for which sbatch itself looks every few seconds only."""
+        number = self.ask("sbatch", "--parsable", *words).strip()
+        assert number
+
+        def is_over() -> bool:
+            said = self.ask("squeue", "-o", "%A").split()  # with a heading, so that there is something in an answer
+            return bool(said) and number not in said
+
+        self._wait(is_over)
+
     def jobs(self) -> list[str]:
         """Number, state and partition of each job that the controller knows, oldest first."""
         return self.ask("squeue", "--states=all", "-h", "-o", "%A %T %P", "--sort=i").splitlines()

@@ -131,7 +131,7 @@ def test_a_job_that_waits_says_for_what_and_one_that_is_cancelled_then_never_beg
     assert executor.status(NAME) == Status(State.CANCELLED, 143, "its job was cancelled before it began")
     assert f"{number} CANCELLED closed" in cluster.jobs()
     script = str(root / NAME / BATCH_SCRIPT)
-    cluster.ask("sbatch", "--wait", f"--chdir={root / NAME}", "--output=log.txt", script)  # as if it had not been
+    cluster.run(f"--chdir={root / NAME}", "--output=log.txt", script)  # as if it had not been
     assert not any((root / NAME / "kaggle" / "working").iterdir())
 
 
@@ -209,7 +209,7 @@ def test_a_job_that_slurm_runs_twice_starts_its_script_once(
 ) -> None:
     executor.start(workload(tmp_path, "open('starts.txt', 'a').write('started ')\n"))
     assert ended(executor).state is State.COMPLETE
-    cluster.ask("sbatch", "--wait", f"--chdir={root / NAME}", "--output=log.txt", str(root / NAME / BATCH_SCRIPT))
+    cluster.run(f"--chdir={root / NAME}", "--output=log.txt", str(root / NAME / BATCH_SCRIPT))
     assert (root / NAME / "kaggle" / "working" / "starts.txt").read_text(encoding="utf-8") == "started "
     assert executor.status(NAME) == Status(State.COMPLETE, 0)
 
