@@ -71,7 +71,8 @@ def test_signals_reach_the_script_which_ends_in_its_own_way(tmp_path: Path, numb
         "import signal, sys, time\n"
         f"signal.signal({int(number)}, lambda number, frame: (print('saved', number), sys.exit(5)))\n"
         "print('ready')\n"
-        "time.sleep(60)\n"
+        "for _ in range(600):\n"  # a signal as a sleep begins is heard when that is over
+        "    time.sleep(0.1)\n"
     )
     entry = Entry(tmp_path, script)
     assert entry.line() == "ready"
