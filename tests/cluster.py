@@ -63,7 +63,7 @@ SchedulerParameters=bf_interval=1,sched_interval=2,batch_sched_delay=0,sched_min
 SlurmdParameters=config_overrides
 SlurmctldTimeout=10
 SlurmdTimeout=10
-MessageTimeout=3
+MessageTimeout={patience}
 MinJobAge={forgets_after}
 KillWait=5
 PreemptType=preempt/partition_prio
@@ -87,6 +87,8 @@ class Cluster:
         self._forgets_after = forgets_after
         self._folder = folder
         self.configuration = folder / "slurm.conf"
+        self.impatient = folder / "impatient.conf"
+        """The same for who asks a controller that may not be there: one that is busy gives such a one no answer."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
@@ -98,15 +100,17 @@ class Cluster:
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CPUS} RealMemory=2000"
             for node, port in zip(NODES, ports[1:], strict=True)
         )
-        text = CONFIGURATION.format(
-            host=host,
-            ports=ports,
-            user=getpass.getuser(),
-            folder=self._folder,
-            nodes=nodes,
-            forgets_after=self._forgets_after,
-        )
-        self.configuration.write_text(text, encoding="utf-8")
+        for path, patience in ((self.configuration, 3), (self.impatient, 1)):
+            text = CONFIGURATION.format(
+                host=host,
+                ports=ports,
+                user=getpass.getuser(),
+                folder=self._folder,
+                nodes=nodes,
+                forgets_after=self._forgets_after,
+                patience=patience,
+            )
+            path.write_text(text, encoding="utf-8")
         if version() >= NEEDS_CONTROL_GROUPS:
             self.configuration.with_name("cgroup.conf").write_text("CgroupPlugin=disabled\n", encoding="utf-8")
         key = self._folder / "munge.key"
@@ -123,7 +127,7 @@ class Cluster:
     def start_controller(self) -> None:
         """Start the controller, which goes on from what it knew, and wait for its answer."""
         self._run("slurmctld", ["slurmctld", "-D"])
-        self._wait(lambda: bool(self.ask("sinfo", "-h", "-o", "%D")))
+        self._wait(lambda: bool(self._ask(self.impatient, "sinfo", "-h", "-o", "%D")))
 
     def stop_controller(self) -> None:
         """End the controller, which writes down what it knows; nodes and jobs go on."""
@@ -155,10 +159,24 @@ class Cluster:
 
     def ask(self, *command: str) -> str:
         """What one of Slurm's commands prints; nothing where the controller does not answer."""
+        return self._ask(self.configuration, *command)
+
+    def _ask(self, configuration: Path, *command: str) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
-        environment |= {"SLURM_CONF": str(self.configuration), "LC_ALL": "C"}
+        environment |= {"SLURM_CONF": str(configuration), "LC_ALL": "C"}
         answer = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, env=environment)
         return answer.stdout if answer.returncode == 0 else ""
+
+    def run(self, *words: str) -> None:
+        """Submit a job and wait for its end, for which sbatch itself looks every few seconds only."""
+        number = self.ask("sbatch", "--parsable", *words).strip()
+        assert number
+
+        def is_over() -> bool:
+            said = self.ask("squeue", "-o", "%A").split()  # with a heading, so that there is something in an answer
+            return bool(said) and number not in said
+
+        self._wait(is_over)
 
     def jobs(self) -> list[str]:
         """Number, state and partition of each job that the controller knows, oldest first."""

@@ -36,8 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="kill sessions at some hundred moments, at every file operation of four sessions among them, which "
         "takes tens of minutes (tests/scenarios/test_kills.py), let every fault happen to every call "
-        "(tests/scenarios/test_fault_matrix.py), kill doit in every stage of every session in containers too "
-        "(tests/scenarios/test_docker_relay.py, tests/scenarios/test_kaggle_in_containers.py), give 200 commands that "
+        "(tests/scenarios/test_fault_matrix.py), kill doit in every stage of every session, here, on Kaggle and in "
+        "containers (tests/scenarios/test_killed_runner.py, tests/scenarios/test_kaggle_relay.py, "
+        "tests/scenarios/test_docker_relay.py, tests/scenarios/test_kaggle_in_containers.py), give 200 commands that "
         "do not wait and lose a machine in every stage of three sessions (tests/scenarios/test_unattended.py, "
         "tests/scenarios/test_recovery.py), kill sessions with wrappers, callbacks and a policy of a user's own, and "
         "of Atari (tests/scenarios/test_own_parts.py), cut sessions off on a Slurm cluster by time, preemption and "

@@ -49,7 +49,7 @@ class RayCluster:
 
     Args:
         folder: for all that it writes; its path is short, since sockets lie in it.
-        nodes: what its nodes are called, and the resource that each alone has.
+        nodes: what its nodes are called, and the resource that each alone has; without any its head runs jobs itself.
         start_seconds: after which it gives up a job for which no node has room.
     """
 
@@ -71,14 +71,15 @@ class RayCluster:
         self.python.write_text("\n".join(["#!/bin/sh", *lines]), encoding="utf-8")
         self.python.chmod(0o700)
         self.start_head()
-        self.start_nodes(*self._nodes)
+        if self._nodes:
+            self.start_nodes(*self._nodes)
 
     def start_head(self) -> None:
         """Start the head, which knows nothing of an earlier one, and wait for its answer."""
         head = ["--head", f"--port={self._gcs}", "--include-dashboard=true", "--dashboard-host=127.0.0.1"]
         head += [f"--dashboard-port={self._dashboard}", f"--ray-client-server-port={self._client}"]
         head += [f"--temp-dir={self._folder / 't'}", f"--system-config={IMPATIENT}"]
-        self._start(HEAD, self._agents[0], "--num-cpus=0", *head)
+        self._start(HEAD, self._agents[0], f"--num-cpus={0 if self._nodes else CPUS}", *head)
         self._wait(lambda: self._alive() == 1)
 
     def start_nodes(self, *nodes: str) -> None:
@@ -178,7 +179,7 @@ def end_processes(mark: str) -> None:
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(found, timeout=1)
+        time.sleep(0.05)  # one that has ended may take seconds to be reaped, and is none of them
 
 
 def is_installed() -> bool:
@@ -188,7 +189,12 @@ def is_installed() -> bool:
 
 @contextlib.contextmanager
 def running_ray(*nodes: str, start_seconds: int = 900) -> Iterator[RayCluster]:
-    """A cluster with these nodes beside its head, which this process and what it starts ask while the block lasts."""
+    """A cluster, which this process and what it starts ask while the block lasts.
+
+    Args:
+        nodes: what they are called that it has beside its head.
+        start_seconds: after which it gives up a job for which no node has room.
+    """
     import pytest  # noqa: PLC0415 - see above
 
     from tests.services import NEVER_SKIPPED  # noqa: PLC0415 - not found where this file runs by itself

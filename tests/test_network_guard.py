@@ -121,7 +121,8 @@ def test_behaves():
 """
     (tmp_path / "test_two.py").write_text(tests, encoding="utf-8")
     path = f"pythonpath={shlex.quote(str(GUARDED.parents[1]))}"
-    command = [sys.executable, "-m", "pytest", "-o", path, str(tmp_path)]
+    own = f"--basetemp={tmp_path / 'own'}"  # else it would remove what earlier runs of all tests have left
+    command = [sys.executable, "-m", "pytest", "-o", path, own, "test_two.py"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert "2 passed, 1 error" in ended.stdout, ended.stdout + ended.stderr
     assert f"{FOREIGN}: tests reach this machine only" in ended.stdout

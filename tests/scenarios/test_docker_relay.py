@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 STAGES = ("package", "execute", "download", "validate", "restore")
-KILLS = (STAGES[::2], STAGES[1::2])
-"""In which stages of each session doit is killed, without `--long`; `test_kaggle_relay.py` has all of them in each of
-three sessions, and what goes on from a session is the same wherever it ran."""
+KILLS = (("execute",), ("execute", "download"))
+"""In which stages of each session doit is killed, without `--long`: those that ask the engine. The others know of no
+backend, and are killed in `test_kaggle_relay.py` and `test_killed_runner.py`."""
 GOALS = (128, 192, 256)
 SAVE_FREQUENCY = 640
 RUN = ("run_full", "backend=docker")
@@ -92,16 +92,17 @@ gym.register("Hungry-v0", entry_point=Hungry)
     (folder / "__init__.py").write_text(text, encoding="utf-8")
 
 
-def test_sessions_killed_in_every_stage_are_one_uninterrupted_run(
+def test_what_goes_wrong_is_a_sentence_and_sessions_killed_in_their_stages_are_one_uninterrupted_run(
     project: Project, containers: Containers, engine: DockerClient, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    everything_goes_wrong(project)
     kills = [STAGES] * len(GOALS) if request.config.getoption("--long") else KILLS
     for number, stages in enumerate(kills, start=1):
         goal = GOALS[number - 1]
         project.write_jobs(cart=contained(total_timesteps=goal))
         for stage in stages:
             project.kill_at(stage, *RUN, operations=number - 1)
-        project.doit(*RUN)
+        assert f"reached {goal} of {goal} timesteps: goal met" in project.doit(*RUN)
         assert project.adopted("cart", number).timesteps == goal
     assert project.starts("cart") == len(project.sessions("cart")) == len(kills)
     assert containers.all() == containers.volumes() == []
@@ -110,6 +111,28 @@ def test_sessions_killed_in_every_stage_are_one_uninterrupted_run(
     uninterrupted.doit(*RUN)
     assert Containers(engine, uninterrupted.runs.backend("docker")).all() == []
     assert project.digest("cart", len(kills)) == uninterrupted.digest("cart", 1)
+
+
+def everything_goes_wrong(project: Project) -> None:
+    """Each time a sentence says what, and at last the job is begun afresh."""
+    job = contained(total_timesteps=64)
+    project.write_jobs(cart=job)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{project.root}/docker.sock")
+        output = project.doit(*RUN, expect=1)
+        assert "docker.sock: gives no answer (No such file or directory); start Docker Desktop, or run" in output
+        assert "Traceback" not in output
+    # What was refused was not submitted: the job may be changed.
+    project.write_jobs(cart={**job, "docker": {**job["docker"], "image": "kaggle-relay:none"}})
+    assert "kaggle-relay:none: is not there; run `make image PROFILE=none`" in project.doit(*RUN, expect=1)
+    project.write_jobs(cart={**job, "docker": {**job["docker"], "memory": "64m"}})
+    assert "a session on the docker backend has 64.0 MiB" in project.doit(*RUN, expect=2)
+    hungry = {**job, "docker": {**job["docker"], "memory": "1g"}, "sources": ["lab"], "env": {"id": "lab:Hungry-v0"}}
+    write_hungry(project.root / "lab")
+    project.write_jobs(cart=hungry)
+    output = project.doit(*RUN, expect=1)
+    assert "ended: it ran out of memory at 1.0 GiB: raise `docker.memory` in jobs.yaml" in output
+    project.doit("fresh:cart")
 
 
 def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
@@ -141,31 +164,4 @@ def test_docker_stop_loses_nothing_and_docker_kill_at_most_what_was_not_saved(
     assert [each.ends for each in curve.stretches] == [metadata["timesteps"], project.adopted("cart", 2).timesteps]
     assert {each.session for each in curve.series("train/loss")} == {1, 2}
     assert curve.stretches[1].ending.startswith("it was killed (SIGKILL)")
-    assert containers.all() == containers.volumes() == []
-
-
-def test_what_goes_wrong_is_a_sentence_and_the_same_command_goes_on(
-    project: Project, containers: Containers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = contained(total_timesteps=64)
-    project.write_jobs(cart=job)
-    with monkeypatch.context() as patch:
-        patch.setenv("DOCKER_HOST", f"unix://{project.root}/docker.sock")
-        output = project.doit(*RUN, expect=1)
-        assert "docker.sock: gives no answer (No such file or directory); start Docker Desktop, or run" in output
-        assert "Traceback" not in output
-    # What was refused was not submitted: the job may be changed.
-    project.write_jobs(cart={**job, "docker": {**job["docker"], "image": "kaggle-relay:none"}})
-    assert "kaggle-relay:none: is not there; run `make image PROFILE=none`" in project.doit(*RUN, expect=1)
-    project.write_jobs(cart={**job, "docker": {**job["docker"], "memory": "64m"}})
-    assert "a session on the docker backend has 64.0 MiB" in project.doit(*RUN, expect=2)
-    hungry = {**job, "docker": {**job["docker"], "memory": "1g"}, "sources": ["lab"], "env": {"id": "lab:Hungry-v0"}}
-    write_hungry(project.root / "lab")
-    project.write_jobs(cart=hungry)
-    output = project.doit(*RUN, expect=1)
-    assert "ended: it ran out of memory at 1.0 GiB: raise `docker.memory` in jobs.yaml" in output
-    project.doit("fresh:cart")
-    project.write_jobs(cart=job)
-    assert "reached 64 of 64 timesteps: goal met" in project.doit(*RUN)
-    assert project.starts("cart") == 1
     assert containers.all() == containers.volumes() == []

@@ -6,10 +6,11 @@ A share of the cases is part of the suite; with `--long` it is all of them, whic
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -65,23 +66,53 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         chosen = CASES if metafunc.config.getoption("--long") else share(CASES)
         both = [*(("likely", case) for case in chosen), *(("strict", case) for case in chosen[::STRICT_SHARE])]
-        metafunc.parametrize(("rules", "case"), both, ids=str, indirect=["rules"], scope="module")
+        metafunc.parametrize(("rules", "case"), both, ids=str)
+
+
+RULES: dict[str, dict[str, Any]] = {"likely": {}, "strict": {**STRICT, **QUICK_STRICT}}
+"""What is not known for sure of Kaggle: as it most likely is, or the worst of each, without long waits."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cases happen.
+
+    Args:
+        kaggle: an emulator.
+        two_ended: the project of a job whose first session came home, and whose second one has ended there.
+    """
+
+    kaggle: EmulatedKaggle
+    two_ended: Path
 
 
 @pytest.fixture(scope="module")
-def rules(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What is not known for sure of Kaggle: as it most likely is, or the worst of each, without long waits."""
-    return {**STRICT, **QUICK_STRICT} if request.param == "strict" else {}
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    """The place with some rules, made once, whichever the order of the tests."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def made(rules: str) -> Place:
+            folder = tmp_path_factory.mktemp("kaggle")
+            delay = {"dataset_delay_seconds": 0.05}
+            kaggle = stack.enter_context(emulated(folder, cpu_slots=1000, gpu_slots=1000, **{**delay, **RULES[rules]}))
+            with mock.patch.dict(os.environ, kaggle.environment()):
+                return Place(kaggle, end_two(kaggle, tmp_path_factory.mktemp("ended") / "project"))
+
+        yield made
 
 
-@pytest.fixture(scope="module")
-def kaggle(tmp_path_factory: pytest.TempPathFactory, rules: dict[str, Any]) -> Iterator[EmulatedKaggle]:
-    folder = tmp_path_factory.mktemp("kaggle")
-    with (
-        emulated(folder, cpu_slots=1000, gpu_slots=1000, dataset_delay_seconds=0.05, **rules) as kaggle,
-        mock.patch.dict(os.environ, kaggle.environment()),
-    ):
-        yield kaggle
+@pytest.fixture
+def place(places: Callable[[str], Place], rules: str) -> Iterator[Place]:
+    """The place of a case, which its commands reach."""
+    there = places(rules)
+    with mock.patch.dict(os.environ, there.kaggle.environment()):
+        yield there
+
+
+@pytest.fixture
+def kaggle(place: Place) -> EmulatedKaggle:
+    return place.kaggle
 
 
 @pytest.fixture
@@ -93,10 +124,8 @@ def no_faults(case: Case, kaggle: EmulatedKaggle, monkeypatch: pytest.MonkeyPatc
     kaggle.running.faults.clear()
 
 
-@pytest.fixture(scope="module")
-def two_ended(kaggle: EmulatedKaggle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project of a job whose first session came home, and whose second one has ended."""
-    root = tmp_path_factory.mktemp("ended") / "project"
+def end_two(kaggle: EmulatedKaggle, root: Path) -> Path:
+    """Let one session come home and another one end; return their project."""
     bring_home(package(root, "ended", 1), root / NOTES)
     given = package(root, "ended", 2)
     with new_backend(root / NOTES) as backend:
@@ -168,18 +197,18 @@ def assert_is_a_sentence(error: BackendError) -> None:
 @pytest.mark.usefixtures("no_faults")
 def test_the_session_comes_home(
     case: Case,
-    kaggle: EmulatedKaggle,
-    two_ended: Path,
+    place: Place,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
+    kaggle = place.kaggle
     if case.stage is Stage.TOKEN:
         monkeypatch.delenv("KAGGLE_USERNAME")
         monkeypatch.delenv("KAGGLE_KEY")
         monkeypatch.setenv("KAGGLE_API_TOKEN", KEY)
     root = tmp_path / "project"
-    given = prepared(case, root, two_ended)
+    given = prepared(case, root, place.two_ended)
     settings = replace(
         QUICK,
         timeout=SHORT_TIMEOUT_SECONDS if case.rule.kind is Kind.TIME_OUT else QUICK.timeout,

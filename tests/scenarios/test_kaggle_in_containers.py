@@ -9,7 +9,17 @@ import pytest
 from tests.emulated import emulated
 from tests.engine import Containers, engine_itself
 from tests.project import Project
-from tests.scenarios.test_kaggle_relay import EVERY_MOMENT, JOB, ROLLOUT, pushes, relay_with_kills, shipped_job
+from tests.scenarios.test_kaggle_relay import (
+    DOWNLOAD,
+    EXECUTE,
+    JOB,
+    ROLLOUT,
+    TRAINING,
+    at_every_moment,
+    pushes,
+    relay_with_kills,
+    shipped_job,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +27,10 @@ if TYPE_CHECKING:
 
     from tests.emulated import EmulatedKaggle
 
-KILLS = (EVERY_MOMENT[1:3], EVERY_MOMENT[3:4])
-"""Without `--long`: `test_kaggle_relay.py` has them all in each session, and does the same on this side. What only
-containers can do otherwise is to run while nobody looks, and to be fetched from."""
+KILLS = (((EXECUTE, 0), (TRAINING, 0), (DOWNLOAD, 0)),)
+"""Without `--long`: what only containers can do otherwise is to run while nobody looks, and to be fetched from. All
+else is in `test_kaggle_relay.py`; how a session in a container goes on from an earlier one is in
+`test_docker_relay.py`."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -45,7 +56,7 @@ def uninterrupted(root: Path, goal: int) -> str:
 def test_kernels_in_containers_and_doit_killed_at_stages_of_each(
     project: Project, kaggle: EmulatedKaggle, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    kills = (EVERY_MOMENT,) * 3 if request.config.getoption("--long") else KILLS
+    kills = at_every_moment(3) if request.config.getoption("--long") else KILLS
     relay_with_kills(project, kills)
     assert project.digest(JOB, len(kills)) == uninterrupted(tmp_path / "docker", ROLLOUT * len(kills))
     assert pushes(kaggle) == (len(kills), len(kills))

@@ -26,6 +26,14 @@ GOAL = 3 * ROLLOUT
 MOMENTS = tuple(f"{stage:<8}  {JOB}:{{}}" for stage in ("package", "execute", "download", "validate", "restore"))
 TRAINING = f"{JOB} {{}}  training"
 EVERY_MOMENT = (*MOMENTS[:2], TRAINING, *MOMENTS[2:])
+PACKAGE, EXECUTE, DOWNLOAD, VALIDATE, RESTORE = MOMENTS
+SPREAD = (
+    ((PACKAGE, 1), (TRAINING, 0), (DOWNLOAD, 1)),
+    ((EXECUTE, 1), (VALIDATE, 2)),
+    ((EXECUTE, 2), (RESTORE, 2)),
+)
+"""Of each session, at which moments doit is killed, and about to make which change of a file after that (0: none, but
+at the moment). Each moment is there, the stage that spends quota twice, and kills before the first change and after."""
 
 
 def shipped_job(**changes: Any) -> dict[str, Any]:
@@ -76,18 +84,37 @@ def revealing(root: Path) -> list[str]:
     return [str(path) for path in found]
 
 
-def relay_with_kills(project: Project, kills: tuple[tuple[str, ...], ...] = (EVERY_MOMENT,) * 3, **changes: Any) -> str:
-    """A session of the job through Kaggle for each of `kills`, doit killed at those moments of it; what it said."""
+def at_every_moment(sessions: int) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """As `SPREAD`, but each moment of each session: in the first where it begins, in the others after more changes."""
+    return tuple(
+        tuple((moment, 0 if moment == TRAINING else operations) for moment in EVERY_MOMENT)
+        for operations in range(sessions)
+    )
+
+
+def relay_with_kills(
+    project: Project, kills: tuple[tuple[tuple[str, int], ...], ...], *, forgets: bool = False, **changes: Any
+) -> str:
+    """Relay the job through Kaggle, a session for each of `kills`.
+
+    Args:
+        project: where.
+        kills: of each session, as in `SPREAD`.
+        forgets: whether a kill during training takes along that the session was ever pushed.
+        changes: of the job.
+
+    Returns:
+        What all of its commands said.
+    """
     # Each session may start, and then has no time left but for one rollout.
     goal = ROLLOUT * len(kills)
     project.write_jobs(**{JOB: shipped_job(backend="kaggle", session_limit=1, total_timesteps=goal, **changes)})
     said: list[str] = []
     for number, moments in enumerate(kills, start=1):
-        session = f"{number:04d}"
-        for moment in moments:
-            # In the first at the stage's beginning, in the others when it has changed so many files.
-            operations = 0 if moment == TRAINING else number - 1
-            said.append(project.kill_at(moment.format(session), "run_full", operations=operations))
+        for moment, operations in moments:
+            said.append(project.kill_at(moment.format(f"{number:04d}"), "run_full", operations=operations))
+            if moment == TRAINING and forgets:
+                forget_the_push(project, number)
         said.append(project.doit("run_full"))
         assert project.adopted(JOB, number).timesteps == ROLLOUT * number
     assert f"nothing to do: {goal} of {goal} timesteps" in project.doit("run_full")
@@ -95,16 +122,23 @@ def relay_with_kills(project: Project, kills: tuple[tuple[str, ...], ...] = (EVE
     return "".join(said)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("rules", [{}, STRICT_WITHOUT_LONG_WAITS], ids=["likely", "strict"])
-def test_three_sessions_and_doit_killed_at_every_stage_of_each(
-    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, rules: dict[str, Any], request: pytest.FixtureRequest
-) -> None:
-    if rules and not request.config.getoption("--long"):
-        pytest.skip("without --long the share of the fault matrix does for the strict emulator")
-    # An account that is given no GPU asks for none.
-    said = relay_with_kills(project, kaggle={"accelerator": "none" if rules else "NvidiaTeslaT4"})
-    assert project.digest(JOB, 3) == uninterrupted(tmp_path / "local")
+def forget_the_push(project: Project, number: int) -> None:
+    """As if the kill had come between the push and the note that it was made."""
+    ledger = project.runs.session(JOB, number).ledger_json
+    noted = files.read_json(ledger) | {"entry": "SUBMITTING", "handle": None}
+    files.write_json(ledger, noted)
+
+
+def assert_is_one_run(project: Project, kaggle: EmulatedKaggle, local: Path, said: str) -> None:
+    """Three sessions of one push each are what one would have been that nobody cut off, and tell nobody whose they are.
+
+    Args:
+        project: where they were.
+        kaggle: and where they ran.
+        local: a folder for that one.
+        said: what their commands said.
+    """
+    assert project.digest(JOB, 3) == uninterrupted(local)
     assert pushes(kaggle) == (3, 3)
     assert project.starts(JOB) == 3
     curve = stitched(project.runs, JOB)
@@ -114,6 +148,29 @@ def test_three_sessions_and_doit_killed_at_every_stage_of_each(
     assert revealing(project.root) == []
     assert USER not in said
     assert KEY not in said
+
+
+@pytest.mark.slow
+def test_three_sessions_and_doit_killed_at_every_stage(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path
+) -> None:
+    said = relay_with_kills(project, SPREAD, forgets=True, kaggle={"accelerator": "NvidiaTeslaT4"})
+    assert "adopting session 0001" in said
+    assert_is_one_run(project, kaggle, tmp_path / "local", said)
+
+
+@pytest.mark.long(
+    "the test before has every stage killed once and each of three sessions, and no stage knows its number"
+)
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", [{}, STRICT_WITHOUT_LONG_WAITS], ids=["likely", "strict"])
+def test_three_sessions_and_doit_killed_at_every_stage_of_each(
+    project: Project, kaggle: EmulatedKaggle, tmp_path: Path, rules: dict[str, Any]
+) -> None:
+    # An account that is given no GPU asks for none.
+    accelerator = "none" if rules else "NvidiaTeslaT4"
+    said = relay_with_kills(project, at_every_moment(3), kaggle={"accelerator": accelerator})
+    assert_is_one_run(project, kaggle, tmp_path / "local", said)
 
 
 WIDE = """
@@ -192,17 +249,6 @@ def test_three_sessions_send_each_row_of_a_replay_buffer_once(
     assert held <= 1.05 * sum(path.stat().st_size for path in segments.iterdir())
     beside = max(version.total_bytes for slug, versions in sent.items() if slug not in stores for version in versions)
     assert beside < 1 << 20, "what goes with each session has none of it"
-
-
-def test_a_push_that_the_ledger_does_not_know_of_is_adopted(project: Project, kaggle: EmulatedKaggle) -> None:
-    project.write_jobs(**{JOB: shipped_job(total_timesteps=100)})
-    project.kill_at(TRAINING.format("0001"), "run_full", "backend=kaggle")
-    # As if the kill had come between the push and the note that it was made.
-    ledger = project.sessions(JOB)[0].ledger_json
-    noted = files.read_json(ledger) | {"entry": "SUBMITTING", "handle": None}
-    files.write_json(ledger, noted)
-    assert "adopting session 0001" in project.doit("run_full", "backend=kaggle")
-    assert pushes(kaggle) == (1, 1)
 
 
 def test_what_is_listed_long_after_a_cancel_is_collected(

@@ -17,39 +17,36 @@ def uninterrupted(shared_project: Project) -> str:
     return shared_project.digest("cart", 1)
 
 
-def test_doit_killed_in_every_stage_goes_on_with_the_same_command(project: Project, uninterrupted: str) -> None:
+CHANGES = {"package": 2, "execute": 1, "download": 2, "validate": 1, "restore": 2}
+"""About to make which change of a file doit is killed in each stage; with `--long` as it begins and at its first."""
+
+
+def test_doit_killed_in_every_stage_goes_on_with_the_same_command(
+    project: Project, uninterrupted: str, request: pytest.FixtureRequest
+) -> None:
+    every = (0, 1) if request.config.getoption("--long") else ()
+
+    def kill(stage: str) -> str:
+        return "".join(project.kill_at(stage, "run_full", operations=each) for each in every or (CHANGES[stage],))
+
     project.write_jobs(cart=cart_pole())
     for stage in ("package", "execute"):
-        kill_twice(project, stage)
+        kill(stage)
     project.kill_at("cart 0001  training", "run_full")
     assert "cart: run_full attaches to session 0001, which was submitted to the local backend" in project.doit("plan")
-    assert "attaching to session 0001 on the local backend" in kill_twice(project, "download")
+    project.kill_at("cart 0001  attaching to session 0001 on the local backend", "run_full")
+    # As if the kill had come between the start of the process and the note that it had started.
+    ledger = project.sessions("cart")[0].ledger_json
+    text = ledger.read_text(encoding="utf-8").replace('"SUBMITTED"', '"SUBMITTING"')
+    ledger.write_text(text, encoding="utf-8")
+    assert "adopting session 0001" in kill("download")
     for stage in ("validate", "restore"):
-        kill_twice(project, stage)
+        kill(stage)
     assert "cart: session 0001 reached 256 of 256 timesteps: goal met" in project.doit("run_full")
     assert project.digest("cart", 1) == uninterrupted
     assert project.starts("cart") == 1
     assert len(project.sessions("cart")) == 1
     assert project.doit("run_full") == "cart: nothing to do: 256 of 256 timesteps reached in session 0001\n"
-
-
-def kill_twice(project: Project, stage: str) -> str:
-    """Kill doit as it begins with a stage, then as it is about to change a file in it; return what it said first."""
-    said = project.kill_at(stage, "run_full")
-    project.kill_at(stage, "run_full", operations=1)
-    return said
-
-
-def test_a_submission_that_the_ledger_does_not_know_of_is_adopted(project: Project, uninterrupted: str) -> None:
-    project.write_jobs(cart=cart_pole())
-    project.kill_at("cart 0001  training", "run_full")
-    # As if the kill had come between the start of the process and the note that it had started.
-    ledger = project.sessions("cart")[0].ledger_json
-    text = ledger.read_text(encoding="utf-8").replace('"SUBMITTED"', '"SUBMITTING"')
-    ledger.write_text(text, encoding="utf-8")
-    assert "adopting session 0001" in project.doit("run_full")
-    assert project.digest("cart", 1) == uninterrupted
-    assert project.starts("cart") == 1
 
 
 def test_a_quick_session_in_flight_is_finished_before_the_full_one_begins(project: Project) -> None:

@@ -28,6 +28,7 @@ RUN = ("run_full", "backend=slurm")
 GO_ON = ("resume", "backend=slurm", "wait=no")
 UNDER_WAY = 75
 GOAL = 512
+SEEDS = (5, 6)
 LONG = pytest.mark.long("the executor's tests have the same ends in small, with scripts that train nothing")
 
 
@@ -35,6 +36,14 @@ LONG = pytest.mark.long("the executor's tests have the same ends in small, with 
 def cluster() -> Iterator[Cluster]:
     with running_cluster() as there:
         yield there
+
+
+@pytest.fixture(scope="module")
+def whole(shared_project: Project) -> Project:
+    """Both seeds, each trained on this machine at one go."""
+    shared_project.write_jobs(**{f"cart{seed}": cart_pole(device="cpu", seed=seed) for seed in SEEDS})
+    shared_project.doit("run_full")
+    return shared_project
 
 
 @pytest.fixture
@@ -88,10 +97,10 @@ def kill_whoever_submits(folder: Path) -> str:
 
 
 def test_neither_a_killed_command_nor_a_controller_that_is_away_submits_twice(
-    cluster: Cluster, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, project: Project, whole: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = cluster.submissions()
-    project.write_jobs(cart=on_slurm(slurm={"extra": ["--hold"]}))
+    project.write_jobs(cart=on_slurm(seed=SEEDS[0], slurm={"extra": ["--hold"]}))
     project.kill_at("execute", *RUN)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", kill_whoever_submits(tmp_path / "programs"))
@@ -119,23 +128,20 @@ def test_neither_a_killed_command_nor_a_controller_that_is_away_submits_twice(
     assert "cart: session 0001 reached 256 of 256 timesteps: goal met" in rest
     assert cluster.submissions() == before + 1
     assert project.starts("cart") == len(project.sessions("cart")) == 1
-    assert project.digest("cart", 1) == uninterrupted(tmp_path / "uninterrupted", 256)
+    assert project.digest("cart", 1) == whole.digest(f"cart{SEEDS[0]}", 1)
     assert not any(project.runs.backend("slurm").iterdir())
 
 
-def test_the_seeds_of_a_group_are_one_array(cluster: Cluster, project: Project, tmp_path: Path) -> None:
-    forms = {f"cart{seed}": {"seed": seed} for seed in range(3)}
-    project.write_jobs(**{name: on_slurm(group="carts", **form) for name, form in forms.items()})
+def test_the_seeds_of_a_group_are_one_array(cluster: Cluster, project: Project, whole: Project) -> None:
+    seeds = {f"cart{seed}": seed for seed in SEEDS}
+    project.write_jobs(**{name: on_slurm(group="carts", seed=seed) for name, seed in seeds.items()})
     said = project.doit(*RUN)
-    assert "carts: 3 sessions were submitted to the slurm backend in one" in said
+    assert f"carts: {len(seeds)} sessions were submitted to the slurm backend in one" in said
     names = cluster.ask("squeue", "--states=all", "--array", "-h", "-o", "%j|%F").splitlines()
     arrays = [name for name in names if name.startswith("relay-array-")]
-    assert len(arrays) == len(forms)
+    assert len(arrays) == len(seeds)
     assert len({*arrays}) == 1
-    whole = Project(tmp_path / "uninterrupted")
-    whole.write_jobs(**{name: cart_pole(device="cpu", **form) for name, form in forms.items()})
-    whole.doit("run_full")
-    for name in forms:
+    for name in seeds:
         assert len(project.sessions(name)) == 1
         assert project.digest(name, 1) == whole.digest(name, 1)
     assert not any(project.runs.backend("slurm").iterdir())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 LEAVES_A_FILE = "import os, subprocess, sys, threading, time\nopen('left.txt', 'w').write('something')\n"
-LIMIT_SECONDS = 3
+LIMIT_SECONDS = 2
 SLEEPS = "[sys.executable, '-c', 'import time; time.sleep(600)']"
 STAYS = {
     "leaves-a-thread": "threading.Thread(target=time.sleep, args=(600,)).start()\n",

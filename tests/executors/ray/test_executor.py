@@ -46,7 +46,7 @@ LONG = pytest.mark.long("each job of Ray's takes a second or two of CPU; those b
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    with running_ray("n1", start_seconds=START_SECONDS) as there:
+    with running_ray(start_seconds=START_SECONDS) as there:  # a node beside its head takes seconds of CPU
         yield there
 
 

@@ -43,12 +43,24 @@ if TYPE_CHECKING:
     from tests.cluster import Cluster
 
 PLAIN = SlurmSettings(partition="main", time=600)
+KILLS_ITSELF = "import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     with running_cluster(forgets_after=5) as there:
         yield there
+
+
+@pytest.fixture(scope="module", autouse=True)
+def killed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sandboxes of a script that was killed before any test began."""
+    assert cluster.configuration.exists()
+    folder = tmp_path_factory.mktemp("killed")
+    with SlurmExecutor(folder / "sandboxes", PLAIN) as executor:
+        executor.start(workload(folder, KILLS_ITSELF))
+        wait_for_log(executor, b"begun")
+    return folder / "sandboxes"
 
 
 @pytest.fixture
@@ -75,6 +87,7 @@ def test_a_script_runs_as_a_job_and_what_it_left_is_fetched(
 ) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "a secret")
     monkeypatch.setenv("SQUEUE_PARTITION", "high")
+    before = cluster.submissions()
     assert not executor.has(NAME)
     executor.start(workload(tmp_path, TELLS))
     assert executor.has(NAME)
@@ -88,7 +101,7 @@ def test_a_script_runs_as_a_job_and_what_it_left_is_fetched(
     temporary = Path((tmp_path / "fetched" / "seen" / "temporary.txt").read_text(encoding="utf-8"))
     assert "KAGGLE_API_TOKEN" not in (tmp_path / "fetched" / "seen" / "variables.txt").read_text(encoding="utf-8")
     assert not temporary.exists()
-    assert len([job for job in cluster.jobs() if job.endswith("main")]) == 1
+    assert cluster.submissions() == before + 1
     executor.remove(NAME)
     assert not any(root.iterdir())
     with pytest.raises(SessionLostError):
@@ -118,7 +131,7 @@ def test_a_job_that_waits_says_for_what_and_one_that_is_cancelled_then_never_beg
     assert executor.status(NAME) == Status(State.CANCELLED, 143, "its job was cancelled before it began")
     assert f"{number} CANCELLED closed" in cluster.jobs()
     script = str(root / NAME / BATCH_SCRIPT)
-    cluster.ask("sbatch", "--wait", f"--chdir={root / NAME}", "--output=log.txt", script)  # as if it had not been
+    cluster.run(f"--chdir={root / NAME}", "--output=log.txt", script)  # as if it had not been
     assert not any((root / NAME / "kaggle" / "working").iterdir())
 
 
@@ -149,21 +162,11 @@ def job_number(root: Path) -> str:
     return "".join(each for each in text.partition('"job"')[2].partition(",")[0] if each.isdecimal())
 
 
-def test_a_killed_script_is_a_failure_and_is_known_when_slurm_has_forgotten_it(
-    executor: SlurmExecutor, cluster: Cluster, root: Path, tmp_path: Path
-) -> None:
-    executor.start(workload(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"))
+def test_a_killed_script_is_a_failure(executor: SlurmExecutor, tmp_path: Path) -> None:
+    executor.start(workload(tmp_path, KILLS_ITSELF))
     status = ended(executor)
     assert status.state is State.FAILED
     assert "ended without a record" in str(status.reason)
-    with contextlib.closing(SlurmExecutor(root)) as later:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while later._jobs(NAME, root / NAME):  # noqa: SLF001 - until Slurm has forgotten it
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
-        assert later.has(NAME)
-        assert "no longer knows its job" in str(later.status(NAME).reason)
-    assert cluster.configuration.exists()
 
 
 def test_a_submission_that_nobody_noted_is_found_by_its_name(
@@ -206,7 +209,7 @@ def test_a_job_that_slurm_runs_twice_starts_its_script_once(
 ) -> None:
     executor.start(workload(tmp_path, "open('starts.txt', 'a').write('started ')\n"))
     assert ended(executor).state is State.COMPLETE
-    cluster.ask("sbatch", "--wait", f"--chdir={root / NAME}", "--output=log.txt", str(root / NAME / BATCH_SCRIPT))
+    cluster.run(f"--chdir={root / NAME}", "--output=log.txt", str(root / NAME / BATCH_SCRIPT))
     assert (root / NAME / "kaggle" / "working" / "starts.txt").read_text(encoding="utf-8") == "started "
     assert executor.status(NAME) == Status(State.COMPLETE, 0)
 
@@ -248,11 +251,12 @@ def test_a_node_without_the_interpreter_says_which_key_to_set(
 
 
 def test_a_controller_that_does_not_answer_says_nothing_of_the_session(
-    executor: SlurmExecutor, cluster: Cluster, tmp_path: Path
+    executor: SlurmExecutor, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor.start(workload(tmp_path, WAITS))
     wait_for_log(executor, b"waiting")
     cluster.stop_controller()
+    monkeypatch.setenv("SLURM_CONF", str(cluster.impatient))
     try:
         with pytest.raises(BackendUnreachableError, match=r"gives no answer \(.*Unable to contact"):
             ended(executor)
@@ -311,3 +315,17 @@ def test_a_command_that_hangs_is_no_answer(root: Path, tmp_path: Path, monkeypat
         pytest.raises(BackendUnreachableError, match="squeue did not end within"),
     ):
         executor.start(workload(tmp_path, TELLS))
+
+
+def test_a_killed_script_is_known_when_slurm_has_forgotten_it(killed: Path, executor: SlurmExecutor) -> None:
+    """The last of all: Slurm takes its time to forget."""
+    assert not executor.has(NAME)
+    with contextlib.closing(SlurmExecutor(killed)) as later:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while later._jobs(NAME, killed / NAME):  # noqa: SLF001 - until Slurm has forgotten it
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert later.has(NAME)
+        status = later.status(NAME)
+        assert status.state is State.FAILED
+        assert "does not know its job any more" in str(status.reason)
