@@ -328,4 +328,4 @@ def test_a_killed_script_is_known_when_slurm_has_forgotten_it(killed: Path, exec
         assert later.has(NAME)
         status = later.status(NAME)
         assert status.state is State.FAILED
-        assert "does not know its job any more" in str(status.reason)
+        assert "no longer knows its job" in str(status.reason)
