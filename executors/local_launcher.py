@@ -9,6 +9,7 @@ is in its group where there are groups, and on Linux whatever has the sandbox in
 """
 
 import contextlib
+import io
 import json
 import os
 import runpy
@@ -55,6 +56,9 @@ def main(sandbox: Path) -> None:
     os.environ.update(orders["environment"])
     os.environ.update(variables(sandbox, temporary))
     os.environ[STOP_FILE_VARIABLE] = str(sandbox / STOP_FILE)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)  # PYTHONUNBUFFERED comes too late for this process
     os.chdir(sandbox / WORKING)
     sys.path[:] = [path for path in sys.path if path != str(Path(__file__).parent)]
     code: object = 1

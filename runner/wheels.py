@@ -9,6 +9,7 @@ that differs from it by now is not shipped.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import zipfile
@@ -41,13 +42,20 @@ def make_bundle(name: str) -> tuple[str, bytes]:
         installed = metadata.distribution(name)
     except metadata.PackageNotFoundError:
         raise InputError(f"package {name}", "is not installed", f"run `{target('setup')}`") from None
+    members = tuple((path.as_posix(), _content(name, path)) for path in _files(name, installed))
+    return f"{name}-{installed.version}{layout.PACKAGE_SUFFIX}", _zipped(members)
+
+
+@functools.lru_cache(maxsize=4)
+def _zipped(members: tuple[tuple[str, bytes], ...]) -> bytes:
+    """Files and what is in them as a zip file; whoever packages a hundred jobs compresses them once."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
-        for path in _files(name, installed):
-            member = timeless_member(path.as_posix())
+        for name, content in members:
+            member = timeless_member(name)
             member.compress_type = zipfile.ZIP_DEFLATED
-            bundle.writestr(member, _content(name, path))
-    return f"{name}-{installed.version}{layout.PACKAGE_SUFFIX}", stream.getvalue()
+            bundle.writestr(member, content)
+    return stream.getvalue()
 
 
 def _files(name: str, installed: Distribution) -> Iterator[PackagePath]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("PYTHONUNBUFFERED", None)  # a developer's machine has none: a test may not rely on it
     network_guard.start()
     if config.getoption("--long"):
         hypothesis.settings.load_profile(ALL_OF_THEM)
@@ -86,6 +88,18 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        let_torch_log_through_the_root()
+
+
+def let_torch_log_through_the_root() -> None:
+    """Spare each phase of each test some forty loggers.
+
+    pytest adds its handlers to every logger that passes nothing on, as torch's do, and takes them away again. What
+    they log reaches pytest's handlers all the same, at the root.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger):
+            logger.propagate = True
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

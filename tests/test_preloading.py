@@ -115,6 +115,15 @@ def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code:
     assert not (left := tmp_path / "left").exists() or left.read_text(encoding="utf-8") == "a line"
 
 
+@pytest.mark.parametrize(("variables", "seen"), [({}, ""), ({"PYTHONUNBUFFERED": "1"}, "at once")])
+def test_what_it_prints_waits_for_nothing_where_it_is_not_to(
+    tmp_path: Path, variables: dict[str, str], seen: str
+) -> None:
+    process = start(tmp_path, "local_launcher.py", "print('at once', end=''); os._exit(0)", **variables)
+    output, _ = process.communicate("", timeout=60)
+    assert output.partition("\n")[2] == seen
+
+
 def sleeping(folder: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
     """A process that waits for a fork, and that fork, which sleeps."""
     process = start(folder, "local_launcher.py", "import time; time.sleep(600)")

@@ -56,9 +56,14 @@ def module_hidden_by(name: str) -> str | None:
     if not name.isidentifier() or PathFinder.find_spec(name, sorted(installed)) is None:
         return None
     # What else is installed is not ours to protect: it may be the very folder, for use outside of sessions.
-    owners = (each.metadata["Name"] for each in requirements())
-    owner = next((each for each in owners if name in _top_level(each)), None)
+    owner = next((each for each in _required() if name in _top_level(each)), None)
     return None if owner is None else f"the module {name} of {owner}"
+
+
+@functools.cache
+def _required() -> tuple[str, ...]:
+    """The distributions that a session may import, as they spell themselves."""
+    return tuple(each.metadata["Name"] for each in requirements())
 
 
 @functools.cache

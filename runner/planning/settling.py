@@ -88,13 +88,19 @@ def _files(root: Path, database: Path) -> list[str]:
 def _imported(root: Path) -> list[str]:
     """What dodo.py has imported of the project, and what that has."""
     found = {getattr(module, "__file__", None) for module in [*sys.modules.values()]}
-    paths = {Path(file) for file in found if isinstance(file, str)}
-    elsewhere = (Path(sys.prefix), *(Path(each) for each in CODE))
-    return sorted(
-        str(path)
-        for path in paths
-        if path.is_relative_to(root) and not any(path.is_relative_to(each) for each in elsewhere)
-    )
+    own, elsewhere = _beginnings(root), _beginnings(sys.prefix, *CODE)
+    # Nearly all lie elsewhere, and to make a path of each takes long.
+    paths = {str(Path(file)) for file in found if isinstance(file, str) and not file.startswith(elsewhere)}
+    return sorted(path for path in paths if _is_below(path, own) and not _is_below(path, elsewhere))
+
+
+def _beginnings(*folders: Path | str) -> tuple[str, ...]:
+    """How the paths of files in these folders begin."""
+    return tuple(os.path.join(os.path.normcase(Path(folder)), "") for folder in folders)  # noqa: PTH118 - Path drops the separator
+
+
+def _is_below(path: str, beginnings: tuple[str, ...]) -> bool:
+    return os.path.normcase(path).startswith(beginnings)
 
 
 def _folders_below(tree: str) -> list[str]:

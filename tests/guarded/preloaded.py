@@ -209,8 +209,9 @@ def _open_standard_streams(encoding: str | None, unbuffered: bool) -> None:
     """Open them as Python does at its start: those of the server know of files whether they can be sought in."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old: io.TextIOWrapper = getattr(sys, name)
+        raw = io.FileIO(number, "rb" if name == "stdin" else "wb", closefd=False)
         new = io.TextIOWrapper(
-            open(number, "rb" if number == 0 else "wb", closefd=False),  # noqa: SIM115 - as long as the process lives
+            io.BufferedReader(raw) if name == "stdin" else raw if unbuffered else io.BufferedWriter(raw),
             encoding=encoding or old.encoding,
             errors=old.errors,
             line_buffering=name == "stderr" or os.isatty(number),

@@ -315,7 +315,7 @@ class DeadEngine(Broken):
     def repair(self, command: str) -> None:
         assert command.startswith("start Docker Desktop, or run `make engine`"), command
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Engine)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         self.ends.callback(server.server_close)
         self.ends.callback(server.shutdown)
         self.patch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.stages.parent import ParentFiles
 
 PATIENCE_SECONDS = 120.0
-SETTINGS = KaggleSettings(poll=0.05, patience=30.0, timeout=30.0)
+SETTINGS = KaggleSettings(poll=0.2, patience=30.0, timeout=30.0)
 TRAINER = """
 import hashlib
 import json
