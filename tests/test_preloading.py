@@ -104,7 +104,7 @@ def test_it_is_what_it_would_be_but_for_torch(
         ("left = open('left', 'w'); left.write('a line')", 0, ""),
         ("import atexit; atexit.register(sys.stderr.write, 'the last')", 0, "the last"),
         ("import threading, time; threading.Timer(0.1, print, ['later'], {'file': sys.stderr}).start()", 0, "later\n"),
-        ("import signal; signal.raise_signal(signal.SIGINT)", -2, "KeyboardInterrupt\n"),
+        ("raise KeyboardInterrupt", -2, "KeyboardInterrupt\n"),
     ],
 )
 def test_whoever_started_it_sees_how_it_ended(tmp_path: Path, ending: str, code: int, said: str) -> None:

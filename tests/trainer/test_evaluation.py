@@ -129,8 +129,8 @@ def test_episodes_without_an_end_are_told_of_and_given_up(
     model = make_model(job, make_training_envs(job))
     warned = endless()
     assert warned.warning == (
-        "environment CliffWalking-v1: sets no limit to its episodes that is known here, so an evaluation may come to "
-        "no end; write `kwargs: {max_episode_steps: N}` in the job's env block"
+        "environment CliffWalking-v1: sets no limit to its episodes that is known here, so an evaluation may never "
+        "end; write `kwargs: {max_episode_steps: N}` in the job's env block"
     )
     assert warned.measure(model, lambda: None) is None
     assert "the evaluation was given up after 51 steps" in capsys.readouterr().out

@@ -39,7 +39,12 @@ SAMPLE = ("PPO", "DQN", "SAC-gSDE-normalized-evaluated")
 
 
 def job_for(name: str) -> dict[str, Any]:
-    return MORE[name] if name in MORE else job_of_another(name)
+    """A job of that algorithm, whose buffer has room for all that is trained here."""
+    if name in MORE:
+        return MORE[name]
+    job = job_of_another(name)
+    given = job["hyperparameters"]
+    return {**job, "hyperparameters": {**given, "buffer_size": 100}} if "buffer_size" in given else job
 
 
 def trained_by_hand(job: Job, folder: Path) -> BaseAlgorithm:
