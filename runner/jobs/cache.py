@@ -185,16 +185,23 @@ class JobsReader:
         Raises:
             InputError: jobs.yaml has an error, or the job names a folder as source that cannot be one, or has gone.
         """
-        content = self._content()
+        forms = self._content().job(name)
+        if forms is not None and not self._refused.names and not self._has_its_sources(forms):
+            readers = self._readers()
+            self._read = self._read_anew(self._stamp(readers), readers, None)  # the file says in which line they stand
         if (refused := self._refused.errors.get(name)) is not None:
             raise refused
-        if (forms := content.job(name)) is not None:
+        if forms is not None:
             return forms
         if (trial := trial_of_job(self._runs, name)) is None:
             raise InputError(f"job {name}", "is no longer in jobs.yaml", "put it back, or ask for another one")
         if isinstance(trial.job, str):
             raise InputError(f"job {name}", trial.job, "it was a trial that could not run")
         return trial.job
+
+    def _has_its_sources(self, forms: dict[str, dict[str, Any]]) -> bool:
+        folders = {folder for form in forms.values() for folder in form.get("sources", ())}
+        return all(os.path.isdir(self._runs.root / folder) for folder in folders)  # noqa: PTH112 - Path.is_dir may raise
 
     def remember(self) -> None:
         """Keep the jobs for the next command."""

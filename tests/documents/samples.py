@@ -20,6 +20,7 @@ MASKS = (
     (r"\.(?:gif|mp4)\b", ".VIDEO"),
     (r": README\.md, .*?;", ": FILES;"),
     (r"\s+", " "),
+    (r"^TIME ", ""),  # it stands once for all that was in the same minute
 )
 """What differs from run to run, and what stands for it."""
 

@@ -157,6 +157,29 @@ def test_a_mistake_is_never_remembered(runs: RunsFolder) -> None:
     assert not runs.cache("jobs").exists()
 
 
+def test_a_folder_that_has_gone_is_told_of_as_if_nothing_were_remembered(
+    runs: RunsFolder, readings: list[Path]
+) -> None:
+    (runs.root / "maze").mkdir()
+    write_jobs(runs.root, maze=cart_pole(sources=["maze"]), again=cart_pole(sources=["maze"]), cart=cart_pole())
+    first = JobsReader(runs)
+    first.job("maze")
+    first.remember()
+    (runs.root / "maze").rmdir()
+    later = JobsReader(runs)
+    assert later.job("cart")["full"]["name"] == "cart"
+    for name in ("maze", "again"):
+        with pytest.raises(InputError, match=rf"line \d+, jobs.{name}.sources.0: there is no such folder, found .maze"):
+            later.job(name)
+    assert len(readings) == 2
+    (runs.root / "maze").touch()
+    with pytest.raises(InputError, match="is a file, not a folder"):
+        JobsReader(runs).job("maze")
+    (runs.root / "maze").unlink()
+    (runs.root / "maze").mkdir()
+    assert JobsReader(runs).job("maze") == first.job("maze")
+
+
 def test_a_missing_jobs_yaml_is_one_sentence_even_with_a_cache(runs: RunsFolder) -> None:
     reader = JobsReader(runs)
     _ = reader.names
