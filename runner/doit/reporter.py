@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -112,3 +114,24 @@ def speak_utf8() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure") and not stream.isatty():
             stream.reconfigure(encoding="utf-8", line_buffering=True)
+
+
+def nobody_reads() -> bool:
+    """Whether what reads the standard output has ended, as in `doit status | head`; asked where writing has failed.
+
+    From now on nothing is written to it, so that Python, which writes what is left at its end, does not fail too.
+    """
+    poll = getattr(select, "poll", None)  # Windows has none, and tells of this in another way
+    if poll is None:
+        return False
+    looking = poll()
+    try:
+        looking.register(sys.stdout.fileno(), 0)  # what is wrong with it is told of without being asked for
+    except (OSError, ValueError):  # it is no file
+        return False
+    if not looking.poll(0):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return True

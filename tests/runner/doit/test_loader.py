@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,6 +138,15 @@ class TestCommandLine:
         assert two_jobs.doit("help", "redo").startswith("redo  Do the newest session of a job again")
         two_jobs.doit("clean", "-n", "package:pole:0001")
         assert two_jobs.doit("forget", "plan:cart") == "forgetting plan:cart\n"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows tells of a reader that has ended in another way")
+    def test_where_nobody_reads_any_more_nothing_is_said_of_it(self, two_jobs: Project) -> None:
+        reads, writes = os.pipe()
+        os.close(reads)
+        command = [sys.executable, "-m", "doit", "plan"]
+        ended = subprocess.run(command, cwd=two_jobs.root, stdout=writes, stderr=subprocess.PIPE, check=False)
+        os.close(writes)
+        assert (ended.returncode, ended.stderr) == (141, b"")
 
     def test_redo_asks_for_one_job(self, two_jobs: Project) -> None:
         refused = "doit redo: would do every job again (cart, pole); name the one to do again, as in `doit redo:name`"
