@@ -107,6 +107,7 @@ class LocalExecutor(Closeable):
     def remove(self, name: str) -> None:
         """Remove the sandbox; where its process is not quite gone yet, some of it may stay."""
         sandbox = self._sandbox(name)
+        self._see_off(sandbox)
         orders = read_if_there(sandbox / launcher.ORDERS_FILE) or {}
         for folder in (short_folder_named(orders.get("temporary")), sandbox):
             with contextlib.suppress(OSError):
@@ -117,6 +118,13 @@ class LocalExecutor(Closeable):
     def close(self) -> None:
         """Take note of the processes that have ended; the others go on by themselves."""
         self._reap()
+
+    def _see_off(self, sandbox: Path) -> None:
+        """Wait for the end of a process of ours that has left its record, which is the last thing that it does."""
+        for child in self._children if (sandbox / launcher.ENDED_FILE).exists() else ():
+            if child.args == _command(sandbox):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(KILL_PATIENCE_SECONDS)
 
     def _reap(self) -> None:
         self._children = [child for child in self._children if child.poll() is None]
