@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GIVEN_UP_SECONDS = 900.0
 """How long ago a stop was asked for, where neither the session nor its cluster gives an answer any more."""
 GIVEN_UP = "it was asked to stop, and neither it nor its cluster has answered since"
-REQUEST_FILE = "submission.json"
+REQUEST_FILE = "request.json"
 SUBMITTED_FILE = "submitted.json"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
 from job.algorithms.hyperparameters import NotNegative, Positive
 from job.model import Section, Size
@@ -56,5 +56,8 @@ class Ray(Section):
     gpus: Annotated[NotNegative, AfterValidator(_whole_above_one)] = 0.0
     memory: Size | None = None
     resources: dict[Annotated[str, AfterValidator(_resource)], Positive] = Field(default_factory=dict)
-    folder: Annotated[StatedPath, AfterValidator(_folder)] | None = None
+    folder: Annotated[StatedPath, AfterValidator(_folder)] | None = Field(
+        default=None,
+        validation_alias=AliasChoices("folder", "storage"),  # jobs that were packaged earlier have the latter
+    )
     python: StatedPath | None = None

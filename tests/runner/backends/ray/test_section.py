@@ -51,6 +51,11 @@ def test_what_a_job_says_is_asked_for() -> None:
     )
 
 
+def test_a_job_that_was_packaged_before_its_folder_was_called_so_has_it_all_the_same() -> None:
+    assert settings(storage="scratch") == settings(folder="scratch")
+    assert settings(storage=None) == settings()
+
+
 def test_the_memory_of_a_session_is_what_is_asked_for() -> None:
     assert backend_entry("ray").memory(job_json(ray={"memory": "2g"})) == 2 << 30
     assert backend_entry("ray").memory(job_json()) is None
