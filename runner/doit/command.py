@@ -13,16 +13,14 @@ from contract.errors import InputError
 from contract.events import say
 from runner.doit.loader import backend_variable, wait_variable
 from runner.doit.plugins import Plugins
-from runner.doit.reporter import nobody_reads, speak_utf8
+from runner.doit.reporter import fall_silent, output_is_read, speak_utf8
 from runner.doit.selection import select
 from runner.doit.variables import without_flags
 from runner.planning.settled import said_again
+from runner.steering.exit_codes import UNREAD
 
 if TYPE_CHECKING:
     from runner.doit.run import RelayRun
-
-UNREAD = 141
-"""The exit code where nobody reads any more what is printed: of 128 and SIGPIPE, as other programs end then."""
 
 
 class RelayCommand(Run):  # type: ignore[misc] # doit is untyped
@@ -54,13 +52,13 @@ class RelayCommand(Run):  # type: ignore[misc] # doit is untyped
         """Read the command line and run what it asks for; return doit's exit code."""
         in_args = without_flags(in_args)
         self._is_bare = not self.opt_vals and not any(argument.startswith("-") for argument in in_args)
-        code: int
         try:
-            code = super().parse_execute(in_args)
+            code: int = super().parse_execute(in_args)
         except BrokenPipeError:
-            if not nobody_reads():
+            if output_is_read():  # then a connection broke
                 raise
-            return UNREAD
+            fall_silent()
+            code = UNREAD
         return code
 
     def execute(self, params: Any, args: list[str]) -> int:

@@ -116,22 +116,21 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", line_buffering=True)
 
 
-def nobody_reads() -> bool:
-    """Whether what reads the standard output has ended, as in `doit status | head`; asked where writing has failed.
-
-    From now on nothing is written to it, so that Python, which writes what is left at its end, does not fail too.
-    """
-    poll = getattr(select, "poll", None)  # Windows has none, and tells of this in another way
+def output_is_read() -> bool:
+    """Whether somebody still reads the standard output, unlike in `doit status | head`, as far as can be told."""
+    poll = getattr(select, "poll", None)  # Windows has none
     if poll is None:
-        return False
+        return True
     looking = poll()
     try:
         looking.register(sys.stdout.fileno(), 0)  # what is wrong with it is told of without being asked for
     except (OSError, ValueError):  # it is no file
-        return False
-    if not looking.poll(0):
-        return False
+        return True
+    return not looking.poll(0)
+
+
+def fall_silent() -> None:
+    """Print nothing more: at its end Python would fail to write what is left."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
-    return True

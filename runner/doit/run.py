@@ -25,7 +25,7 @@ from runner.doit.variables import caps_variables
 from runner.notifying import Notifier
 from runner.scheduling.coming import TheseJobs
 from runner.steering.answers import kept_for_answers, wants_json
-from runner.steering.exit_codes import DONE, FAILED, UNDER_WAY, worst
+from runner.steering.exit_codes import DONE, FAILED, INTERRUPTED, UNDER_WAY, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from runner.doit.graph import Graph
     from runner.scheduling.slots import Caps
 
-_INTERRUPTED = 130
 _OBJECTS_BEFORE_A_COLLECTION = 100_000
 
 
@@ -103,7 +102,7 @@ class RelayRun(Run):  # type: ignore[misc] # doit is untyped
                     "\nstopped watching; a running session goes on: "
                     f"the same command attaches to it again, `{_cancelling(graph.jobs)}` asks it to stop\n"
                 )
-                code = _INTERRUPTED
+                code = INTERRUPTED
         return code
 
     def _run(self, params: Any, graph: Graph, notifier: Notifier, elsewhere: Sequence[str]) -> int:

@@ -12,6 +12,9 @@ UNDER_WAY = UnderWayError.exit_code
 
 WOULD_RUN = 10
 REFUSED = 11
+INTERRUPTED = 130
+UNREAD = 141
+"""Nobody reads any more what is printed. Like the one before: 128 and the number of a signal, as other programs end."""
 ANSWERS = (WOULD_RUN, REFUSED)
 """Of commands that answer where jobs stand: better than any failure to find that out."""
 
