@@ -15,12 +15,11 @@ from contract.states import State
 from executors.base import Status, Workload
 from executors.local import LocalExecutor
 from executors.short_folders import LONGEST_SOCKET_ADDRESS, ROOM_FOR_SOCKETS, name_short_folder
+from tests.executors.scripts import NAME, PATIENCE_SECONDS, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAME = "one"
-PATIENCE_SECONDS = 240
 STARTS_A_CHILD = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -65,14 +64,6 @@ def workload(
     path = tmp_path / "given.py"
     path.write_text(script, encoding="utf-8")
     return Workload(NAME, path, inputs or {}, {"GREETING": "hello"}, limit_seconds=limit_seconds)
-
-
-def ended(executor: LocalExecutor) -> Status:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (status := executor.status(NAME)).state.is_terminal:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return status
 
 
 def started_child(executor: LocalExecutor) -> psutil.Process:

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -26,6 +25,7 @@ from executors.docker.container import container_names
 from executors.docker.executor import DockerExecutor
 from executors.docker.limits import DockerSettings
 from tests.engine import engine_itself, image
+from tests.executors.scripts import LISTENS, NAME, PATIENCE_SECONDS, ended, wait_for_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     import docker
 
-NAME = "one"
-PATIENCE_SECONDS = 240
 MEBIBYTE = 1 << 20
 
 LOOKS_AROUND = """
@@ -102,13 +100,6 @@ root, image, name, script = sys.argv[1:]
 docker.packed = lambda entries: os.kill(os.getpid(), signal.SIGKILL)
 docker.DockerExecutor(Path(root), DockerSettings(image=image)).start(Workload(name, Path(script), {}))
 """
-STOPS = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-print("waiting")
-while True:
-    time.sleep(0.1)  # a signal as a sleep begins is heard when that is over
-"""
 
 
 @pytest.fixture(scope="module")
@@ -156,21 +147,6 @@ def workload(tmp_path: Path, script: str, **changes: Any) -> Workload:
     path = tmp_path / "given.py"
     path.write_text(script, encoding="utf-8")
     return replace(Workload(NAME, path, {}, {"GREETING": "hello"}), **changes)
-
-
-def ended(executor: DockerExecutor) -> Status:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (status := executor.status(NAME)).state.is_terminal:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return status
-
-
-def wait_for_log(executor: DockerExecutor, text: bytes) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while text not in executor.logs(NAME, 0):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def fetched(executor: DockerExecutor, folder: Path) -> dict[str, bytes]:
@@ -278,7 +254,7 @@ def test_a_start_that_is_cut_off_anywhere_leaves_what_the_next_one_and_remove_ca
 def test_it_outlives_the_command_and_stops_when_it_is_asked(
     commands: Callable[..., DockerExecutor], tmp_path: Path
 ) -> None:
-    commands().start(workload(tmp_path, STOPS))
+    commands().start(workload(tmp_path, LISTENS))
     another = commands()
     wait_for_log(another, b"waiting")
     assert another.status(NAME) == Status(State.RUNNING)
@@ -455,7 +431,7 @@ def test_what_was_never_started_or_is_gone_is_lost(
     calls = (executor.status, executor.stop, executor.kill, lambda name: executor.logs(name, 0))
     executor.remove(NAME)
     for call in calls:
-        with pytest.raises(SessionLostError, match=r"its container relay-one-.* is gone"):
+        with pytest.raises(SessionLostError, match=rf"its container relay-{NAME}-.* is gone"):
             call(NAME)
     with pytest.raises(SessionLostError):
         executor.fetch(NAME, tmp_path / "nowhere")

@@ -18,7 +18,7 @@ from executors.ray import standing
 from executors.ray.cluster import RayCluster as Asked
 from executors.ray.executor import REQUEST_FILE, SUBMITTED_FILE, RayExecutor
 from executors.ray.settings import RaySettings
-from tests.executors.clusters import (
+from tests.executors.scripts import (
     LISTENS,
     NAME,
     PATIENCE_SECONDS,

@@ -19,7 +19,7 @@ from executors.slurm import standing
 from executors.slurm.executor import LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
 from executors.slurm.settings import SlurmSettings
 from tests.cluster import running_cluster
-from tests.executors.clusters import LOCKS_ITS_INPUT, WAITS, ended, wait_for_log
+from tests.executors.scripts import LOCKS_ITS_INPUT, WAITS, ended, wait_for_log
 from tests.preloading import own_variables
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from executors.slurm import commands, standing
 from executors.slurm.executor import BATCH_SCRIPT, LOCK_FILE, SUBMITTED_FILE, SlurmExecutor
 from executors.slurm.settings import SlurmSettings
 from tests.cluster import running_cluster
-from tests.executors.clusters import (
+from tests.executors.scripts import (
     LISTENS,
     LOCKS_ITS_INPUT,
     NAME,

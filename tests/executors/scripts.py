@@ -1,4 +1,4 @@
-"""What the tests of every cluster's executor run there, and how they wait for it."""
+"""What tests of executors run, wherever it runs, and how they wait for it."""
 
 from __future__ import annotations
 
